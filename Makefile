@@ -1,0 +1,39 @@
+# make book | make test: each sets up what it needs first. PROFILE, DATA, SEEDS vary the run; PYTHON the interpreter.
+PYTHON  ?= python3
+PROFILE ?= quick
+DATA    ?=
+SEEDS   ?=
+BIN     := .venv/bin
+
+.PHONY: setup results book site test lint clean
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "$(PYTHON) is not Python 3.10 to 3.13: name one with PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[book,test]'
+	@touch $@
+
+# the batch: notebooks through papermill; only what changed runs again
+results: setup
+	$(BIN)/python -m fashionlib.batch $(PROFILE) --data "$(DATA)" --seeds "$(SEEDS)"
+
+# the batch, then the book of its results
+book: results
+	$(BIN)/python -m fashionlib.site $(PROFILE)
+
+# the published book, no training
+site: setup
+	$(BIN)/jupyter-book build book
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright
+
+# what runs leave; the ledger, the published notebooks and .venv stay
+clean:
+	rm -rf runs .snakemake book/_build book/runs/ccp book/runs/paper book/runs/smoke results/smoke
