@@ -1,0 +1,56 @@
+"""The one shape in which every data set hands over its photos."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One photo and what is known about it.
+
+    image: height × width × 3, RGB.
+    id: unique in the data set, and stable from run to run.
+    labels: 1 for each label of the data set that the photo carries; None where nobody tagged it.
+    boxes: by label, (x1, y1, x2, y2) in pixels of `image`, origin at the top left, x2 and y2 exclusive.
+    masks: by label, where that label's garment is visible.
+    products: by label, the identity of that garment.
+    product: the identity that a retrieval query asks for.
+    domain: "street" or "shop".
+    """
+
+    image: UInt8[np.ndarray, "height width 3"]
+    id: str
+    labels: Float[np.ndarray, " labels"] | None = None
+    boxes: dict[str, Box] = field(default_factory=dict)
+    masks: dict[str, Bool[np.ndarray, "height width"]] = field(default_factory=dict)
+    products: dict[str, str] = field(default_factory=dict)
+    product: str | None = None
+    domain: str | None = None
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What a data set is: labels with names, and samples by number."""
+
+    name: str
+    split: str
+    labels: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+def split_hash(ids: Iterable[str]) -> str:
+    """Twelve hex digits that name a split: the SHA-256 of its sorted ids, one a line."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:12]

@@ -1,0 +1,137 @@
+"""A data set as arrays: each photo decoded and resized once, kept on disk, read back memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch.utils.data import DataLoader
+
+from fashionlib.data.base import Dataset, Sample
+from fashionlib.data.photos import letterbox
+from fashionlib.errors import InputError
+from fashionlib.sources import sources_hash
+
+
+@dataclass(frozen=True)
+class Photos:
+    """All photos of a split at one size.
+
+    images: RGB, memory-mapped where they come from the cache.
+    targets: 0 or 1 by label; None where nobody tagged them.
+    products: what retrieval asks for; empty strings where unknown.
+    skipped: photo → why it could not be read (only data sets of strangers' photos have any).
+    fingerprint: changes with the photos and with the size.
+    """
+
+    images: UInt8[np.ndarray, "photos height width 3"]
+    targets: Float[np.ndarray, "photos labels"] | None
+    labels: tuple[str, ...]
+    ids: tuple[str, ...]
+    products: tuple[str, ...]
+    skipped: dict[str, str]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class _Resized(torch.utils.data.Dataset):
+    def __init__(self, dataset: Dataset, size: tuple[int, int]):
+        self.dataset, self.size = dataset, size
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[int, Sample | None, str]:
+        """The number, the sample with its image resized (and nothing else that is large), or why there is none."""
+        try:
+            sample = self.dataset[index]
+        except InputError as error:
+            return index, None, str(error)
+        image = letterbox(sample.image, self.size)[0]
+        return index, Sample(image=image, id=sample.id, labels=sample.labels, product=sample.product), ""
+
+
+def load_photos(
+    dataset: Dataset, size: tuple[int, int], *, cache: str | Path | None = None, workers: int | None = None
+) -> Photos:
+    """Every photo of `dataset` letterboxed to `size` (height, width), in the order of its ids.
+
+    cache: a folder; the arrays are kept there and found again as long as the data set's fingerprint holds.
+    workers: processes that decode; None takes one for each of the processor's cores.
+
+    Photos of a `folder` that cannot be read are left out and listed in `skipped`; in every other data set they raise
+    InputError, as they do where a folder holds no readable photo at all.
+    """
+    code = sources_hash([type(dataset).__module__, "fashionlib.data.photos"])
+    key = hashlib.sha256(f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {code}".encode()).hexdigest()[:16]
+    if cache is None:
+        with tempfile.TemporaryDirectory() as folder:
+            _decode(dataset, size, Path(folder), workers)
+            return _open(dataset, Path(folder), key, in_memory=True)
+    folder = Path(cache) / f"photos-{key}"
+    build_aside(folder, lambda aside: _decode(dataset, size, aside, workers))
+    return _open(dataset, folder, key)
+
+
+def build_aside(folder: Path, build: Callable[[Path], None]) -> Path:
+    """`folder`, made by `build` if it is not there: written beside and renamed, so that it is whole or absent."""
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            build(aside)
+            os.replace(aside, folder)
+        except OSError:
+            if not folder.exists():  # otherwise another process made the same folder first
+                raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int | None) -> None:
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(dataset), *size, 3))
+    products, skipped, targets = [""] * len(dataset), {}, np.zeros((len(dataset), len(dataset.labels)), np.float32)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    loader = DataLoader(
+        _Resized(dataset, size), batch_size=16, num_workers=workers if len(dataset) > 64 else 0, collate_fn=list
+    )
+    for batch in loader:
+        for index, sample, problem in batch:
+            if sample is not None:
+                images[index], products[index] = sample.image, sample.product or ""
+                targets[index] = 0 if sample.labels is None else sample.labels
+            elif dataset.name == "folder":
+                skipped[dataset.ids[index]] = problem
+            else:
+                raise InputError(problem)
+    if len(skipped) == len(dataset):
+        raise InputError(f"none of the {len(dataset)} photos can be read; the first: {next(iter(skipped.values()))}")
+    images.flush()
+    np.save(folder / "targets.npy", targets)
+    (folder / "photos.json").write_text(json.dumps({"products": products, "skipped": skipped}))
+
+
+def _open(dataset: Dataset, folder: Path, key: str, *, in_memory: bool = False) -> Photos:
+    meta = json.loads((folder / "photos.json").read_text())
+    images = np.load(folder / "images.npy", mmap_mode=None if in_memory else "r")
+    targets = np.load(folder / "targets.npy")
+    kept = [index for index, id_ in enumerate(dataset.ids) if id_ not in meta["skipped"]]
+    if len(kept) < len(dataset):
+        images, targets = images[kept], targets[kept]
+    return Photos(
+        images=images, targets=targets if dataset.labels else None, labels=dataset.labels,
+        ids=tuple(dataset.ids[index] for index in kept), products=tuple(meta["products"][index] for index in kept),
+        skipped=meta["skipped"], fingerprint=key,
+    )  # fmt: skip
