@@ -1,0 +1,26 @@
+"""What every head hands back, so that training, metrics, retrieval and figures take any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass
+class Output:
+    """Scores, and where a head has them its named intermediates.
+
+    scores: b c, before any sigmoid or softmax.
+    features: b s f, what retrieval compares; s is 1 for a head that sees the picture whole.
+    steps: b s c, the scores of each step; `scores` is their maximum (category-wise max pooling).
+    theta: b s 4 (or 6), the box of each step, see `fashionlib.models.attention`.
+    texture_scores: b s c, of the texture head where it has one of its own.
+    """
+
+    scores: Float[Tensor, "b c"]
+    features: Float[Tensor, "b s f"]
+    steps: Float[Tensor, "b s c"] | None = None
+    theta: Float[Tensor, "b s numbers"] | None = None
+    texture_scores: Float[Tensor, "b s c"] | None = None
