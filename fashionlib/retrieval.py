@@ -1,0 +1,225 @@
+"""Features to rankings: by the whole picture, and part by part as in the released code.
+
+Distances are Euclidean, not squared, in single precision. Of equal distances the lower gallery index
+comes first, so a ranking is the same on every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+from fashionlib.errors import InputError
+
+PROTOCOLS = {
+    "whole_gallery": "Every gallery image is a candidate.",
+    "same_category": "The candidates are the gallery images of the query's category.",
+    "first_hundred": "The candidates are the first hundred gallery images of the query's category, in file "
+    "order, as the released script does it.",
+    "nearest_hundred": "The candidates are the hundred gallery images nearest by a whole-picture method, as "
+    "the released code's README says of StyleNet, and are ranked again part by part.",
+}
+
+
+class Ranking(NamedTuple):
+    """Gallery indices, nearest first, and their distances; -1 and inf where candidates ran out."""
+
+    indices: Int[Tensor, "queries ranks"]
+    distances: Float[Tensor, "queries ranks"]
+
+
+class Match(NamedTuple):
+    """One label that two photos share: the step that shows it in each, and how far apart those look."""
+
+    label: int
+    query_step: int
+    gallery_step: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class PartFeatures:
+    """A photo's features step by step, and which steps stand for which labels.
+
+    features: one vector a step; step 0 is the whole picture.
+    best_step: the step at which each label scores highest.
+    assigned: the labels that the photo is taken to carry, its top 6 in the paper.
+    """
+
+    features: Float[Tensor, "photos steps channels"]
+    best_step: Int[Tensor, "_photos _labels"]
+    assigned: Bool[Tensor, "_photos _labels"]
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 3 or self.best_step.shape != self.assigned.shape:
+            raise InputError(
+                f"Features, best steps and assignments have shapes {tuple(self.features.shape)}, "
+                f"{tuple(self.best_step.shape)}, {tuple(self.assigned.shape)}: expected photos x steps x "
+                "channels, and photos x labels twice."
+            )
+        photos, steps, _ = self.features.shape
+        if len(self.best_step) != photos:
+            raise InputError(
+                f"There are features of {photos} photos and best steps of {len(self.best_step)}."
+            )
+        if self.best_step.numel() and not 0 <= int(self.best_step.min()) <= int(self.best_step.max()) < steps:
+            raise InputError(f"A best step is outside 0 to {steps - 1}, the steps that have features.")
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def of(self, photos: Int[Tensor, " chosen"], label: int) -> Float[Tensor, "chosen channels"]:
+        """The features that stand for `label` in each of these photos."""
+        return self.features[photos, self.best_step[photos, label]].float()
+
+
+def rank_whole(
+    query: Float[Tensor, "queries _channels"],
+    gallery: Float[Tensor, "gallery _channels"],
+    k: int,
+    candidates: Shaped[Tensor, "queries _candidates"] | None = None,
+    block: int = 512,
+) -> Ranking:
+    """The k nearest gallery vectors of each query.
+
+    candidates: what may be ranked, see `same_category`: a mask over the gallery, or indices into it,
+    such as another ranking's. block: how many queries are held against the gallery at once.
+
+    Raises InputError on channels that differ, features that are not finite, and k beyond the gallery.
+    """
+    _check(query, gallery, len(gallery), k)
+    vectors = gallery.float()
+    return _ranked(
+        lambda rows: _euclidean(query[rows].float(), vectors), query, len(gallery), k, candidates, block
+    )
+
+
+def rank_parts(
+    query: PartFeatures,
+    gallery: PartFeatures,
+    k: int,
+    fallback: Literal["last", "whole"] = "last",
+    candidates: Shaped[Tensor, "queries _candidates"] | None = None,
+    block: int = 512,
+) -> Ranking:
+    """The k gallery photos nearest part by part.
+
+    The distance of two photos is the mean, over the labels assigned to both, of the Euclidean distance
+    between their features at the label's best step (the released code; the paper gives no formula).
+    fallback: photos that share no label come "last", at distance inf, or are as far apart as their
+    features of step 0, the "whole" picture. `candidates`, `block` and errors as in `rank_whole`.
+    """
+    if fallback not in ("last", "whole"):
+        raise InputError(f'fallback is {fallback!r}: expected "last" or "whole".')
+    if query.assigned.shape[1] != gallery.assigned.shape[1]:
+        raise InputError(
+            f"The queries have {query.assigned.shape[1]} labels, the gallery {gallery.assigned.shape[1]}: "
+            "rank photos that one model has tagged."
+        )
+    _check(query.features, gallery.features, len(gallery), k)
+
+    def distances(rows: Tensor) -> Tensor:
+        mean, shared = _part_distances(query, gallery, rows)
+        if fallback == "whole":
+            whole = _euclidean(query.features[rows, 0].float(), gallery.features[:, 0].float())
+            return torch.where(shared > 0, mean, whole)
+        return mean.masked_fill(shared == 0, torch.inf)
+
+    return _ranked(distances, query.features, len(gallery), k, candidates, block)
+
+
+def same_category(
+    query: Shaped[Tensor, " queries"], gallery: Shaped[Tensor, " gallery"], first: int | None = None
+) -> Bool[Tensor, "queries gallery"]:
+    """The candidates of each query: the gallery photos of its category, or only the `first` of them."""
+    same = query[:, None] == gallery[None, :]
+    return same if first is None else same & (same.cumsum(dim=1) <= first)
+
+
+def explain(query: PartFeatures, gallery: PartFeatures, i: int, j: int) -> list[Match]:
+    """Why query i and gallery photo j are near: the labels they share, the most alike first."""
+    matches = []
+    for label in (query.assigned[i] & gallery.assigned[j]).nonzero().flatten().tolist():
+        here, there = int(query.best_step[i, label]), int(gallery.best_step[j, label])
+        apart = query.features[i, here].float() - gallery.features[j, there].float()
+        matches.append(Match(label, here, there, float(apart.norm())))
+    return sorted(matches, key=lambda match: match.distance)
+
+
+def _part_distances(query: PartFeatures, gallery: PartFeatures, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean distance over shared labels and how many are shared, rows x gallery.
+
+    Label by label and only among the photos that carry it: a tensor of pairs x labels never exists.
+    """
+    assigned = query.assigned[rows]
+    shared = assigned.float() @ gallery.assigned.float().T
+    total = torch.zeros_like(shared)
+    for label in assigned.any(dim=0).nonzero().flatten().tolist():
+        here = assigned[:, label].nonzero().flatten()
+        there = gallery.assigned[:, label].nonzero().flatten()
+        apart = _euclidean(query.of(rows[here], label), gallery.of(there, label))
+        total[here[:, None], there] += apart
+    return total / shared.clamp(min=1), shared
+
+
+def _euclidean(a: Tensor, b: Tensor) -> Tensor:
+    """Distances of all pairs by one matrix product; near zero they err by about 3e-4 of a vector's length."""
+    squared = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1) - 2 * (a @ b.T)
+    return squared.clamp(min=0).sqrt()
+
+
+def _ranked(
+    distances: Callable[[Tensor], Tensor],
+    query: Tensor,
+    gallery: int,
+    k: int,
+    candidates: Tensor | None,
+    block: int,
+) -> Ranking:
+    order = torch.arange(gallery, device=query.device)
+    indices, values = [], []
+    for rows in torch.arange(len(query), device=query.device).split(block):
+        near = distances(rows)
+        # Bits of floats that are not negative sort as the floats do: with the gallery index below them,
+        # one integer holds distance and tie-break, which topk alone leaves to chance.
+        key = (near.contiguous().view(torch.int32).long() << 32) | order
+        if candidates is not None:
+            key = key.masked_fill(~_mask(candidates[rows], gallery), torch.iinfo(torch.int64).max)
+        key = key.topk(k, largest=False, sorted=True).values
+        empty = key == torch.iinfo(torch.int64).max
+        place = (key & 0xFFFFFFFF).masked_fill(empty, 0)
+        indices.append(place.masked_fill(empty, -1))
+        values.append(near.gather(1, place).masked_fill(empty, torch.inf))
+    return Ranking(torch.cat(indices), torch.cat(values))
+
+
+def _mask(candidates: Tensor, gallery: int) -> Tensor:
+    """Candidates as a mask over the gallery, from such a mask or from indices (-1: none)."""
+    if candidates.dtype == torch.bool:
+        return candidates
+    mask = torch.zeros(len(candidates), gallery + 1, dtype=torch.bool, device=candidates.device)
+    mask.scatter_(1, candidates.long().masked_fill(candidates < 0, gallery), True)
+    return mask[:, :gallery]
+
+
+def _check(query: Tensor, gallery: Tensor, size: int, k: int) -> None:
+    if query.shape[-1] != gallery.shape[-1]:
+        raise InputError(
+            f"Query features have {query.shape[-1]} channels, gallery features {gallery.shape[-1]}: "
+            "take both from one model."
+        )
+    if not len(query):
+        raise InputError("There is no query to rank.")
+    if not 1 <= k <= size:
+        raise InputError(f"k is {k} and the gallery has {size} photos: give a k from 1 to that number.")
+    for name, features in (("query", query), ("gallery", gallery)):
+        bad = (~features.isfinite()).flatten(1).any(dim=1).nonzero().flatten().tolist()
+        if bad:
+            raise InputError(
+                f"The features of {name} photo {bad[0]} are not finite ({len(bad)} such photos)."
+            )
