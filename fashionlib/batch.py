@@ -1,0 +1,158 @@
+"""The batch: a profile's notebooks through papermill, each a process of its own, started by Snakemake where needed."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from fashionlib.errors import InputError
+from fashionlib.profiles import Profile, load_profile, project_root
+from fashionlib.sources import imported_modules, sources_hash
+
+
+@dataclass(frozen=True)
+class Job:
+    """One executed notebook: its name in the book, its source, the parameters beside profile, data and seeds."""
+
+    name: str
+    notebook: str
+    parameters: dict[str, str]
+    after: tuple[str, ...] = ()
+
+
+def jobs_of(profile: Profile) -> list[Job]:
+    """The notebooks of a profile: the data, one training each method, then what is measured with them."""
+    trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
+    training = [Job(f"train-{name}", "train", {"method": name}) for name in trained]
+    after = tuple(job.name for job in training)
+    measured = ["table1", *(["topk"] if profile.retrieval else []), "recommend", "attention"]
+    return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in measured)]
+
+
+def fingerprint(profile_name: str, data: str, seeds: str, job: Job) -> str:
+    """Changes with all that the notebook's output depends on: profile, data, seeds, cells, and the code it imports."""
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    notebook = nbformat.read(_source(job), as_version=4)
+    cells = "\n".join(cell.source for cell in notebook.cells)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    parts = (repr(profile), _data_state(profile), cells, sources_hash(imported_modules(code)), sorted(job.parameters.items()))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _data_state(profile: Profile) -> str:
+    """Names, sizes and times of the files of a data set that has a folder."""
+    if not profile.root:
+        return ""
+    if not Path(profile.root).is_dir():
+        raise InputError(f"DATA={profile.root}: no such folder; name the folder that holds the {profile.data.name} data")
+    files = sorted(path for path in Path(profile.root).rglob("*") if path.is_file())
+    rows = [f"{path.relative_to(profile.root)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _source(job: Job) -> Path:
+    return project_root() / "notebooks" / f"{job.notebook}.ipynb"
+
+
+def executed(profile: str, job: str) -> Path:
+    """Where the book finds the executed notebook."""
+    return project_root() / "book" / "runs" / profile / f"{job}.ipynb"
+
+
+def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
+    """Execute one notebook beside its place and move it there when every cell has run; else leave the last one as it is.
+
+    Raises InputError where the notebook fails, with the end of its log.
+    """
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    job = next((job for job in jobs_of(profile) if job.name == name), None)
+    if job is None:
+        raise InputError(f"profile {profile.name} has no notebook {name!r}: {', '.join(j.name for j in jobs_of(profile))}")
+    root = project_root()
+    aside = root / "runs" / profile.name / "notebooks" / f"{name}.ipynb"
+    log = root / "runs" / profile.name / "logs" / f"{name}.log"
+    for path in (aside, log, executed(profile.name, name)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    parameters = {"profile": profile_name, "data": data, "seeds": seeds, **job.parameters}
+    arguments = [word for key, value in parameters.items() for word in ("-r", key, value)]
+    command = [sys.executable, "-m", "papermill", str(_source(job)), str(aside), *arguments,
+               "--kernel", "python3", "--cwd", str(root), "--log-output", "--no-progress-bar"]  # fmt: skip
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    with log.open("w") as file:
+        failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
+    if failed:
+        tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-12:])
+        raise InputError(f"notebook {name} failed; its whole log is {log.relative_to(root)}, its end:\n{tail}")
+    _publish(aside, executed(profile.name, name))
+
+
+def _publish(aside: Path, place: Path) -> None:
+    """The executed notebook without the noise that differs from run to run, moved to its place."""
+    notebook = nbformat.read(aside, as_version=4)
+    if any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", [])):
+        raise InputError(f"{aside}: holds an error output and is not published")
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+        if "injected-parameters" in cell.metadata.get("tags", []) or "parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = sorted({*cell.metadata["tags"], "remove-cell"})
+            cell.source = "\n".join(line for line in cell.source.splitlines() if not line.startswith("data ="))
+    nbformat.write(notebook, aside)
+    os.replace(aside, place)
+
+
+def stamp(profile: str, job: str) -> str:
+    """What Snakemake sees of a job; kept apart from the notebook, because it deletes its outputs before a run."""
+    return f"runs/{profile}/stamps/{job}.done"
+
+
+def forget_missing(profile: Profile) -> None:
+    """A stamp without its executed notebook says nothing: remove it, so that the notebook is run again."""
+    for job in jobs_of(profile):
+        if not executed(profile.name, job.name).exists():
+            (project_root() / stamp(profile.name, job.name)).unlink(missing_ok=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m fashionlib.batch PROFILE [--data FOLDER] [--seeds 0,1] [--only NOTEBOOK]`"""
+    parser = argparse.ArgumentParser(description="Run a profile's notebooks; only what changed runs again.")
+    parser.add_argument("profile")
+    parser.add_argument("--data", default="")
+    parser.add_argument("--seeds", default="")
+    parser.add_argument("--only", help="run this one notebook now, whether it changed or not")
+    options = parser.parse_args(arguments)
+    data = str(Path(options.data).resolve()) if options.data else ""
+    try:
+        profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None)
+        if options.only:
+            run_job(options.profile, data, options.seeds, options.only)
+            return 0
+        _data_state(profile)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    forget_missing(profile)
+    return _snakemake(options.profile, data, options.seeds)
+
+
+def _snakemake(profile: str, data: str, seeds: str) -> int:
+    program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
+    command = [program, "--cores", "all", "--keep-going", "--quiet", "rules", "host", "progress", "--rerun-triggers", "params",
+               "--config", f"profile={profile}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
+    environment = {**os.environ, "PYTHON": sys.executable}
+    return subprocess.run(command, cwd=project_root(), env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Fig. 3: is the same product among the k nearest gallery photos? In-shop and consumer-to-shop."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+import torch
+
+from fashionlib.bootstrap import Interval, mean_interval
+from fashionlib.data.base import split_hash
+from fashionlib.data.store import Photos
+from fashionlib.errors import InputError
+from fashionlib.experiments.table1 import RIVAL, TOP
+from fashionlib.metrics import TOP_K, first_hit_ranks, hit_rate, top_k_assignments
+from fashionlib.profiles import Profile, project_root
+from fashionlib.results import Entry, entry, write
+from fashionlib.retrieval import PartFeatures, Ranking, rank_parts, rank_whole
+from fashionlib.runs import fit, inputs_of, photos_of, training_seconds
+from fashionlib.scores import written_aside
+from fashionlib.training import Predictions, predict
+
+TASKS = {"topk_inshop": "inshop", "topk_c2s": "c2s"}
+PROTOCOL = "whole gallery, hit@k, queries without a match count as misses; {how}"
+HOW = {
+    1: "Euclidean distance of the pooled features at length 1",
+    2: "mean over shared top-6 labels of the Euclidean distance at each label's best step, none shared: step 0",
+}
+
+
+def topk(profile: Profile, experiment: str) -> list[Entry]:
+    """Rank the gallery for every query with every method that has features; write rankings and the ledger.
+
+    experiment: "topk_inshop" or "topk_c2s". Raises InputError for another one, and where the data has no products.
+    """
+    if experiment not in TASKS:
+        raise InputError(f"unknown experiment {experiment!r}: choose one of {', '.join(TASKS)}")
+    if not profile.retrieval:
+        raise InputError(f"profile {profile.name}: its data says of no two photos that they show the same product")
+    query, gallery = (photos_of(profile, f"{TASKS[experiment]}_{side}") for side in ("query", "gallery"))
+    methods = [name for name in profile.methods if profile.method(name).kind != "prior"]
+    hits, seconds = {}, {}
+    for method in methods:
+        started = time.perf_counter()
+        hits[method] = [_first_hits(profile, experiment, method, seed, query, gallery) for seed in profile.seeds]
+        trained = sum(training_seconds(profile, method, seed) for seed in profile.seeds)
+        seconds[method] = max(time.perf_counter() - started, trained)
+    shared = {"experiment": experiment, "profile": profile.name, "dataset": profile.data.name,
+              "split": TASKS[experiment], "split_hash": split_hash([*query.ids, *gallery.ids]),
+              "seeds": list(profile.seeds), "n": len(query), "counts": {"gallery": len(gallery)}}  # fmt: skip
+    entries = []
+    for method in methods:
+        how = HOW[1 if profile.method(method).kind == "whole" else 2]
+        own = {**shared, "method": method, "seconds": seconds[method], "protocol": PROTOCOL.format(how=how)}
+        entries += [_entry(own, k, hits, profile.resamples) for k in TOP_K]
+    write(entries, project_root(), profile.name, experiment)
+    return entries
+
+
+def _entry(shared: dict, k: int, hits: dict[str, list[np.ndarray]], resamples: int) -> Entry:
+    rate, method = partial(hit_rate, k=k), shared["method"]
+    interval = _interval(rate, hits[method], None, resamples)
+    versus = None
+    if RIVAL in hits and method != RIVAL:
+        versus = {"method": RIVAL, **asdict(_interval(rate, hits[method], hits[RIVAL], resamples))}
+    per_seed = [float(rate(each)) for each in hits[method]]
+    return entry(**shared, metric=f"top{k}", **asdict(interval), per_seed=per_seed, versus=versus)
+
+
+def _interval(rate, hits: list[np.ndarray], minus: list[np.ndarray] | None, resamples: int) -> Interval:
+    other = None if minus is None else [(each,) for each in minus]
+    return mean_interval(rate, [(each,) for each in hits], minus=other, resamples=resamples, centre=False)
+
+
+def _first_hits(
+    profile: Profile, experiment: str, method: str, seed: int, query: Photos, gallery: Photos
+) -> np.ndarray:
+    model = fit(profile, method, seed)
+    sides = [predict(model, inputs_of(profile, side, mirror=False), mirror=False) for side in (query, gallery)]
+    ranking = rank(*sides, k=min(max(TOP_K), len(gallery)))
+    path = project_root() / "runs" / profile.name / experiment / method / f"ranking-{seed}.npz"
+    with written_aside(path) as file:
+        np.savez_compressed(
+            file, allow_pickle=False, indices=ranking.indices.numpy(), distances=ranking.distances.numpy(),
+            query_ids=np.array(query.ids), gallery_ids=np.array(gallery.ids),
+            query_products=np.array(query.products), gallery_products=np.array(gallery.products),
+        )  # fmt: skip
+    return first_hit_ranks(ranking.indices, np.array(query.products), np.array(gallery.products))
+
+
+def rank(query: Predictions, gallery: Predictions, k: int) -> Ranking:
+    """Whole image by whole image where the features are one vector a photo, part by part where they are several."""
+    if query.steps is None:
+        sides = [torch.nn.functional.normalize(torch.from_numpy(side.features[:, 0]), dim=1) for side in (query, gallery)]
+        return rank_whole(*sides, k=k)
+    return rank_parts(part_features(query), part_features(gallery), k=k, fallback="whole")
+
+
+def part_features(predictions: Predictions, top: int = TOP) -> PartFeatures:
+    """The features of each step, the step at which each label scores highest, and the photo's `top` labels."""
+    assigned = top_k_assignments(predictions.scores, k=min(top, predictions.scores.shape[1]))
+    return PartFeatures(
+        features=torch.from_numpy(predictions.features),
+        best_step=torch.from_numpy(predictions.steps.argmax(1)),
+        assigned=torch.from_numpy(assigned.astype(bool)),
+    )

@@ -1,0 +1,136 @@
+"""Tables and closing sentences of the notebooks, worded by what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fashionlib.data.base import split_hash
+from fashionlib.data.store import Photos
+from fashionlib.experiments.attention import Looks
+from fashionlib.models.tagger import Tagger
+from fashionlib.profiles import Profile
+from fashionlib.recommend import Row
+from fashionlib.results import Entry
+from fashionlib.runs import run_folder, training_seconds
+
+
+def split_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
+    """Photos, tags a photo and the split's hash, a row a split."""
+    rows = {
+        name: {"photos": len(photos), "tags a photo": round(float(photos.targets.sum(1).mean()), 2),
+               "split hash": split_hash(photos.ids)}
+        for name, photos in splits.items()
+    }  # fmt: skip
+    return pd.DataFrame(rows).T
+
+
+def label_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
+    """How many photos of each split carry each label, the commonest first."""
+    first = next(iter(splits.values()))
+    counts = {name: photos.targets.sum(0).astype(int) for name, photos in splits.items()}
+    table = pd.DataFrame(counts, index=pd.Index(first.labels, name="label"))
+    return table.sort_values(next(iter(counts)), ascending=False, kind="stable")
+
+
+def sentence_about(splits: Mapping[str, Photos]) -> str:
+    """How many labels, how rare the rarest are."""
+    table = label_table(splits)
+    train = table["train"]
+    rare = [str(label) for label in train.index[train < 0.02 * len(splits["train"])]]
+    listed = f": {', '.join(rare[:8])}{' …' if len(rare) > 8 else ''}" if rare else ""
+    return (
+        f"{len(table)} labels, from **{train.index[0]}** on {train.iloc[0]} training photos down to "
+        f"**{train.index[-1]}** on {train.iloc[-1]}; {len(rare)} of them are on fewer than 2% of the photos{listed}."
+    )
+
+
+def budget_table(profile: Profile, method: str, model: Tagger) -> pd.DataFrame:
+    """What the method was given: photos, size, epochs, parameters, seconds."""
+    options = profile.training_of(method)
+    facts = {
+        "data": profile.data.name, "image size": "×".join(map(str, profile.image_size)),
+        "trunk": f"{profile.trunk.name}, {'frozen' if profile.trunk.frozen else 'trained'}",
+        "trained parameters": f"{sum(p.numel() for p in model.head.parameters()):,}",
+        "epochs": options.epochs, "batch": options.batch, "peak learning rate": options.learning_rate,
+        "seconds by seed": ", ".join(f"{training_seconds(profile, method, seed):.0f}" for seed in profile.seeds),
+    }  # fmt: skip
+    return pd.DataFrame({"value": {name: str(fact) for name, fact in facts.items()}})
+
+
+def sentence_about_training(profile: Profile, method: str) -> str:
+    """Which epoch was kept, by seed."""
+    kept = []
+    for seed in profile.seeds:
+        history = pd.read_csv(run_folder(profile, method, seed) / "history.csv")
+        best = history.loc[(history.val_ap_all + history.val_map).idxmax()]
+        kept.append(
+            f"seed {seed}: epoch {int(best.epoch)} of {len(history)}, "
+            f"validation AP_all {best.val_ap_all:.3f}, mAP {best.val_map:.3f}"
+        )
+    return "Kept: " + "; ".join(kept) + "."
+
+
+def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """A row a method (and experiment), a column a metric: value with its 95% interval."""
+    rows: dict[str, dict[str, str]] = {}
+    several = len({entry.experiment for entry in entries}) > 1
+    for entry in entries:
+        name = f"{entry.experiment}, {entry.method}" if several else entry.method
+        span = "" if entry.low is None else f" [{entry.low:.3f}, {entry.high:.3f}]"
+        rows.setdefault(name, {})[entry.metric] = f"{entry.value:.3f}{span}"
+    return pd.DataFrame(rows).T.fillna("")
+
+
+def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "parser") -> str:
+    """By how much `method` is above or below the rival in its entry, and whether the interval excludes zero."""
+    entry = next(each for each in entries if each.metric == metric and each.method == method)
+    versus = entry.versus
+    if versus is None:
+        return f"`{method}` has {metric} {entry.value:.3f}; the profile has no rival to compare it with."
+    points = [100 * versus[key] for key in ("value", "low", "high")]
+    sure = "above" if points[1] > 0 else "below" if points[2] < 0 else None
+    verdict = f"The paired interval lies {sure} zero." if sure else "The paired interval includes zero: undecided."
+    return (
+        f"**{entry.experiment}, {metric}: `{method}` {entry.value:.3f}, {points[0]:+.1f} points against "
+        f"`{versus['method']}`** (95% interval {points[1]:+.1f} to {points[2]:+.1f}, {entry.n} test photos, "
+        f"{len(entry.seeds)} {'seed' if len(entry.seeds) == 1 else 'seeds'}). {verdict}"
+    )
+
+
+def sentence_about_rows(answers: Sequence[Sequence[Row]]) -> str:
+    """How many parts each query was answered for, and with how many different photos."""
+    parts = np.mean([len(rows) for rows in answers])
+    looks = [look.photo for rows in answers for row in rows for look in row.looks]
+    different = np.mean([len({look.photo for row in rows for look in row.looks}) for rows in answers])
+    return (
+        f"A query was answered for {parts:.1f} parts on average, with {different:.1f} different photos "
+        f"out of {len(looks) / max(len(answers), 1):.1f} shown. Whether that is more varied at equal relevance is a "
+        "question for numbers, not pictures; these grids only show what the method does."
+    )
+
+
+def sentence_about_attention(entries: Sequence[Entry]) -> str:
+    """Pointing beside its two reference points, and how far the steps move."""
+    value = {entry.metric: entry.value for entry in entries}
+    if "pointing" not in value:
+        return f"No label has enough masks to measure pointing; the boxes' centres move by ±{value['theta_std']:.3f}."
+    best = max(value["pointing_centre"], value["pointing_mean_box"])
+    verdict = "better than" if value["pointing"] > best else "no better than"
+    return (
+        f"The winning box's centre lies on the garment it names in {value['pointing']:.1%} of cases; the picture's centre "
+        f"does in {value['pointing_centre']:.1%}, the label's mean box in {value['pointing_mean_box']:.1%}. So the network "
+        f"points **{verdict}** a guess that never looks at the photo. Box centres move by ±{value['theta_std']:.3f} from "
+        f"photo to photo (the map runs from −1 to 1), and two steps overlap by {value['step_overlap']:.2f} on average."
+    )
+
+
+def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
+    """The winning steps of the first photos for the labels they carry, at most `labels` each; −1 elsewhere."""
+    winners = np.full(looks.winners[:photos].shape, -1)
+    for number in range(min(photos, len(winners))):
+        carried = np.flatnonzero(looks.photos.targets[number])[:labels]
+        winners[number, carried] = looks.winners[number, carried]
+    return winners

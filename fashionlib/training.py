@@ -1,0 +1,190 @@
+"""One loop for every method."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from jaxtyping import Float
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from fashionlib.device import device
+from fashionlib.errors import InputError
+from fashionlib.inputs import ImageInputs, Inputs, moved
+from fashionlib.metrics import average_precision_all, mean_average_precision
+from fashionlib.models.tagger import Tagger, load_model, save_model
+from fashionlib.profiles import TrainingOptions
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of a split. p photos, c labels, s steps, f features; theta and steps where it has boxes."""
+
+    scores: Float[np.ndarray, "p c"]
+    features: Float[np.ndarray, "p s f"]
+    steps: Float[np.ndarray, "p s c"] | None
+    theta: Float[np.ndarray, "p s numbers"] | None
+
+
+def train(
+    model: Tagger, inputs: Inputs, targets: Float[np.ndarray, "p c"], validation: tuple[Inputs, np.ndarray],
+    options: TrainingOptions, folder: Path, *, seed: int = 0, fingerprint: str = "",
+) -> Tagger:  # fmt: skip
+    """Train and return the epoch that did best on the validation photos (mean of AP_all and mAP).
+
+    folder: takes the best weights so far, `history.csv`, and the state of the last epoch, from which an interrupted
+    run of the same `fingerprint` goes on; a run of another one starts anew.
+
+    Raises InputError where the loss stops being a number.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    accelerator = Accelerator(mixed_precision="no" if options.precision == "fp32" else "bf16", cpu=device().type == "cpu")
+    net = model.to(accelerator.device) if isinstance(inputs, ImageInputs) else model.head.to(accelerator.device)
+    optimiser = _optimiser(net, options)
+    batches = -(-len(inputs) // options.batch)
+    schedule = _schedule(optimiser, options, batches)
+    run, optimiser = accelerator.prepare(net, optimiser)
+    state = _State(folder, fingerprint, net, optimiser, schedule)
+    first, best, history = state.restore()
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("training", total=options.epochs * batches, completed=first * batches)
+        for epoch in range(first, options.epochs):
+            started = time.perf_counter()
+            terms = defaultdict(float)
+            model.train()
+            torch.manual_seed(seed * 100_003 + epoch)  # dropout repeats after a resume, too
+            for indices, batch in _batches(inputs, options, seed, epoch, accelerator):
+                for name, value in _step(run, model, batch, targets[indices], optimiser, accelerator, options).items():
+                    terms[name] += value * len(indices) / len(inputs)
+                schedule.step()
+                progress.advance(bar)
+            if not np.isfinite(sum(terms.values())):
+                raise InputError(f"epoch {epoch + 1}: the loss is {sum(terms.values())}; lower the learning rate")
+            scores = predict(model, validation[0], mirror=options.mirror_test).scores
+            row = {"epoch": epoch + 1, **terms, **_validate(scores, validation[1])}
+            history.append({**row, "seconds": time.perf_counter() - started})
+            if accelerator.is_main_process:
+                best = state.save(epoch + 1, best, history, model)
+    return load_best(model, folder)
+
+
+def _validate(scores: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    return {
+        "val_ap_all": average_precision_all(scores, targets),
+        "val_map": mean_average_precision(scores, targets),
+    }
+
+
+def load_best(model: Tagger, folder: Path) -> Tagger:
+    """The best epoch's weights, in `model`."""
+    model.load_state_dict(load_model(folder).state_dict())
+    return model.eval()
+
+
+def _optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    if options.optimiser not in kinds:
+        raise InputError(f"unknown optimiser {options.optimiser!r}: choose one of {', '.join(kinds)}")
+    wanted = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    return kinds[options.optimiser](wanted, lr=options.learning_rate, weight_decay=options.weight_decay)
+
+
+def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.lr_scheduler.LRScheduler:
+    if options.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    if options.schedule == "one-cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(optimiser, options.learning_rate, total_steps=options.epochs * batches)
+    raise InputError(f"unknown schedule {options.schedule!r}: choose one-cycle or constant")
+
+
+def _batches(
+    inputs: Inputs, options: TrainingOptions, seed: int, epoch: int, accelerator: Accelerator
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo."""
+    draw = np.random.default_rng([seed, epoch])
+    moves = torch.Generator().manual_seed(seed * 7_919 + epoch)
+    order, mirrored = draw.permutation(len(inputs)), draw.random(len(inputs)) < 0.5
+    for start in range(0, len(order), options.batch):
+        chosen = order[start : start + options.batch][accelerator.process_index :: accelerator.num_processes]
+        if len(chosen) > 1:  # batch norm needs two
+            yield chosen, moved(inputs.take(chosen, mirrored[chosen]), options.shift, moves)
+
+
+def _step(run, model, batch, targets, optimiser, accelerator, options) -> dict[str, float]:
+    with accelerator.autocast():
+        output = run(batch)
+    terms = model.head.loss(output, torch.as_tensor(targets, device=batch.device))
+    optimiser.zero_grad()
+    accelerator.backward(sum(terms.values()))
+    accelerator.clip_grad_norm_(run.parameters(), options.clip)
+    optimiser.step()
+    return {name: float(value.detach()) for name, value in terms.items()}
+
+
+@torch.no_grad()
+def predict(model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 128) -> Predictions:
+    """The model's word on every photo; with `mirror`, scores are the mean over the photo and its mirror image."""
+    model.eval()
+    net = model if isinstance(inputs, ImageInputs) else model.head
+    rows = []
+    for start in range(0, len(inputs), batch):
+        indices = np.arange(start, min(start + batch, len(inputs)))
+        output = net(inputs.take(indices, np.zeros(len(indices), bool)))
+        scores = model.probabilities(output.scores)
+        if mirror:
+            other = net(inputs.take(indices, np.ones(len(indices), bool)))
+            scores = (scores + model.probabilities(other.scores)) / 2
+        rows.append((scores, output.features, output.steps, output.theta))
+    columns = zip(*rows, strict=True)
+    return Predictions(*[None if c[0] is None else torch.cat(c).float().cpu().numpy() for c in columns])
+
+
+class _State:
+    """An interrupted run goes on from here: weights, optimiser, schedule and history of the last whole epoch."""
+
+    def __init__(self, folder: Path, fingerprint: str, net: nn.Module, optimiser, schedule):
+        self.path, self.folder, self.fingerprint = folder / "last.pt", folder, fingerprint
+        self.parts = {"net": net, "optimiser": optimiser, "schedule": schedule}
+
+    def restore(self) -> tuple[int, float, list[dict]]:
+        """Epochs done, the best validation so far, the history."""
+        if not self.path.exists():
+            return 0, -1.0, []
+        saved = torch.load(self.path, map_location="cpu", weights_only=True)
+        if saved["fingerprint"] != self.fingerprint:
+            return 0, -1.0, []
+        for name, part in self.parts.items():
+            part.load_state_dict(saved[name])
+        return saved["epoch"], saved["best"], saved["history"]
+
+    def save(self, epoch: int, best: float, history: list[dict], model: Tagger) -> float:
+        """Keep the epoch, and the model if it is the best so far; returns the best validation."""
+        value = (history[-1]["val_ap_all"] + history[-1]["val_map"]) / 2
+        if value > best:
+            save_model(model, self.folder)
+        best = max(best, value)
+        parts = {name: part.state_dict() for name, part in self.parts.items()}
+        aside = self.path.with_suffix(".aside")
+        torch.save({**parts, "epoch": epoch, "best": best, "history": history, "fingerprint": self.fingerprint}, aside)
+        os.replace(aside, self.path)
+        _write_history(history, self.folder / "history.csv")
+        return best
+
+
+def _write_history(history: list[dict], path: Path) -> None:
+    aside = path.with_suffix(".aside")
+    with aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[-1]))
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(aside, path)
