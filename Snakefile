@@ -5,7 +5,7 @@ import sys
 from fashionlib.batch import fingerprint, jobs_of, stamp
 from fashionlib.profiles import load_profile
 
-PROFILE, DATA, SEEDS = (str(config.get(key, "")) for key in ("profile", "data", "seeds"))
+PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
 RUN = load_profile(PROFILE, data=DATA or None, seeds=SEEDS or None)
 JOBS = {job.name: job for job in jobs_of(RUN)}
 
@@ -29,4 +29,4 @@ for name, job in JOBS.items():
             changes_with=fingerprint(PROFILE, DATA, SEEDS, job),
         threads: workflow.cores  # each notebook uses all of them
         shell:
-            "{sys.executable} -m fashionlib.batch {PROFILE:q} --data {DATA:q} --seeds {SEEDS:q} --only {params.job}"
+            "{sys.executable} -m fashionlib.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job}"

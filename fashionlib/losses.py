@@ -66,7 +66,7 @@ def box_indicator(
     """
     axes = []
     for cells, half, centre in ((grid[0], theta[..., 1], theta[..., 3]), (grid[1], theta[..., 0], theta[..., 2])):
-        points = (torch.arange(cells, device=theta.device) + 0.5) * (2 / cells) - 1
+        points = (torch.arange(cells).to(theta) + 0.5) * (2 / cells) - 1
         inside = half.abs().unsqueeze(-1) - (points - centre.unsqueeze(-1)).abs()
         axes.append(torch.sigmoid(sharpness * inside * (cells / 2)))
     maps = (axes[0].unsqueeze(-1) * axes[1].unsqueeze(-2)).flatten(-2)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import math
 
-from fashionlib.data.drawing import Canvas, Point, plain
+from fashionlib.data.drawing import Canvas, Number, Point, plain
 from fashionlib.data.outfits import Product
 from fashionlib.data.people import Figure, hand
 
 METAL = plain((214, 196, 132))
 
 
-def cloth(canvas: Canvas, figure: Figure, product: Product, *, tone: float = 1.0, along: float = 0.0,
+def cloth(canvas: Canvas, figure: Figure, product: Product, *, tone: Number = 1.0, along: Number = 0.0,
            origin: Point | None = None) -> int:  # fmt: skip
     return canvas.layer(product.fabric, product.label, tone=tone, along=along, origin=origin or (figure.centre(30), 30))
 
 
-def detail(canvas: Canvas, product: Product, tone: float = 0.72) -> int:
+def detail(canvas: Canvas, product: Product, tone: Number = 0.72) -> int:
     """Seams, cuffs and buttons: the garment's first colour, darker (lighter where it is dark already)."""
     colour = product.fabric.colours[0]
     tone = tone if sum(colour) > 150 else 2.0 - tone
     return canvas.layer(plain(colour), product.label, tone=tone)
 
 
-def _foot(figure: Figure, index: int, heel: float, toe: float) -> tuple[float, float, float, float]:
+def _foot(figure: Figure, index: int, heel: Number, toe: Number) -> tuple[Number, Number, Number, Number]:
     """Ankle x and y, where the toe points, and the sole's height."""
     x, y = figure.ankles[index]
     outwards = (2 * index - 1) * (1.2 + 0.9 * abs(figure.person.loose[6 + index]))
@@ -53,7 +53,7 @@ def shoe(canvas: Canvas, figure: Figure, product: Product) -> None:
                 canvas.line(sole, ((x + out * lace - 1.3, y + down - 0.3), (x + out * lace + 1.3, y + down + 0.3)), 0.4)
 
 
-def _sole(canvas: Canvas, product: Product, layer: int, foot: tuple[float, float, float], blunt: float) -> None:
+def _sole(canvas: Canvas, product: Product, layer: int, foot: tuple[Number, Number, Number], blunt: Number) -> None:
     """The sole below (heel's x, tip's x, height of the ground); under heels, the heel alone."""
     (x, tip, ground), heel = foot, product.shape["heel"]
     if product.label == "heels":
@@ -116,12 +116,16 @@ def hat(canvas: Canvas, figure: Figure, product: Product) -> None:
 
 def beanie(canvas: Canvas, figure: Figure, product: Product) -> None:
     x, wide, crown = figure.centre(4), 5.7 * figure.person.head, product.shape["crown"]
-    layer = cloth(canvas, figure, product, origin=(x, 0))
-    canvas.polygon(layer, ((x - wide, 4.6), (x - wide, 0), (x - wide * 0.6, -crown - 0.6), (x + wide * 0.6, -crown - 0.6),
-                           (x + wide, 0), (x + wide, 4.6)), smooth=1)  # fmt: skip
-    canvas.polygon(detail(canvas, product, 0.85), ((x - wide, 2.4), (x + wide, 2.4), (x + wide, 5), (x - wide, 5)))
+    top, high = wide * 0.6, -crown - 0.6
+    canvas.polygon(
+        cloth(canvas, figure, product, origin=(x, 0)),
+        ((x - wide, 4.6), (x - wide, 0), (x - top, high), (x + top, high), (x + wide, 0), (x + wide, 4.6)),
+        smooth=1,
+    )  # fmt: skip
+    cuff = ((x - wide, 2.4), (x + wide, 2.4), (x + wide, 5), (x - wide, 5))
+    canvas.polygon(detail(canvas, product, 0.85), cuff)
     if product.shape["bobble"] > 0.5:
-        canvas.ellipse(detail(canvas, product, 0.9), x, -crown - 1.6, 2.1, 1.9)
+        canvas.ellipse(detail(canvas, product, 0.9), x, high - 1.0, 2.1, 1.9)
 
 
 def scarf(canvas: Canvas, figure: Figure, product: Product) -> None:
@@ -136,11 +140,13 @@ def scarf(canvas: Canvas, figure: Figure, product: Product) -> None:
 
 
 def tie(canvas: Canvas, figure: Figure, product: Product) -> None:
-    x, wide = figure.centre(19), product.shape["wide"]
-    layer = cloth(canvas, figure, product, origin=(x, 20))
-    low = figure.centre(42)
-    canvas.polygon(layer, ((x - wide, 18), (x + wide, 18), (x + wide * 0.5, 20.4), (low + wide * 1.25, 39.5), (low, 42),
-                           (low - wide * 1.25, 39.5), (x - wide * 0.5, 20.4)))  # fmt: skip
+    x, low, wide = figure.centre(19), figure.centre(42), product.shape["wide"]
+    knot, end = wide * 0.5, wide * 1.25
+    canvas.polygon(
+        cloth(canvas, figure, product, origin=(x, 20)),
+        ((x - wide, 18), (x + wide, 18), (x + knot, 20.4), (low + end, 39.5), (low, 42), (low - end, 39.5),
+         (x - knot, 20.4)),
+    )  # fmt: skip
 
 
 def necklace(canvas: Canvas, figure: Figure, product: Product) -> None:
@@ -176,7 +182,7 @@ def glove(canvas: Canvas, figure: Figure, product: Product, index: int) -> None:
     canvas.limb(layer, (cuff[0], (x, y)), (2.0 * figure.limbs + 0.3, 1.8 * figure.limbs))
 
 
-def _bag_place(figure: Figure, product: Product) -> tuple[float, float, int]:
+def _bag_place(figure: Figure, product: Product) -> tuple[Number, Number, int]:
     """Where the bag's top is, and on which side: in a hand, or at the hip on a strap."""
     index = int(figure.person.loose[3] > 0)
     if product.shape["strap"] < 0.45:
@@ -208,10 +214,13 @@ def bag(canvas: Canvas, figure: Figure, product: Product) -> None:
 
 
 def backpack(canvas: Canvas, figure: Figure, product: Product) -> None:
-    x, wide, high = figure.centre(30), product.shape["wide"], product.shape["high"]
-    layer = cloth(canvas, figure, product)
-    canvas.polygon(layer, ((x - wide, 18), (x - wide * 0.7, 15), (x + wide * 0.7, 15), (x + wide, 18), (x + wide + 1.5, 18 + high),
-                           (x - wide - 1.5, 18 + high)), smooth=1)  # fmt: skip
+    x, wide, low = figure.centre(30), product.shape["wide"], 18 + product.shape["high"]
+    top = wide * 0.7
+    canvas.polygon(
+        cloth(canvas, figure, product),
+        ((x - wide, 18), (x - top, 15), (x + top, 15), (x + wide, 18), (x + wide + 1.5, low), (x - wide - 1.5, low)),
+        smooth=1,
+    )  # fmt: skip
 
 
 def straps(canvas: Canvas, figure: Figure, product: Product) -> None:

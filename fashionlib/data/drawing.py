@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFilter
 
 RGB = tuple[int, int, int]
-Point = tuple[float, float]
+Number = float | int  # checked at run time, a float is no int
+Point = tuple[Number, Number]
 SUPERSAMPLING = 2
 HEIGHT = 192.0  # all scenes are laid out for pictures this high, in pixels, and scaled from there
 MOST_LAYERS = 255
@@ -28,18 +29,18 @@ class Fabric:
 
     colours: tuple[RGB, RGB, RGB]
     texture: str = "plain"
-    period: float = 3.0
-    angle: float = 0.0
+    period: Number = 3.0
+    angle: Number = 0.0
 
 
 @dataclass
 class Layer:
     label: str | None
     fabric: Fabric
-    tone: float  # below 1: a darker part of the same garment, such as a cuff
-    along: float  # direction of the body part, radians from straight down; textures turn with it
+    tone: Number  # below 1: a darker part of the same garment, such as a cuff
+    along: Number  # direction of the body part, radians from straight down; textures turn with it
     origin: Point  # pixels of the map
-    scale: float  # pixels of the map to a body unit
+    scale: Number  # pixels of the map to a body unit
     box: list[int]  # where it was drawn, in pixels of the map: x1, y1, x2, y2
 
 
@@ -47,7 +48,7 @@ def plain(colour: RGB) -> Fabric:
     return Fabric((colour, colour, colour))
 
 
-def mixed(first: RGB, second: RGB, share: float) -> RGB:
+def mixed(first: RGB, second: RGB, share: Number) -> RGB:
     """The colour `share` of the way from the first to the second."""
     (r, g, b), (r2, g2, b2) = first, second
     return (round(r + (r2 - r) * share), round(g + (g2 - g) * share), round(b + (b2 - b) * share))
@@ -69,14 +70,14 @@ class Canvas:
         self.layers: list[Layer] = [Layer(None, plain((0, 0, 0)), 1.0, 0.0, (0.0, 0.0), 1.0, [0, 0, 0, 0])]
         self.place(0.0, 0.0, 1.0)
 
-    def place(self, x: float, y: float, scale: float) -> None:
+    def place(self, x: Number, y: Number, scale: Number) -> None:
         """From here on, body units are `scale` pixels (of a picture 192 high) and (0, 0) lies at (x, y)."""
         self._scale = SUPERSAMPLING * self.unit * scale
         self._x = SUPERSAMPLING * (self.size[1] / 2 + self.unit * x)
         self._y = SUPERSAMPLING * self.unit * y
 
     def layer(
-        self, fabric: Fabric, label: str | None = None, *, tone: float = 1.0, along: float = 0.0,
+        self, fabric: Fabric, label: str | None = None, *, tone: Number = 1.0, along: Number = 0.0,
         origin: Point = (0.0, 0.0),
     ) -> int:  # fmt: skip
         """A new layer above all others; shapes are drawn into it by its number."""
@@ -94,7 +95,7 @@ class Canvas:
         self._grow(layer, placed, 0)
         self._draw.polygon(placed, fill=layer)
 
-    def ellipse(self, layer: int, x: float, y: float, across: float, down: float) -> None:
+    def ellipse(self, layer: int, x: Number, y: Number, across: Number, down: Number) -> None:
         """An ellipse around (x, y) with these half-axes."""
         scale, left, top = self._scale, self._x, self._y
         box = (left + scale * (x - across), top + scale * (y - down), left + scale * (x + across),
@@ -102,7 +103,7 @@ class Canvas:
         self._grow(layer, (box[:2], box[2:]), 0)
         self._draw.ellipse(box, fill=layer)
 
-    def limb(self, layer: int, points: Sequence[Point], radii: Sequence[float]) -> None:
+    def limb(self, layer: int, points: Sequence[Point], radii: Sequence[Number]) -> None:
         """A tapering tube along the points, with round joints."""
         for (x1, y1), (x2, y2), r1, r2 in zip(points, points[1:], radii, radii[1:], strict=False):
             length = math.hypot(x2 - x1, y2 - y1) or 1.0
@@ -112,7 +113,7 @@ class Canvas:
         for (x, y), radius in zip(points[1:-1], radii[1:-1], strict=True):
             self.ellipse(layer, x, y, radius, radius)
 
-    def line(self, layer: int, points: Sequence[Point], width: float) -> None:
+    def line(self, layer: int, points: Sequence[Point], width: Number) -> None:
         """A line at least two pixels of the map wide, so that no thin part vanishes between pixels."""
         pixels = max(SUPERSAMPLING, round(width * self._scale))
         scale, left, top = self._scale, self._x, self._y
@@ -120,21 +121,22 @@ class Canvas:
         self._grow(layer, placed, pixels)
         self._draw.line(placed, fill=layer, width=pixels, joint="curve")
 
-    def seen(self) -> dict[str, float]:
+    def seen(self) -> dict[str, Number]:
         """By label, how much of it is visible, in pixels of a picture 192 high."""
         counts = np.bincount(self.top().ravel(), minlength=len(self.layers)) / self.unit**2
-        seen: dict[str, float] = {}
-        for layer, count in zip(self.layers, counts, strict=False):
-            if layer.label is not None and count:
-                seen[layer.label] = seen.get(layer.label, 0.0) + float(count)
+        seen: dict[str, Number] = {}
+        for layer, count in zip(self.layers, counts.tolist(), strict=False):
+            label = layer.label
+            if label is not None and count:
+                seen[label] = seen.get(label, 0.0) + count
         return seen
 
-    def masks(self, least: float) -> dict[str, Bool[np.ndarray, "height width"]]:
+    def masks(self, least: Number) -> dict[str, Bool[np.ndarray, "height width"]]:
         """Where each label is visible, for the labels of which at least so much is (as `seen` counts it)."""
         names = [label for label, area in self.seen().items() if area >= least]
         numbers = {label: place + 1 for place, label in enumerate(names)}
         table = np.zeros(256, dtype=np.uint8)
-        table[: len(self.layers)] = [numbers.get(layer.label, 0) for layer in self.layers]
+        table[: len(self.layers)] = [numbers.get(layer.label or "", 0) for layer in self.layers]
         parts = table[self.top()]
         return {label: parts == number for label, number in numbers.items()}
 
@@ -270,12 +272,12 @@ class Light:
     192 high. noise: standard deviation of the sensor's noise, of 255. offset: where the folds and the noise begin.
     """
 
-    cast: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    slope: tuple[float, float] = (0.0, 0.0)
-    direction: float = 1.0
-    folds: float = 0.5
-    blur: float = 0.0
-    noise: float = 2.0
+    cast: tuple[Number, Number, Number] = (1.0, 1.0, 1.0)
+    slope: tuple[Number, Number] = (0.0, 0.0)
+    direction: Number = 1.0
+    folds: Number = 0.5
+    blur: Number = 0.0
+    noise: Number = 2.0
     offset: tuple[int, int] = (0, 0)
 
 

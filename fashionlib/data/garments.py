@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fashionlib.data import accessories
 from fashionlib.data.accessories import cloth, detail
-from fashionlib.data.drawing import Canvas, Fabric, Point, plain
+from fashionlib.data.drawing import Canvas, Fabric, Number, Point, mixed, plain
 from fashionlib.data.outfits import Product
 from fashionlib.data.people import (
     Figure,
@@ -70,7 +70,7 @@ def _layered(outfit: Outfit) -> Outfit:
     return {**outfit, "top": replace(top, shape=fitted)}
 
 
-def _put_on(canvas: Canvas, figure: Figure, outfit: Outfit, slot: str, painters: Mapping[str, Callable]) -> None:
+def _put_on(canvas: Canvas, figure: Figure, outfit: Outfit, slot: str, painters: dict[str, Callable]) -> None:
     product = outfit.get(slot)
     if product is not None and product.label in painters:
         painters[product.label](canvas, figure, product)
@@ -123,7 +123,7 @@ def _upper(canvas: Canvas, figure: Figure, product: Product) -> None:
         details[product.label](canvas, figure, product)
 
 
-def _skirt_outline(figure: Figure, points: list[Point], hem: float, ease: float, flare: float) -> list[Point]:
+def _skirt_outline(figure: Figure, points: list[Point], hem: Number, ease: Number, flare: Number) -> list[Point]:
     """The polygon of a torso carried on down to a hem, wide enough for the legs in it."""
     middle = len(points) // 2
     left, right = figure.spread(min(93.0, hem))
@@ -163,7 +163,7 @@ def _placket(canvas: Canvas, figure: Figure, product: Product) -> None:
     _collar(canvas, figure, product, 0.9)
 
 
-def _collar(canvas: Canvas, figure: Figure, product: Product, tone: float) -> None:
+def _collar(canvas: Canvas, figure: Figure, product: Product, tone: Number) -> None:
     x, collar = figure.centre(17), detail(canvas, product, tone)
     for side in (-1, 1):
         corners = ((3.4, 14.8), (0.2, 18.4), (2.9, 21.4), (5.0, 17.4))
@@ -199,7 +199,7 @@ def _waist_seam(canvas: Canvas, figure: Figure, product: Product) -> None:
     _pleats(canvas, figure, product, 42, product.shape["flare"])
 
 
-def _pleats(canvas: Canvas, figure: Figure, product: Product, top: float, flare: float) -> None:
+def _pleats(canvas: Canvas, figure: Figure, product: Product, top: Number, flare: Number) -> None:
     if flare > 4.5:
         line, hem, x = detail(canvas, product, 0.8), product.shape["hem"], figure.centre(55)
         for k in (-0.6, -0.2, 0.2, 0.6):
@@ -249,8 +249,8 @@ def _lapels(canvas: Canvas, figure: Figure, product: Product) -> None:
     x, lapel = figure.centre(22), detail(canvas, product, 0.8)
     low = 33.0 if product.label == "blazer" else 30.0
     for side in (-1, 1):
-        canvas.polygon(lapel, ((x + side * 3.0, 15.6), (x + side * 5.4, 17.4), (x + side * 6.6, 23.5), (x + side * 5.2, 24.4),
-                               (x + side * 1.6, low), (x + side * 1.8, 22)))  # fmt: skip
+        corners = ((3.0, 15.6), (5.4, 17.4), (6.6, 23.5), (5.2, 24.4), (1.6, low), (1.8, 22.0))
+        canvas.polygon(lapel, [(x + side * across, y) for across, y in corners])
     if product.shape["open"] <= 0.15:
         button = detail(canvas, product, 0.5)
         for y in (36.0, 42.0, 48.0):
@@ -296,11 +296,9 @@ def _skirt(canvas: Canvas, figure: Figure, product: Product) -> None:
 
 
 def _tights(canvas: Canvas, figure: Figure, product: Product) -> None:
-    sheer, fabric = product.shape["sheer"], product.fabric
-    skin = figure.person.skin
-    colours = tuple(
-        tuple(round(c + (s - c) * sheer * 0.6) for c, s in zip(colour, skin, strict=True)) for colour in fabric.colours
-    )
+    fabric, skin, sheer = product.fabric, figure.person.skin, product.shape["sheer"]
+    first, second, third = (mixed(colour, skin, 0.6 * sheer) for colour in fabric.colours)
+    colours = (first, second, third)
     layer = canvas.layer(
         Fabric(colours, fabric.texture, fabric.period, fabric.angle), product.label, origin=(figure.centre(60), 60)
     )
@@ -308,7 +306,7 @@ def _tights(canvas: Canvas, figure: Figure, product: Product) -> None:
         _stocking(canvas, figure, layer, index, 50, 0.08)
 
 
-def _stocking(canvas: Canvas, figure: Figure, layer: int, index: int, top: float, ease: float) -> None:
+def _stocking(canvas: Canvas, figure: Figure, layer: int, index: int, top: Number, ease: Number) -> None:
     points = figure.leg(index, top, 95)
     canvas.limb(layer, points, [figure.leg_radius(y) + ease for _, y in points])
     (x, y), out = figure.ankles[index], 2 * index - 1
@@ -321,9 +319,8 @@ def _socks(canvas: Canvas, figure: Figure, product: Product) -> None:
         _stocking(canvas, figure, layer, index, product.shape["hem"], product.shape["ease"])
 
 
-_UPPER = dict.fromkeys(("t-shirt", "shirt", "blouse", "sweater", "hoodie", "dress"), _upper)
-_LOWER = dict.fromkeys(("jeans", "trousers", "shorts", "leggings"), _trousers) | {"skirt": _skirt}
-_OUTER = dict.fromkeys(("cardigan", "jacket", "blazer", "coat", "vest"), _outer)
-_SHOES = dict.fromkeys(("boots", "sneakers"), accessories.shoe) | dict.fromkeys(
-    ("heels", "flats", "sandals"), accessories.open_shoe
-)
+_UPPER: dict[str, Callable] = dict.fromkeys(("t-shirt", "shirt", "blouse", "sweater", "hoodie", "dress"), _upper)
+_LOWER: dict[str, Callable] = dict.fromkeys(("jeans", "trousers", "shorts", "leggings"), _trousers) | {"skirt": _skirt}
+_OUTER: dict[str, Callable] = dict.fromkeys(("cardigan", "jacket", "blazer", "coat", "vest"), _outer)
+_SHOES: dict[str, Callable] = {"boots": accessories.shoe, "sneakers": accessories.shoe}
+_SHOES |= dict.fromkeys(("heels", "flats", "sandals"), accessories.open_shoe)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from fashionlib.data.drawing import RGB, Fabric
+from fashionlib.data.drawing import RGB, Fabric, Number
 
 # by label: the part of the outfit that it fills, and how it looks. Ranges are in body units (a person is 100 high).
 SLOTS = {
@@ -23,7 +23,7 @@ SLOTS = {
 }  # fmt: skip
 LABELS = tuple(SLOTS)
 
-_RANGES: dict[str, dict[str, tuple[float, float]]] = {
+_RANGES: dict[str, dict[str, tuple[Number, Number]]] = {
     "t-shirt": {"hem": (45, 54), "ease": (0.6, 2.4), "sleeve": (0.22, 0.5), "neck": (0, 1)},
     "shirt": {"hem": (48, 56), "ease": (0.8, 2.4), "sleeve": (0.45, 1), "neck": (0, 1)},
     "blouse": {"hem": (44, 53), "ease": (1.0, 2.6), "sleeve": (0.4, 1), "neck": (0, 1), "flare": (1.0, 2.4)},
@@ -68,11 +68,12 @@ _TEXTURES = {
     "bag": "plain 6 checks 1 print 0.7", "backpack": "plain 5 checks 1 print 1", "gloves": "plain 3 knit 2",
 }  # fmt: skip
 
-COLOURS: dict[str, tuple[RGB, float]] = {
+COLOURS: dict[str, tuple[RGB, Number]] = {
     "black": ((34, 33, 37), 9), "white": ((240, 238, 233), 6), "grey": ((134, 135, 139), 5), "navy": ((37, 46, 82), 5),
-    "beige": ((212, 190, 156), 4), "charcoal": ((70, 71, 77), 4), "blue": ((62, 104, 170), 3), "red": ((181, 41, 48), 3),
-    "brown": ((111, 74, 50), 3), "cream": ((243, 229, 203), 3), "camel": ((187, 136, 82), 2.5),
-    "olive": ((98, 101, 62), 2.5), "sky": ((151, 189, 221), 2.5), "pink": ((231, 164, 176), 2.5),
+    "beige": ((212, 190, 156), 4), "charcoal": ((70, 71, 77), 4), "blue": ((62, 104, 170), 3),
+    "red": ((181, 41, 48), 3), "brown": ((111, 74, 50), 3), "cream": ((243, 229, 203), 3),
+    "camel": ((187, 136, 82), 2.5), "olive": ((98, 101, 62), 2.5), "sky": ((151, 189, 221), 2.5),
+    "pink": ((231, 164, 176), 2.5),
     "burgundy": ((105, 28, 44), 2), "green": ((52, 117, 80), 2), "mustard": ((208, 158, 48), 1.5),
     "teal": ((40, 120, 128), 1.5), "lilac": ((178, 160, 207), 1.2), "orange": ((221, 116, 50), 1),
     "yellow": ((240, 213, 89), 1), "coral": ((233, 119, 104), 1), "purple": ((98, 58, 122), 1),
@@ -97,7 +98,7 @@ class Product:
     id: str
     label: str
     fabric: Fabric
-    shape: Mapping[str, float]
+    shape: Mapping[str, Number]
 
     @property
     def slot(self) -> str:
@@ -139,11 +140,11 @@ def weighted(rng: Random, choices: str) -> str:
     return rng.choices(words[::2], [float(weight) for weight in words[1::2]])[0]
 
 
-def pick(rng: Random, weights: Mapping[str, float]) -> str:
+def pick(rng: Random, weights: Mapping[str, Number]) -> str:
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
-def _jittered(rng: Random, colour: RGB, spread: float = 14) -> RGB:
+def _jittered(rng: Random, colour: RGB, spread: Number = 14) -> RGB:
     light = rng.uniform(-spread, spread)
     red, green, blue = (int(min(250, max(8, value + light + rng.uniform(-6, 6)))) for value in colour)
     return (red, green, blue)
@@ -156,7 +157,7 @@ def _apart(colour: RGB, other: RGB) -> RGB:
     return (238, 236, 230) if sum(other) < 380 else (40, 40, 48)
 
 
-def _nudged(kin: Random, own: Random, low: float, high: float) -> float:
+def _nudged(kin: Random, own: Random, low: Number, high: Number) -> Number:
     value = kin.uniform(low, high) + own.gauss(0, 0.08) * (high - low)
     return min(high, max(low, value))
 
@@ -173,8 +174,8 @@ def draw_labels(rng: Random) -> dict[str, str]:
         worn["outer"] = weighted(rng, f"jacket 3.4 coat {3.5 * (1 - warm)} blazer {2.6 * formal} cardigan {2.8 * soft} "
                                       f"vest {1.2 * (1 - formal)}")  # fmt: skip
     bare = worn["top"] == "dress" or worn["lower"] in ("skirt", "shorts")
-    worn["shoes"] = weighted(rng, f"sneakers {3.2 - 2 * formal} boots {3 * (1.1 - warm)} heels {3.2 * soft * formal + 0.1} "
-                                  f"sandals {1.8 * warm**2} flats {0.9 + soft}")  # fmt: skip
+    worn["shoes"] = weighted(rng, f"sneakers {3.2 - 2 * formal} boots {3 * (1.1 - warm)} sandals {1.8 * warm**2} "
+                                  f"heels {3.2 * soft * formal + 0.1} flats {0.9 + soft}")  # fmt: skip
     if bare and rng.random() < 0.65 - 0.55 * warm:
         worn["legs"] = "tights"
     elif (bare or worn.get("lower") == "leggings") and worn["shoes"] != "sandals" and rng.random() < 0.28:
@@ -183,13 +184,13 @@ def draw_labels(rng: Random) -> dict[str, str]:
     return worn
 
 
-def _top(rng: Random, warm: float, soft: float, formal: float) -> str:
+def _top(rng: Random, warm: Number, soft: Number, formal: Number) -> str:
     return weighted(rng, f"t-shirt {1.2 + 2.4 * warm} shirt {1 + 1.4 * formal} blouse {2.4 * soft} "
                          f"sweater {2.6 * (1 - warm)} hoodie {2 * (1 - formal) * (1.2 - warm)} "
                          f"dress {3.1 * soft}")  # fmt: skip
 
 
-def _accessories(rng: Random, worn: dict[str, str], warm: float, soft: float, formal: float) -> dict[str, str]:
+def _accessories(rng: Random, worn: dict[str, str], warm: Number, soft: Number, formal: Number) -> dict[str, str]:
     chances = {
         "eyes": (0.4, f"sunglasses {1 + 2.5 * warm} glasses 1"),
         "head": (0.27, f"hat {0.6 + warm} beanie {1.4 * (1 - warm)}"),

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from random import Random
 
-from fashionlib.data.drawing import RGB, Canvas, Point, mixed, plain
+from fashionlib.data.drawing import RGB, Canvas, Number, Point, mixed, plain
 from fashionlib.data.outfits import weighted
 
 SKINS: tuple[RGB, ...] = (
@@ -32,8 +32,8 @@ HAIRS: tuple[RGB, ...] = (
 # arms: angles of upper arm and forearm from straight down, outwards positive, and how long the forearm looks
 _ARMS = {"down": (8, 4, 1.0), "hip": (42, -40, 1.0), "pocket": (17, -9, 0.95), "crossed": (12, -106, 0.95),
          "raised": (62, -152, 0.95), "bent": (10, -58, 0.75)}  # fmt: skip
-_STANCES = {"straight": ((3, 1), (3, 1)), "wide": ((9, 8), (9, 8)), "walk": ((7, -6), (4, 9)), "crossed": ((-5, -9), (5, 0)),
-            "relaxed": ((2, 1), (11, 3))}  # fmt: skip
+_STANCES = {"straight": ((3, 1), (3, 1)), "wide": ((9, 8), (9, 8)), "walk": ((7, -6), (4, 9)),
+            "crossed": ((-5, -9), (5, 0)), "relaxed": ((2, 1), (11, 3))}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Person:
     skin: RGB = SKINS[1]
     hair: RGB = HAIRS[1]
     style: str = "short"
-    shoulders: float = 10.2
-    waist: float = 7.6
-    hips: float = 9.2
-    limbs: float = 1.0
-    head: float = 1.0
-    turn: float = 1.0
-    lean: float = 0.0
-    sway: float = 0.0
+    shoulders: Number = 10.2
+    waist: Number = 7.6
+    hips: Number = 9.2
+    limbs: Number = 1.0
+    head: Number = 1.0
+    turn: Number = 1.0
+    lean: Number = 0.0
+    sway: Number = 0.0
     arms: tuple[str, str] = ("down", "down")
     stance: str = "straight"
-    loose: tuple[float, ...] = (0.0,) * 8
+    loose: tuple[Number, ...] = (0.0,) * 8
     tucked: bool = True
 
 
@@ -65,7 +65,8 @@ def draw_person(rng: Random) -> Person:
         weighted(rng, "down 5 hip 1.6 pocket 2 raised 1 bent 2"),
     )
     return Person(
-        skin=_blend(rng, SKINS), hair=_blend(rng, HAIRS), style=weighted(rng, "short 3 bob 2 long 4 bun 1.5 curly 1.2 bald 0.3"),
+        skin=_blend(rng, SKINS), hair=_blend(rng, HAIRS),
+        style=weighted(rng, "short 3 bob 2 long 4 bun 1.5 curly 1.2 bald 0.3"),
         shoulders=10.2 + 0.7 * frame + 0.5 * weight, waist=max(5.8, 7.5 + 0.9 * weight + 0.3 * frame),
         hips=max(7.4, 9.2 + 0.7 * weight - 0.2 * frame), limbs=min(1.35, max(0.82, 1 + 0.11 * weight)),
         head=rng.uniform(0.95, 1.1), turn=rng.uniform(0.8, 1.0), lean=rng.gauss(0, 2.0), sway=rng.gauss(0, 0.9),
@@ -79,8 +80,9 @@ def draw_model(rng: Random) -> Person:
     """A studio model: slim, upright, calm poses."""
     calm = ("down", weighted(rng, "down 3 hip 1.5 pocket 1.5 bent 0.7"))
     return replace(
-        draw_person(rng), shoulders=9.8, waist=6.7, hips=8.6, limbs=0.92, lean=rng.gauss(0, 0.8), turn=rng.uniform(0.88, 1),
-        arms=calm if rng.random() < 0.5 else calm[::-1], stance=weighted(rng, "straight 2 walk 1 relaxed 1.5 crossed 0.7"),
+        draw_person(rng), shoulders=9.8, waist=6.7, hips=8.6, limbs=0.92, lean=rng.gauss(0, 0.8),
+        turn=rng.uniform(0.88, 1), arms=calm if rng.random() < 0.5 else calm[::-1],
+        stance=weighted(rng, "straight 2 walk 1 relaxed 1.5 crossed 0.7"),
     )  # fmt: skip
 
 
@@ -97,19 +99,20 @@ class Figure:
         self.limbs = person.limbs
         turn, hips, shoulders = person.turn, person.hips * person.turn, person.shoulders * person.turn
         self.hips, self.shoulders_width = hips, shoulders
-        self._knots = ((16.0, 2.6), (18.6, shoulders * 0.72), (20.2, shoulders * 0.97), (23, shoulders), (28, shoulders * 0.88),
-                       (38, person.waist * turn), (44, (person.waist * 0.35 + person.hips * 0.65) * turn), (50, hips),
-                       (54, hips), (200, hips))  # fmt: skip
+        self._knots = (
+            (16.0, 2.6), (18.6, shoulders * 0.72), (20.2, shoulders * 0.97), (23, shoulders), (28, shoulders * 0.88),
+            (38, person.waist * turn), (44, (person.waist * 0.35 + person.hips * 0.65) * turn), (50, hips), (200, hips),
+        )  # fmt: skip
         self.shoulders = tuple((self.centre(22) + side * (shoulders - 2.0), 22.0) for side in (-1, 1))
         self.elbows, self.wrists = zip(*(self._arm(index) for index in (0, 1)), strict=True)
         self.hip_joints = tuple((self.centre(51) + side * hips * 0.5, 50.5) for side in (-1, 1))
         self.knees, self.ankles = zip(*(self._leg(index) for index in (0, 1)), strict=True)
 
-    def centre(self, y: float) -> float:
+    def centre(self, y: Number) -> Number:
         """The middle of the body at this height."""
         return self.person.sway + self.person.lean * max(0.0, 50 - y) / 50
 
-    def half(self, y: float, ease: float = 0.0) -> float:
+    def half(self, y: Number, ease: Number = 0.0) -> Number:
         """Half the torso's width at this height, in a garment this much wider than the body."""
         (y1, w1), *rest = self._knots
         for y2, w2 in rest:
@@ -119,31 +122,31 @@ class Figure:
             y1, w1 = y2, w2
         return self.hips + ease
 
-    def side(self, index: int, heights: tuple[float, ...], ease: float) -> list[Point]:
+    def side(self, index: int, heights: tuple[Number, ...], ease: Number) -> list[Point]:
         sign = 2 * index - 1
         return [(self.centre(y) + sign * self.half(y, ease), y) for y in heights]
 
-    def outline(self, top: float, bottom: float, ease: float) -> list[Point]:
+    def outline(self, top: Number, bottom: Number, ease: Number) -> list[Point]:
         """The torso from `top` to `bottom`, as a polygon."""
         heights = (top, *(y for y in (18.6, 20.4, 24, 28, 33, 38, 44, 49) if top + 0.4 < y < bottom - 0.4), bottom)
         return self.side(0, heights, ease) + self.side(1, heights, ease)[::-1]
 
-    def arm(self, index: int, start: float = 0.0, end: float = 1.0) -> list[Point]:
+    def arm(self, index: int, start: Number = 0.0, end: Number = 1.0) -> list[Point]:
         """Points along an arm; 0 is the shoulder, 1 the wrist."""
         return _part((self.shoulders[index], self.elbows[index], self.wrists[index]), start, end)
 
-    def leg(self, index: int, top: float, bottom: float) -> list[Point]:
+    def leg(self, index: int, top: Number, bottom: Number) -> list[Point]:
         """Points along a leg between two heights."""
         joints = (self.hip_joints[index], self.knees[index], self.ankles[index])
         return _part(joints, _share(joints, top), _share(joints, bottom))
 
-    def leg_radius(self, y: float) -> float:
+    def leg_radius(self, y: Number) -> Number:
         thigh, knee, ankle = self.hips * 0.5, 3.3 * self.limbs, 2.0 * self.limbs
         return (
             thigh + (knee - thigh) * (y - 51) / 21.5 if y < 72.5 else knee + (ankle - knee) * min(1.0, (y - 72.5) / 21)
         )
 
-    def spread(self, y: float) -> tuple[float, float]:
+    def spread(self, y: Number) -> tuple[Number, Number]:
         """Where the legs' outer sides are at this height: left and right."""
         xs = [self.leg(index, y - 0.1, y)[-1][0] for index in (0, 1)]
         radius = self.leg_radius(y)
@@ -164,14 +167,16 @@ class Figure:
                        21.5 * raised)  # fmt: skip
 
 
-def _joints(start: Point, sign: int, first: float, second: float, upper: float, lower: float) -> tuple[Point, Point]:
+def _joints(
+    start: Point, sign: int, first: Number, second: Number, upper: Number, lower: Number
+) -> tuple[Point, Point]:
     a, b = math.radians(first), math.radians(second)
     middle = (start[0] + sign * upper * math.sin(a), start[1] + upper * math.cos(a))
     return middle, (middle[0] + sign * lower * math.sin(b), middle[1] + lower * math.cos(b))
 
 
-def _part(joints: tuple[Point, Point, Point], start: float, end: float) -> list[Point]:
-    def at(share: float) -> Point:
+def _part(joints: tuple[Point, Point, Point], start: Number, end: Number) -> list[Point]:
+    def at(share: Number) -> Point:
         (x1, y1), (x2, y2) = joints[:2] if share < 0.5 else joints[1:]
         rest = 2 * share - (share >= 0.5)
         return (x1 + (x2 - x1) * rest, y1 + (y2 - y1) * rest)
@@ -179,7 +184,7 @@ def _part(joints: tuple[Point, Point, Point], start: float, end: float) -> list[
     return [at(start), *([joints[1]] if start < 0.5 < end else []), at(end)]
 
 
-def _share(joints: tuple[Point, Point, Point], y: float) -> float:
+def _share(joints: tuple[Point, Point, Point], y: Number) -> Number:
     (_, y0), (_, y1), (_, y2) = joints
     return min(1.0, max(0.0, (y - y0) / (2 * (y1 - y0)) if y < y1 else 0.5 + (y - y1) / (2 * (y2 - y1))))
 
@@ -203,8 +208,8 @@ def paint_hair_behind(canvas: Canvas, figure: Figure) -> None:
     wide = 6.2 * person.head
     if person.style == "long":
         low = 24 + 3 * person.loose[0]
-        canvas.polygon(behind, ((x - wide, 5), (x + wide, 5), (x + wide * 1.12, low), (x, low + 2), (x - wide * 1.12, low)),
-                       smooth=1)  # fmt: skip
+        ends = wide * 1.12
+        canvas.polygon(behind, ((x - wide, 5), (x + wide, 5), (x + ends, low), (x, low + 2), (x - ends, low)), smooth=1)
     elif person.style == "bob":
         canvas.polygon(behind, ((x - wide, 4), (x + wide, 4), (x + wide * 1.1, 15.5), (x - wide * 1.1, 15.5)), smooth=1)
     elif person.style == "curly":
@@ -221,8 +226,13 @@ def paint_head(canvas: Canvas, figure: Figure) -> None:
     canvas.polygon(shadow, ((x - 2.3, 11), (x + 2.3, 11), (neck + 2.7, 18), (neck, 19.4), (neck - 2.7, 18)))
     skin = canvas.layer(plain(person.skin))
     wide = 4.8 * size * (0.5 + 0.5 * person.turn)
-    canvas.polygon(skin, ((x - wide, 1), (x + wide, 1), (x + wide * 1.06, 8), (x + wide * 0.74, 13), (x, 15.2 * size**0.5),
-                          (x - wide * 0.74, 13), (x - wide * 1.06, 8)), smooth=2)  # fmt: skip
+    cheek, jaw = wide * 1.06, wide * 0.74
+    canvas.polygon(
+        skin,
+        ((x - wide, 1), (x + wide, 1), (x + cheek, 8), (x + jaw, 13), (x, 15.2 * size**0.5), (x - jaw, 13),
+         (x - cheek, 8)),
+        smooth=2,
+    )  # fmt: skip
     look = x + 6 * (1 - person.turn) * (1 if person.loose[1] > 0 else -1)
     dark = canvas.layer(plain((44, 32, 32)))
     for side in (-1, 1):
@@ -234,15 +244,19 @@ def paint_head(canvas: Canvas, figure: Figure) -> None:
         _paint_fringe(canvas, figure, x, wide)
 
 
-def _paint_fringe(canvas: Canvas, figure: Figure, x: float, wide: float) -> None:
+def _paint_fringe(canvas: Canvas, figure: Figure, x: Number, wide: Number) -> None:
     person = figure.person
     hair = canvas.layer(plain(person.hair))
     part = x + (1.6 if person.loose[2] > 0 else -1.6)
     low = {"long": 11.5, "bob": 12.0, "curly": 8.0}.get(person.style, 6.5)
     edge, inner = wide * 1.13, wide * 0.86
-    canvas.polygon(hair, ((x - edge, low), (x - edge, 3), (x - wide * 0.7, -0.4), (x, -1), (x + wide * 0.7, -0.4), (x + edge, 3),
-                          (x + edge, low), (x + inner, low * 0.8), (x + inner, 5), (part, 3.1), (x - inner, 5),
-                          (x - inner, low * 0.8)), smooth=1)  # fmt: skip
+    crown = wide * 0.7
+    canvas.polygon(
+        hair,
+        ((x - edge, low), (x - edge, 3), (x - crown, -0.4), (x, -1), (x + crown, -0.4), (x + edge, 3), (x + edge, low),
+         (x + inner, low * 0.8), (x + inner, 5), (part, 3.1), (x - inner, 5), (x - inner, low * 0.8)),
+        smooth=1,
+    )  # fmt: skip
 
 
 def paint_arm(canvas: Canvas, figure: Figure, index: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,19 +24,26 @@ def read_photo(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
     """
     path = Path(path)
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise InputError(f"{path}: {image.width}×{image.height} pixels, more than {MOST_PIXELS:,}; resize it")
-            upright = ImageOps.exif_transpose(image)
-            return np.array(_to_rgb(upright))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures, odd EXIF, palettes with transparency
+            return _decode(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such photo; check the folder") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: more than {MOST_PIXELS:,} pixels; resize it") from error
+    except UnidentifiedImageError as error:
         raise InputError(f"{path}: not an image that can be read; remove it or save it again as JPEG or PNG") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: damaged image ({error}); fetch or save it again") from error
+
+
+def _decode(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        if image.width * image.height > MOST_PIXELS:
+            raise InputError(f"{path}: {image.width}×{image.height}, more than {MOST_PIXELS:,} pixels; resize it")
+        return np.array(_to_rgb(ImageOps.exif_transpose(image)))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from fashionlib.data.drawing import HEIGHT, RGB, Canvas, Light, mixed, plain
+from fashionlib.data.drawing import HEIGHT, RGB, Canvas, Light, Number, Point, mixed, plain
 from fashionlib.data.outfits import COLOURS, weighted
 
 WIDE = 110.0  # half the width that is furnished, so that wide pictures are full too
@@ -20,21 +21,21 @@ class _Sketch:
         self.image = Image.new("RGB", (width, height), colour)
         self._draw, self._unit, self._middle = ImageDraw.Draw(self.image), height / HEIGHT, width / 2
 
-    def box(self, x1: float, y1: float, x2: float, y2: float, colour: RGB) -> None:
+    def box(self, x1: Number, y1: Number, x2: Number, y2: Number, colour: RGB) -> None:
         unit, middle = self._unit, self._middle
         self._draw.rectangle(
             (middle + unit * min(x1, x2), unit * y1, middle + unit * max(x1, x2), unit * max(y1, y2)), fill=colour
         )
 
-    def blob(self, x: float, y: float, across: float, down: float, colour: RGB) -> None:
+    def blob(self, x: Number, y: Number, across: Number, down: Number, colour: RGB) -> None:
         unit, x, y = self._unit, self._middle + self._unit * x, self._unit * y
         self._draw.ellipse((x - unit * across, y - unit * down, x + unit * across, y + unit * down), fill=colour)
 
-    def polygon(self, points: tuple[tuple[float, float], ...], colour: RGB) -> None:
+    def polygon(self, points: Sequence[Point], colour: RGB) -> None:
         self._draw.polygon([(self._middle + self._unit * x, self._unit * y) for x, y in points], fill=colour)
 
 
-def paint_street(size: tuple[int, int], rng: Random, feet: float) -> Image.Image:
+def paint_street(size: tuple[int, int], rng: Random, feet: Number) -> Image.Image:
     """A street behind somebody whose feet are at height `feet`."""
     wall, focus = _toned(rng, 0.35), rng.choice((0.5, 0.5, 1.0, 1.6, 2.4))
     coarse = 2 if focus >= 1 and min(size) >= 64 else 1  # what is blurred anyway is painted coarsely: quicker
@@ -61,14 +62,14 @@ def paint_street(size: tuple[int, int], rng: Random, feet: float) -> Image.Image
     return _blurred(sketch.image, focus, size)
 
 
-def _blurred(image: Image.Image, radius: float, size: tuple[int, int]) -> Image.Image:
+def _blurred(image: Image.Image, radius: Number, size: tuple[int, int]) -> Image.Image:
     if radius:
         image = image.filter(ImageFilter.BoxBlur(radius * image.height / HEIGHT))
     target = (size[1], size[0])
     return image if image.size == target else image.resize(target, Image.Resampling.BILINEAR)
 
 
-def paint_studio(size: tuple[int, int], rng: Random, feet: float | None) -> Image.Image:
+def paint_studio(size: tuple[int, int], rng: Random, feet: Number | None) -> Image.Image:
     """A plain light background, for a standing model with a faint floor."""
     light = rng.randrange(222, 253)
     colour = (light, light + rng.randrange(-4, 2), light + rng.randrange(-8, 2))
@@ -113,8 +114,8 @@ def _walk_past(canvas: Canvas, rng: Random, layer: int) -> None:
     legs = canvas.layer(plain(_toned(rng, 0.2, dark=0.8)))
     canvas.polygon(legs, ((-9, 48), (9, 48), (8, 110), (1, 110), (0, 60), (-2, 110), (-8, 110)))
     low = rng.choice((50, 54, 66))
-    canvas.polygon(layer, ((-4, 15), (4, 15), (10, 18.5), (12.5, 28), (13, 50), (9.5, 51), (9.5, low), (-9.5, low), (-9.5, 51),
-                           (-13, 50), (-12.5, 28), (-10, 18.5)))  # fmt: skip
+    side = ((4, 15), (10, 18.5), (12.5, 28), (13, 50), (9.5, 51), (9.5, low))
+    canvas.polygon(layer, [*side, *((-x, y) for x, y in side[::-1])])
     canvas.ellipse(canvas.layer(plain(mixed((220, 175, 145), (96, 62, 46), rng.random()))), 0, 7.5, 5, 6.8)
     hair = canvas.layer(plain((52, 38, 34)))
     canvas.ellipse(hair, 0, 4, 5.4, 4.6)
@@ -125,24 +126,25 @@ def street_light(rng: Random) -> Light:
     return Light(
         cast=(bright * (1 + warm), bright, bright * (1 - warm)), slope=(rng.gauss(0, 0.1), rng.gauss(0, 0.08)),
         direction=rng.choice((-1, 1)) * rng.uniform(0.2, 1.0), folds=rng.uniform(0.2, 0.6),
-        blur=rng.choice((0, 0, 0, 0, 0.3, 0.6)), noise=rng.uniform(2, 6.5), offset=(rng.randrange(10000), rng.randrange(10000)),
+        blur=rng.choice((0, 0, 0, 0, 0.3, 0.6)), noise=rng.uniform(2, 6.5),
+        offset=(rng.randrange(10000), rng.randrange(10000)),
     )  # fmt: skip
 
 
 def studio_light(rng: Random) -> Light:
     bright, warm = rng.uniform(0.96, 1.03), rng.gauss(0, 0.012)
     return Light(
-        cast=(bright * (1 + warm), bright, bright * (1 - warm)), direction=rng.uniform(-0.5, 0.5), folds=rng.uniform(0.2, 0.5),
-        noise=rng.uniform(1, 2.5), offset=(rng.randrange(10000), rng.randrange(10000)),
+        cast=(bright * (1 + warm), bright, bright * (1 - warm)), direction=rng.uniform(-0.5, 0.5),
+        folds=rng.uniform(0.2, 0.5), noise=rng.uniform(1, 2.5), offset=(rng.randrange(10000), rng.randrange(10000)),
     )  # fmt: skip
 
 
-def _toned(rng: Random, towards_grey: float, dark: float = 0.0) -> RGB:
+def _toned(rng: Random, towards_grey: Number, dark: Number = 0.0) -> RGB:
     colour = COLOURS[rng.choice(list(COLOURS))][0]
     return mixed(mixed(colour, (150, 148, 144), towards_grey), (30, 30, 30), dark * rng.random())
 
 
-def _facade(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
+def _facade(sketch: _Sketch, rng: Random, horizon: Number, wall: RGB) -> None:
     glass, frame = _toned(rng, 0.3, dark=0.8), mixed(wall, (245, 245, 240), rng.random())
     across, down, first = rng.uniform(26, 48), rng.uniform(34, 60), rng.uniform(-30, 10)
     y = first
@@ -154,7 +156,7 @@ def _facade(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
         y += down
 
 
-def _shops(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
+def _shops(sketch: _Sketch, rng: Random, horizon: Number, wall: RGB) -> None:
     x = -WIDE - rng.uniform(0, 30)
     while x < WIDE:
         wide = rng.uniform(24, 60)
@@ -169,7 +171,7 @@ def _shops(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
         x += wide
 
 
-def _park(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
+def _park(sketch: _Sketch, rng: Random, horizon: Number, wall: RGB) -> None:
     sketch.box(-400, -2, 400, horizon, mixed((196, 216, 232), wall, 0.2))
     for _ in range(46):
         green = mixed((58, 84, 44), (150, 168, 84), rng.random())
@@ -178,7 +180,7 @@ def _park(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
         sketch.blob(rng.uniform(-WIDE, WIDE), rng.uniform(-10, horizon), rng.uniform(5, 24), rng.uniform(5, 18), green)
 
 
-def _open(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
+def _open(sketch: _Sketch, rng: Random, horizon: Number, wall: RGB) -> None:
     """A street seen along its length."""
     sky, vanish = mixed((190, 208, 226), (236, 236, 236), rng.random()), rng.uniform(-40, 40)
     sketch.box(-400, -2, 400, horizon, sky)
@@ -191,7 +193,7 @@ def _open(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
             sketch.box(far + side * 5, roof + 30, far + side * 12, roof + 46, mixed(colour, (40, 44, 54), 0.6))
 
 
-def _brick(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
+def _brick(sketch: _Sketch, rng: Random, horizon: Number, wall: RGB) -> None:
     mortar, high, wide = mixed(wall, (225, 222, 215), 0.45), rng.uniform(5, 11), rng.uniform(12, 26)
     y, row = -2.0, 0
     while y < horizon:
@@ -205,7 +207,7 @@ def _brick(sketch: _Sketch, rng: Random, horizon: float, wall: RGB) -> None:
         sketch.box(x, y, x + rng.uniform(10, 34), y + rng.uniform(12, 40), _toned(rng, 0.0))
 
 
-def _car(sketch: _Sketch, rng: Random, horizon: float) -> None:
+def _car(sketch: _Sketch, rng: Random, horizon: Number) -> None:
     x, size, colour = rng.uniform(-90, 90), rng.uniform(0.8, 1.6), _toned(rng, 0.1)
     y = horizon + 4
     sketch.blob(x, y - 16 * size, 17 * size, 10 * size, mixed(colour, (50, 60, 72), 0.6))
@@ -214,16 +216,19 @@ def _car(sketch: _Sketch, rng: Random, horizon: float) -> None:
         sketch.blob(x + side * size, y - 1, 5 * size, 5 * size, (36, 36, 38))
 
 
-def _passer_by(sketch: _Sketch, rng: Random, horizon: float) -> None:
+def _passer_by(sketch: _Sketch, rng: Random, horizon: Number) -> None:
     x, scale, skin = rng.uniform(-80, 80), rng.uniform(0.45, 1.25), mixed((230, 186, 158), (96, 62, 46), rng.random())
-    y, upper, lower = horizon + rng.uniform(2, 22) - 100 * scale, _toned(rng, 0.0), _toned(rng, 0.1, dark=0.6)
-    low = rng.choice((50, 54, 72))
+    upper, lower, low = _toned(rng, 0.0), _toned(rng, 0.1, dark=0.6), rng.choice((50, 54, 72))
+    top = horizon + rng.uniform(2, 22) - 100 * scale
+
+    def polygon(points: Sequence[Point], colour: RGB) -> None:
+        sketch.polygon([(x + scale * across, top + scale * down) for across, down in points], colour)
+
     for side in (-1, 1):
-        step = x + side * scale * rng.uniform(3, 8)
-        sketch.polygon(((x, y + 48 * scale), (x + side * 9 * scale, y + 48 * scale), (step + side * 2 * scale, y + 100 * scale),
-                        (step - side * 2 * scale, y + 100 * scale)), lower)  # fmt: skip
-    sketch.polygon(((x - 4 * scale, y + 15 * scale), (x + 4 * scale, y + 15 * scale), (x + 12 * scale, y + 20 * scale),
-                    (x + 13 * scale, y + 46 * scale), (x + 9 * scale, y + low * scale), (x - 9 * scale, y + low * scale),
-                    (x - 13 * scale, y + 46 * scale), (x - 12 * scale, y + 20 * scale)), upper)  # fmt: skip
-    sketch.blob(x, y + 8 * scale, 5 * scale, 7 * scale, skin)
-    sketch.blob(x, y + 4.5 * scale, 5.6 * scale, 5 * scale, mixed((30, 24, 24), (170, 120, 70), rng.random()))
+        step = side * rng.uniform(3, 8)
+        polygon(((0, 48), (side * 9, 48), (step + side * 2, 100), (step - side * 2, 100)), lower)
+    right = ((4, 15), (12, 20), (13, 46), (9, low))
+    polygon([*right, *((-across, down) for across, down in right[::-1])], upper)
+    hair = mixed((30, 24, 24), (170, 120, 70), rng.random())
+    sketch.blob(x, top + 8 * scale, 5 * scale, 7 * scale, skin)
+    sketch.blob(x, top + 4.5 * scale, 5.6 * scale, 5 * scale, hair)

@@ -8,7 +8,7 @@ from random import Random
 
 from PIL import Image
 
-from fashionlib.data.drawing import SUPERSAMPLING, Canvas, Light, plain
+from fashionlib.data.drawing import SUPERSAMPLING, Canvas, Light, Number, plain
 from fashionlib.data.garments import paint_person
 from fashionlib.data.outfits import COLOURS, Product, draw_labels, make_product, weighted
 from fashionlib.data.people import Figure, Person, draw_model, draw_person
@@ -17,9 +17,9 @@ from fashionlib.data.scenery import paint_obstacle, paint_street, paint_studio, 
 POOL = 240  # products of each label that the people of one split choose from
 TALL = 172.0  # how high a person stands in the middle of the range, in pixels of a picture 192 high
 LEAST_SEEN = 8.0  # a label counts as seen from here on, in pixels of a picture 192 high
-_ASKED_FOR = ("t-shirt 2 shirt 2 blouse 2 sweater 2 hoodie 1.4 dress 3 cardigan 1.2 jacket 2 blazer 1.2 coat 1.8 jeans 1.6 "
-              "trousers 1.4 shorts 1.2 skirt 2 bag 1.4 boots 0.9 sneakers 0.9 scarf 0.8")  # fmt: skip
-_GHOST = Person(skin=(198, 194, 190), arms=("down", "down"), loose=(2.2, 2.2, 0, 0, -2.2, -2.2, 0, 0))
+_ASKED_FOR = ("t-shirt 2 shirt 2 blouse 2 sweater 2 hoodie 1.4 dress 3 cardigan 1.2 jacket 2 blazer 1.2 coat 1.8 "
+              "jeans 1.6 trousers 1.4 shorts 1.2 skirt 2 bag 1.4 boots 0.9 sneakers 0.9 scarf 0.8")  # fmt: skip
+_GHOST = Person(skin=(198, 194, 190), arms=("down", "down"), loose=(2.2, 2.2, 0, 0, 1.2, 1.2, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Scene:
     seed: str
     person: Person
     outfit: dict[str, Product]
-    frame: tuple[float, float, float]
+    frame: tuple[Number, Number, Number]
     light: Light
     place: str = "street"
     obstacles: int = 0
@@ -61,7 +61,7 @@ def product_asked_for(stream: str, number: int) -> Product:
     return make_product(stream, weighted(Random(f"{stream}-label-{number // 3}"), _ASKED_FOR), number)
 
 
-def street_scene(seed: str, stream: str, spread: float, wanted: Product | None = None) -> Scene:
+def street_scene(seed: str, stream: str, spread: Number, wanted: Product | None = None) -> Scene:
     """Somebody on the street, in products of `stream`; with `wanted` among them, if there is one, and visible."""
     return _with_view_of(wanted, seed, lambda rng, seed: _street(rng, seed, stream, spread, wanted))
 
@@ -93,7 +93,7 @@ def _with_view_of(wanted: Product | None, seed: str, compose: Callable[[Random, 
     return scene
 
 
-def _street(rng: Random, seed: str, stream: str, spread: float, wanted: Product | None) -> Scene:
+def _street(rng: Random, seed: str, stream: str, spread: Number, wanted: Product | None) -> Scene:
     outfit = _outfit(rng, stream, wanted)
     obstacles = weighted(rng, "0 5 1 3 2 0.7" if wanted is None else "0 6 1 2")
     return Scene(seed, draw_person(rng), outfit, _frame(rng, spread), street_light(rng), "street", int(obstacles))
@@ -114,7 +114,7 @@ def _neutral(rng: Random, seed: str, wanted: Product) -> Scene:
     colour = COLOURS[weighted(rng, "black 3 white 2 grey 1 beige 1")][0]
     outfit = {slot: _of_pool(rng, f"{wanted.id}-neutral", label) for slot, label in around.items()}
     outfit = {slot: replace(product, fabric=plain(colour)) for slot, product in outfit.items()}
-    outfit = _with(outfit, wanted, rng)
+    outfit = _with(rng, f"{wanted.id}-neutral", outfit, wanted)
     person = draw_model(rng)
     frame = _close_up(person, {wanted.slot: wanted}, rng.uniform(0.6, 0.9))
     return Scene(seed, person, outfit, frame, studio_light(rng), "studio")
@@ -122,25 +122,22 @@ def _neutral(rng: Random, seed: str, wanted: Product) -> Scene:
 
 def _outfit(rng: Random, stream: str, wanted: Product | None) -> dict[str, Product]:
     worn = {slot: _of_pool(rng, stream, label) for slot, label in draw_labels(rng).items()}
-    return worn if wanted is None else _with(worn, wanted, rng)
+    return worn if wanted is None else _with(rng, stream, worn, wanted)
 
 
-def _with(worn: dict[str, Product], wanted: Product, rng: Random) -> dict[str, Product]:
+def _with(rng: Random, stream: str, worn: dict[str, Product], wanted: Product) -> dict[str, Product]:
     """The outfit with `wanted` in its slot, and without what cannot be worn with it or would hide it."""
     worn = {**worn, wanted.slot: wanted}
     if wanted.label == "dress":
         worn.pop("lower", None)
-    elif (
-        (wanted.slot == "lower" and worn["top"].label == "dress") or ("lower" not in worn and worn["top"].label != "dress")
-    ):
-        stream = worn["top"].id.rsplit("-dress-", 1)[0]
-        for slot, label in (("top", "t-shirt"), ("lower", "jeans")):
-            if slot != wanted.slot:
-                worn[slot] = _of_pool(rng, stream, label)
+    elif worn["top"].label == "dress" and wanted.slot == "lower":
+        worn["top"] = _of_pool(rng, stream, "t-shirt")
+    elif worn["top"].label != "dress" and "lower" not in worn:
+        worn["lower"] = _of_pool(rng, stream, "jeans")
     if wanted.slot == "top" and rng.random() < 0.7:
         worn.pop("outer", None)
-    if wanted.label in ("scarf", "bag") or (worn["top"].label != "shirt" and worn.get("neck", wanted).label == "tie"):
-        worn = {slot: product for slot, product in worn.items() if product is wanted or product.label != "tie"}
+    if "neck" in worn and worn["neck"].label == "tie" and worn["top"].label != "shirt":
+        worn.pop("neck")
     return worn
 
 
@@ -148,7 +145,7 @@ def _of_pool(rng: Random, stream: str, label: str) -> Product:
     return make_product(stream, label, rng.randrange(POOL))
 
 
-def _frame(rng: Random, spread: float) -> tuple[float, float, float]:
+def _frame(rng: Random, spread: Number) -> tuple[Number, Number, Number]:
     """Where the person stands: whole, or cut off at the feet, at the head or at the hips."""
     crop = weighted(rng, "none 7 feet 2 head 0.6 half 0.7")
     tall = {"none": (138, 184), "feet": (195, 245), "head": (180, 225), "half": (260, 320)}[crop]
@@ -162,7 +159,7 @@ def _frame(rng: Random, spread: float) -> tuple[float, float, float]:
     return (spread * x, spread * top + (1 - spread) * 10, height / 100)
 
 
-def _close_up(person: Person, outfit: dict[str, Product], share: float) -> tuple[float, float, float]:
+def _close_up(person: Person, outfit: dict[str, Product], share: Number) -> tuple[Number, Number, Number]:
     """The frame in which this outfit alone fills that share of the picture."""
     canvas = Canvas((192, 192))
     canvas.place(0, 46, 1)

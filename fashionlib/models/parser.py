@@ -67,6 +67,7 @@ class Parser(nn.Module):
     def __init__(self, channels: int, labels: int, options: ParserOptions | None = None):
         super().__init__()
         self.options = options = options or ParserOptions()
+        check(options)
         width = options.reduce or channels
         self.reduce = _reduction(channels, width) if options.reduce else nn.Identity()
         self.frame = PersonFrame(width) if options.frame == "person" else None
@@ -188,13 +189,13 @@ class PersonFrame(nn.Module):
 def _moments(weights: Float[Tensor, "b n"]) -> tuple[Tensor, Tensor]:
     """Mean and √3 times the standard deviation of positions −1 … 1 under weights that sum to 1."""
     cells = weights.shape[1]
-    points = (torch.arange(cells, device=weights.device) + 0.5) * (2 / cells) - 1
+    points = (torch.arange(cells).to(weights) + 0.5) * (2 / cells) - 1
     mean = weights @ points
     variance = (weights * (points - mean.unsqueeze(1)).square()).sum(1) + (1 / cells) ** 2 / 3
     return mean, (3 * variance).clamp(min=1e-4).sqrt()
 
 
-def within(frame: Tensor | None, theta: Float[Tensor, "b 4"]) -> Float[Tensor, "b 4"]:
+def within(frame: Tensor | None, theta: Float[Tensor, "b numbers"]) -> Float[Tensor, "b numbers"]:
     """A box given in a frame's coordinates, in the picture's."""
     if frame is None:
         return theta

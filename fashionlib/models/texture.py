@@ -25,7 +25,7 @@ class TextureEncoding(nn.Module):
         self.codewords = nn.Parameter(torch.empty(codewords, channels).uniform_(-bound, bound))
         self.smoothing = nn.Parameter(torch.empty(codewords).uniform_(0, 1))
 
-    def forward(self, features: Float[Tensor, "b n d"]) -> Float[Tensor, "b k*d"]:
+    def forward(self, features: Float[Tensor, "b n d"]) -> Float[Tensor, "b encoded"]:
         with torch.autocast(features.device.type, enabled=False):  # squares and a softmax: not for bf16
             features = features if features.dtype == torch.float64 else features.float()
             return F.normalize(self.encode(features).flatten(1), dim=1)

@@ -1,0 +1,23 @@
+"""Shapes and types of fashionlib's functions are checked while tests run, and only then."""
+
+import os
+from pathlib import Path
+
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("FASHIONLIB_HOME", str(Path(__file__).resolve().parents[1]))
+hook = install_import_hook("fashionlib", "beartype.beartype")
+
+import pytest  # noqa: E402
+
+CCP = Path(__file__).resolve().parents[2] / "shared" / "data" / "ccp"
+
+
+@pytest.fixture
+def ccp_root() -> Path:
+    """The real photos, where they are at hand."""
+    root = Path(os.environ.get("FASHIONLIB_CCP", CCP))
+    if not root.is_dir():
+        pytest.skip("the CCP photos are not here; set FASHIONLIB_CCP to their folder")
+    return root

@@ -1,0 +1,73 @@
+"""The house itself: what is installed, what is tracked, how large things grew."""
+
+import ast
+import subprocess
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "fashionlib").rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_environment_yml_installs_what_pyproject_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["book"], *project["optional-dependencies"]["test"]]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = next(entry["pip"] for entry in environment if isinstance(entry, dict))
+    assert sorted(pip) == sorted([*wanted, "--editable=."])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_files_stay_under_350_lines_and_functions_under_40(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 350
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 40, f"{node.name} is too long"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_have_parameters_no_outputs_and_define_nothing_of_the_method(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[0].source.startswith("# ")
+    assert notebook.cells[0].source.splitlines()[0].endswith("?")
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert tags.count("parameters") == 1
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+            kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+            assert not kinds & {ast.ClassDef, ast.While}
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_photo_no_large_file_and_no_machine_path_is_tracked():
+    for path in tracked():
+        assert path.suffix.lower() not in {".jpg", ".jpeg", ".pt", ".pth", ".pkl"}, path
+        assert path.stat().st_size < 10_000_000, path
+        if path.suffix in {".py", ".md", ".ipynb", ".json", ".yml", ".yaml", ".toml"} and path != Path(__file__):
+            text = path.read_text()
+            assert "/work/" not in text, path
+            assert "/tmp/" not in text, path
+
+
+def test_executed_notebooks_in_the_book_are_small_and_hold_no_error():
+    for path in sorted((ROOT / "book" / "runs").glob("wardrobe/*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                assert output.output_type != "error", path
+                for kind, content in output.get("data", {}).items():
+                    assert len(content) < 1_400_000 or not kind.startswith("image/"), f"{path}: {kind}"  # base64 of 1 MB

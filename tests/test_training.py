@@ -1,0 +1,212 @@
+"""The loop: it learns, repeats itself to the bit, goes on after a kill, and says clearly what is wrong."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fashionlib.errors import InputError
+from fashionlib.inputs import ImageInputs, MapInputs, moved
+from fashionlib.models.tagger import Tagger, load_model, save_model
+from fashionlib.profiles import TrainingOptions
+from fashionlib.training import predict, train
+
+HEAD = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2]}
+
+
+def tagger(seed=0, kind="parser", frozen=True, **trunk):
+    torch.manual_seed(seed)
+    return Tagger(
+        labels=["bag", "coat", "hat"], image_size=(64, 48), kind=kind, head=HEAD if kind == "parser" else {},
+        trunk={"depths": [16], "stride": 16, **trunk} if trunk.get("name") != "paper" else trunk,
+        frozen=frozen, pretrained=False,
+    )  # fmt: skip
+
+
+def lesson(photos=48, channels=112):
+    """Maps in which each label lights up its own channels, and its tags."""
+    rng = np.random.default_rng(0)
+    targets = (rng.random((photos, 3)) < 0.4).astype(np.float32)
+    patterns = rng.normal(size=(3, channels))
+    maps = (targets @ patterns)[:, :, None, None] + 0.3 * rng.normal(size=(photos, channels, 4, 3))
+    return MapInputs(maps.astype(np.float16)), targets
+
+
+def teach(folder, epochs=3, seed=0, **options):
+    inputs, targets = lesson()
+    options = TrainingOptions(epochs=epochs, batch=16, **options)
+    model = train(tagger(seed), inputs, targets, (inputs, targets), options, folder, seed=seed, fingerprint="lesson")
+    return predict(model, inputs).scores
+
+
+def test_training_learns_and_keeps_the_best_epoch(tmp_path):
+    scores = teach(tmp_path, epochs=12, learning_rate=0.01)
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    assert float(rows[-1]["classification"]) < 0.6 * float(rows[0]["classification"])
+    best = max(float(row["val_ap_all"]) + float(row["val_map"]) for row in rows)
+    from fashionlib.metrics import average_precision_all, mean_average_precision
+
+    targets = lesson()[1]
+    assert average_precision_all(scores, targets) + mean_average_precision(scores, targets) == pytest.approx(best)
+
+
+def test_the_same_seed_gives_the_same_scores_to_the_last_bit(tmp_path):
+    assert teach(tmp_path / "a").tobytes() == teach(tmp_path / "b").tobytes()
+    assert teach(tmp_path / "c", seed=1).tobytes() != teach(tmp_path / "d").tobytes()
+
+
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_result(tmp_path):
+    script = (
+        "from test_training import teach; from pathlib import Path; import sys; "
+        "teach(Path(sys.argv[1]), epochs=400)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")], env=environment)
+    history = tmp_path / "killed" / "history.csv"
+    deadline = time.monotonic() + 120
+    while not history.exists() or len(history.read_text().splitlines()) < 4:
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline, "no epoch in two minutes"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(history.read_text().splitlines()) - 1
+    assert done < 400
+    # the schedule spans all epochs, so the rest is not trained here: both runs end two epochs later
+    assert resumed(tmp_path / "killed", done + 2) == resumed(tmp_path / "whole", done + 2)
+
+
+class _Enough(Exception):
+    """Ends a run after some epochs, as a kill would, from the outside of the loop."""
+
+
+def resumed(folder, epochs):
+    """The history's numbers (not its seconds) of the first `epochs` epochs of a 400-epoch run, going on from `folder`."""
+    from fashionlib import training
+
+    saved = training._State.save
+
+    def save(self, epoch, *rest):
+        best = saved(self, epoch, *rest)
+        if epoch == epochs:
+            raise _Enough
+        return best
+
+    training._State.save = save
+    try:
+        with pytest.raises(_Enough):
+            teach(folder, epochs=400)
+    finally:
+        training._State.save = saved
+    with (folder / "history.csv").open() as file:
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+    assert len(rows) == epochs
+    return rows
+
+
+def test_a_run_of_another_fingerprint_starts_anew(tmp_path):
+    teach(tmp_path, epochs=2)
+    inputs, targets = lesson()
+    options = TrainingOptions(epochs=1, batch=16)
+    train(tagger(), inputs, targets, (inputs, targets), options, tmp_path, fingerprint="another")
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
+
+
+def test_a_loss_that_is_no_number_stops_with_the_epoch_named(tmp_path):
+    inputs, targets = lesson()
+    inputs.plain[:] = np.nan
+    with pytest.raises(InputError, match="epoch 1: the loss is nan"):
+        train(tagger(), inputs, targets, (inputs, targets), TrainingOptions(epochs=1), tmp_path)
+
+
+def test_the_papers_trunk_trains_from_photos(tmp_path):
+    rng = np.random.default_rng(0)
+    targets = (rng.random((16, 3)) < 0.5).astype(np.float32)
+    images = np.zeros((16, 64, 48, 3), np.uint8)
+    images[:] = (targets * 255)[:, None, None]  # a label is a colour
+    inputs = ImageInputs(images)
+    model = tagger(frozen=False, name="paper", dropout=0.0)
+    before = model.trunk.blocks[0].weight.detach().clone()
+    options = TrainingOptions(epochs=4, batch=8, learning_rate=3e-3, shift=0.1)
+    train(model, inputs, targets, (inputs, targets), options, tmp_path)
+    with (tmp_path / "history.csv").open() as file:
+        losses = [float(row["classification"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0]
+    assert not torch.equal(before, model.trunk.blocks[0].weight)
+    assert any(name.startswith("trunk.") for name in load_model(tmp_path).state_dict())
+
+
+def test_bf16_autocast_trains_too(tmp_path):
+    assert np.isfinite(teach(tmp_path, epochs=2, precision="bf16")).all()
+
+
+def test_moving_a_map_moves_what_is_in_it():
+    maps = torch.zeros(64, 1, 20, 20)
+    maps[:, :, 9:11, 9:11] = 1
+    shifted = moved(maps, 0.2, torch.Generator().manual_seed(0))
+    points = torch.arange(20.0) / 10 - 0.95
+    centres = (shifted.sum((1, 2)) @ points) / shifted.sum((1, 2, 3))
+    assert centres.std() > 0.1
+    assert centres.abs().max() < 0.6
+    assert moved(maps, 0.0, torch.Generator()) is maps
+
+
+def saved(folder, **options):
+    return save_model(tagger(**options), folder)
+
+
+def test_a_saved_model_tags_as_before(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
+    torch.manual_seed(0)
+    model = Tagger(labels=["bag", "coat"], image_size=(64, 48), kind="parser", head=HEAD, trunk={"depths": [16], "stride": 16})
+    save_model(model, tmp_path)
+    before, after = model.tag(image)[0], load_model(tmp_path).tag([image])[0]
+    assert before == after
+    assert {tag.label for tag in after} == {"bag", "coat"}
+    for tag in after:
+        x1, y1, x2, y2 = tag.box
+        assert 0 <= x1 < x2 <= 70
+        assert 0 <= y1 < y2 <= 90
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda f: (f / "config.json").unlink(), r"config\.json: no model here"),
+        (lambda f: (f / "config.json").write_text("{"), r"config\.json: not JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), "not a model configuration"),
+        (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: missing"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"abc"), r"model\.safetensors: damaged"),
+    ],
+    ids=["no-config", "no-json", "list", "no-weights", "damaged"],
+)
+def test_a_damaged_checkpoint_is_named(tmp_path, harm, message):
+    harm(saved(tmp_path))
+    with pytest.raises(InputError, match=message):
+        load_model(tmp_path)
+
+
+def test_a_checkpoint_of_another_model_is_named(tmp_path):
+    saved(tmp_path / "a"), saved(tmp_path / "b", kind="whole")
+    (tmp_path / "b" / "model.safetensors").replace(tmp_path / "a" / "model.safetensors")
+    with pytest.raises(InputError, match="belongs to another model"):
+        load_model(tmp_path / "a")
+
+
+def test_a_configuration_with_an_unknown_option_is_named(tmp_path):
+    folder = saved(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["head"]["stepps"] = 3
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="unknown key 'stepps'; did you mean steps"):
+        load_model(folder)
