@@ -1,0 +1,94 @@
+"""The one style of the book's figures: size, colours, a light and a dark theme, photos with boxes.
+
+Figures are 4.6 inches wide with 9-point letters: at 150 dots an inch that fills a page's column, and a phone
+that shrinks it to its own width leaves the letters readable. The first colours are those of Okabe and Ito,
+which readers with any colour vision tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from jaxtyping import Shaped
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+# the underscores let photos of different sizes stand in one call
+Photo = Shaped[np.ndarray, "_height _width 3"]
+Region = Sequence[float] | Shaped[np.ndarray, " 4"]  # x1, y1, x2, y2 in parts of the photo, origin at the top left
+WIDTH = 4.6  # inches
+LIGHT = {"ink": "#1f2328", "quiet": "#5f6670", "paper": "white", "grid": "#d8dce1"}
+DARK = {"ink": "#e6e8eb", "quiet": "#a4abb5", "paper": "#14181e", "grid": "#3a414b"}
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#B8860B", "#332288", "#117733", "#882255")
+BRIGHT = ("#56B4E9", "#FF8C4A", "#2FC79A", "#E38FC0", "#E8C547", "#A79BE8", "#7BC98C", "#E07A95")
+_styled: ContextVar[bool] = ContextVar("styled", default=False)
+
+
+@contextmanager
+def theme(dark: bool = False) -> Iterator[None]:
+    """Draw the figures made inside for a light page, or a dark one."""
+    tone = DARK if dark else LIGHT
+    style: dict[Any, Any] = {
+        "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8,
+        "text.color": tone["ink"], "axes.labelcolor": tone["ink"], "axes.titlecolor": tone["ink"],
+        "xtick.color": tone["quiet"], "ytick.color": tone["quiet"], "axes.edgecolor": tone["quiet"],
+        "grid.color": tone["grid"], "grid.linewidth": 0.6, "axes.grid": True, "axes.axisbelow": True,
+        "figure.facecolor": tone["paper"], "savefig.facecolor": tone["paper"], "axes.facecolor": "none",
+        "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
+        "axes.prop_cycle": cycler(color=BRIGHT if dark else COLOURS),
+        "figure.dpi": 150, "savefig.dpi": 150, "svg.fonttype": "path", "svg.hashsalt": "fashionlib",
+    }  # fmt: skip
+    token = _styled.set(True)
+    try:
+        with mpl.rc_context(style):
+            yield
+    finally:
+        _styled.reset(token)
+
+
+def themed(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Give a figure the light style unless the caller has opened a theme."""
+
+    @wraps(draw)
+    def drawn(*args: Any, **kwargs: Any) -> Figure:
+        with nullcontext() if _styled.get() else theme():
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def colours() -> list[str]:
+    """The colours of the open theme, in order."""
+    return list(mpl.rcParams["axes.prop_cycle"].by_key()["color"])
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """A figure that pyplot does not keep; asking pyplot for it is what makes a notebook able to show it."""
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    plt.close(figure)
+    return figure
+
+
+def show_photo(axes: Axes, image: Photo) -> None:
+    """Show a photo alone: no ticks, no frame, no grid."""
+    axes.imshow(image, interpolation="antialiased")
+    axes.set(xticks=[], yticks=[], anchor="N")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+
+
+def outline(axes: Axes, image: Photo, region: Region, colour: str, **how: Any) -> None:
+    """Outline a region given as (x1, y1, x2, y2) in parts of the photo, kept visible at its edges."""
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = np.clip(np.asarray(region, dtype=float), 0.01, 0.99) * (width, height, width, height)
+    style: dict[str, Any] = {"linewidth": 1.8} | how
+    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, **style))
