@@ -76,8 +76,10 @@ def catalogue_scene(seed: str, wanted: Product) -> Scene:
     rng = Random(seed)
     if rng.random() < 0.25:
         return _with_view_of(wanted, seed, lambda rng, seed: _neutral(rng, seed, wanted))
-    person = replace(_GHOST, loose=tuple(value + rng.gauss(0, 0.3) for value in _GHOST.loose), lean=rng.gauss(0, 0.5),
-                     hips=6.4 if wanted.slot == "shoes" else _GHOST.hips)  # fmt: skip
+    loose = tuple(value + rng.gauss(0, 0.3) for value in _GHOST.loose)
+    person = replace(_GHOST, loose=loose, lean=rng.gauss(0, 0.5))
+    if wanted.slot == "shoes":  # side by side
+        person = replace(person, loose=(*loose[:4], -2.2, -2.2, 0.0, 0.0), hips=6.4)
     alone = {wanted.slot: wanted}
     return Scene(seed, person, alone, _close_up(person, alone, rng.uniform(0.85, 1.0)), studio_light(rng), "ghost")
 
