@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _WHERE = {"load_model": "fashionlib.models.tagger", "save_model": "fashionlib.models.tagger"}
 _MODULES = ("data", "losses", "metrics", "models", "plots", "results", "retrieval")
 
-__all__ = ["__version__", *_WHERE, *_MODULES]
+__all__ = ["__version__", *_WHERE, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str):

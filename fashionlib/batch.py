@@ -38,12 +38,13 @@ def jobs_of(profile: Profile) -> list[Job]:
 
 
 def fingerprint(profile_name: str, data: str, seeds: str, job: Job) -> str:
-    """Changes with all that the notebook's output depends on: profile, data, seeds, cells, and the code it imports."""
+    """Changes with all that the notebook's output depends on: profile, data, seeds, cells, the code it imports."""
     profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
     notebook = nbformat.read(_source(job), as_version=4)
     cells = "\n".join(cell.source for cell in notebook.cells)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    parts = (repr(profile), _data_state(profile), cells, sources_hash(imported_modules(code)), sorted(job.parameters.items()))
+    used, own = sources_hash(imported_modules(code)), sorted(job.parameters.items())
+    parts = (repr(profile), _data_state(profile), cells, used, own)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -52,7 +53,9 @@ def _data_state(profile: Profile) -> str:
     if not profile.root:
         return ""
     if not Path(profile.root).is_dir():
-        raise InputError(f"DATA={profile.root}: no such folder; name the folder that holds the {profile.data.name} data")
+        raise InputError(
+            f"DATA={profile.root}: no such folder; name the folder that holds the {profile.data.name} data"
+        )
     files = sorted(path for path in Path(profile.root).rglob("*") if path.is_file())
     rows = [f"{path.relative_to(profile.root)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
     return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
@@ -68,14 +71,15 @@ def executed(profile: str, job: str) -> Path:
 
 
 def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
-    """Execute one notebook beside its place and move it there when every cell has run; else leave the last one as it is.
+    """Execute one notebook aside and move it to its place when every cell has run; else leave the last one as it is.
 
     Raises InputError where the notebook fails, with the end of its log.
     """
     profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
     job = next((job for job in jobs_of(profile) if job.name == name), None)
     if job is None:
-        raise InputError(f"profile {profile.name} has no notebook {name!r}: {', '.join(j.name for j in jobs_of(profile))}")
+        known = ", ".join(job.name for job in jobs_of(profile))
+        raise InputError(f"profile {profile.name} has no notebook {name!r}: {known}")
     root = project_root()
     aside = root / "runs" / profile.name / "notebooks" / f"{name}.ipynb"
     log = root / "runs" / profile.name / "logs" / f"{name}.log"
@@ -148,8 +152,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _snakemake(profile: str, data: str, seeds: str) -> int:
     program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
-    command = [program, "--cores", "all", "--keep-going", "--quiet", "rules", "host", "progress", "--rerun-triggers", "params",
-               "--config", f"profile={profile}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
+    command = [program, "--cores", "all", "--keep-going", "--quiet", "rules", "host", "progress",
+               "--rerun-triggers", "params", "--config", f"profile={profile}", f"data={data}",
+               f"seeds={seeds}"]  # fmt: skip
     environment = {**os.environ, "PYTHON": sys.executable}
     return subprocess.run(command, cwd=project_root(), env=environment, check=False).returncode
 

@@ -84,9 +84,10 @@ def mean_interval(
 ) -> Interval:
     """Interval of the mean over runs (seeds) of statistic(*run); with `minus`, of the paired difference of two methods.
 
-    runs, minus: the statistic's arrays for each seed, both methods' of the same images in the same order. Every seed draws
-    the same resamples, so that one and the same test split counts as one. The interval is about the images; how much the
-    seeds themselves differ is told by their values, one by one. Arguments and errors as in `bootstrap_interval`.
+    runs, minus: the statistic's arrays for each seed, both methods' of the same images in the same order. Every seed
+    draws the same resamples, so that one and the same test split counts as one. The interval is about the images; how
+    much the seeds themselves differ is told by their values, one by one. Arguments and errors as in
+    `bootstrap_interval`.
     """
     if not runs or (minus is not None and [len(run[0]) for run in minus] != [len(run[0]) for run in runs]):
         raise InputError("mean_interval needs at least one run, and both methods' runs of the same images.")
@@ -115,9 +116,7 @@ def _interval(value: float, drawn: np.ndarray, level: float, centre: bool) -> In
         raise InputError(f"The level is {level}: expected a share between 0 and 1, such as 0.95.")
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn):
-        raise InputError(
-            "The statistic is undefined in every resample: there are too few images or positives."
-        )
+        raise InputError("The statistic is undefined in every resample: there are too few images or positives.")
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     shift = value - drawn.mean() if centre else 0.0
     return Interval(value, float(low + shift), float(high + shift))

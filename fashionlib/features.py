@@ -30,11 +30,18 @@ def trunk_maps(
 ) -> np.ndarray:  # fmt: skip
     """photos × channels × rows × columns in half precision; with `mirrored`, of the photos flipped left to right.
 
-    cache: a folder; maps are found again as long as photos, weights and precision are the same.
+    cache: a folder; maps are found again as long as photos, weights, layout of the trunk and precision are the same.
     """
     if cache is None:
         return np.concatenate(list(_maps(trunk, photos, mirrored, precision, batch)))
-    parts = (photos.fingerprint, weights_hash(trunk), precision, mirrored, sources_hash(["fashionlib.models.trunk"]))
+    parts = (
+        photos.fingerprint,
+        weights_hash(trunk),
+        repr(trunk),
+        precision,
+        mirrored,
+        sources_hash(["fashionlib.models.trunk"]),
+    )
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def build(folder: Path) -> None:
@@ -49,13 +56,14 @@ def trunk_maps(
     return np.load(build_aside(Path(cache) / f"maps-{key}", build) / "maps.npy", mmap_mode="r")
 
 
-@torch.inference_mode()
 def _maps(trunk: nn.Module, photos: Photos, mirrored: bool, precision: str, batch: int) -> Iterator[np.ndarray]:
     trunk = trunk.eval().to(device(), memory_format=torch.channels_last)
     what = f"features of {len(photos)} photos{', mirrored' if mirrored else ''}"
-    for start in track(range(0, len(photos), batch), what, console=Console(stderr=True), transient=True):
+    console = Console(stderr=True)
+    quiet = not console.is_terminal or console.is_jupyter
+    for start in track(range(0, len(photos), batch), what, console=console, transient=True, disable=quiet):
         images = images_to_float(photos.images[start : start + batch])
-        with autocast(precision):
+        with torch.inference_mode(), autocast(precision):
             maps = trunk(images.flip(-1) if mirrored else images)
         yield maps.half().cpu().contiguous().numpy()
 

@@ -60,7 +60,7 @@ def step_overlap(boxes: Float[np.ndarray, "photos steps 4"]) -> float:
 
 
 def theta_std(theta: Float[np.ndarray, "photos steps numbers"]) -> float:
-    """How much a step's box moves from photo to photo: the standard deviation of its centre, mean over steps and axes."""
+    """Standard deviation over photos of the centre of a step's box, mean over steps and axes."""
     return float(theta[..., -2:].std(0).mean())
 
 

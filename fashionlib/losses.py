@@ -61,7 +61,7 @@ def box_indicator(
 ) -> Float[Tensor, "b s n"]:
     """A box as an attention map over grid cells: a soft indicator of the cells that lie in it, summing to 1.
 
-    A spatial transformer has a box, not a map; this is what makes the divergence of [P] apply to it. Along each axis the
+    A spatial transformer has a box, not a map; this makes the divergence of [P] apply to it. Along each axis the
     indicator is σ(k(|s| − |p − t|)/cell), so `sharpness` k is the slope at the edge, counted in cells.
     """
     axes = []

@@ -200,9 +200,7 @@ def _tags(scores: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
     bad = np.argwhere((targets != 0) & (targets != 1))
     if len(bad):
         row, column = bad[0]
-        raise InputError(
-            f"The target of image {row}, label {column} is {targets[row, column]}: expected 0 or 1."
-        )
+        raise InputError(f"The target of image {row}, label {column} is {targets[row, column]}: expected 0 or 1.")
     if not targets.any():
         raise InputError("No target is 1: average precision needs at least one positive.")
     return scores, targets.astype(bool)
@@ -259,9 +257,7 @@ def _hits(
         raise InputError(f'queries_without_match is {queries_without_match!r}: expected "count" or "drop".')
     ranking, queries, gallery = _array(ranking), _array(query_products), _array(gallery_products)
     if ranking.ndim != 2 or len(ranking) != len(queries):
-        raise InputError(
-            f"The ranking has shape {ranking.shape}: expected a row for each of {len(queries)} queries."
-        )
+        raise InputError(f"The ranking has shape {ranking.shape}: expected a row for each of {len(queries)} queries.")
     if ranking.size and not -1 <= ranking.min() <= ranking.max() < len(gallery):
         raise InputError(
             f"The ranking holds indices from {ranking.min()} to {ranking.max()}: expected gallery indices "

@@ -49,9 +49,7 @@ def device() -> str:
 def _git(folder: Path, *command: str) -> str | None:
     """What git prints, or None where it fails or is not installed."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *command], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=False)
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -17,7 +17,7 @@ Region = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class LookAlike:
-    """One recommended photo and why: the label it shares, where it shows it (x1, y1, x2, y2 in 0..1), how near it is."""
+    """A recommended photo and why: the label it shares, where it shows it (x1, y1, x2, y2 in 0..1), how near it is."""
 
     photo: int
     label: str
@@ -60,7 +60,7 @@ def recommend_parts(
 ) -> list[Row]:
     """For each of the photo's `parts` best labels, the `per_part` gallery photos whose own region for it is nearest.
 
-    Only gallery photos that carry the label among their own highest ones can be in its row; a label that no gallery photo
+    Only gallery photos that carry the label among their own highest ones can be in its row; a label that none of them
     carries gives no row. Raises InputError where query and gallery were tagged with different labels.
     """
     if query.labels != gallery.labels:
@@ -88,7 +88,9 @@ def recommend_whole(
     query: Float[np.ndarray, "queries f"], photo: int, gallery: Float[np.ndarray, "photos f"], *, most: int = 5
 ) -> list[LookAlike]:
     """The `most` gallery photos nearest as a whole; features at length 1."""
-    unit = [torch.nn.functional.normalize(torch.from_numpy(side), dim=1) for side in (query[photo : photo + 1], gallery)]
+    unit = [
+        torch.nn.functional.normalize(torch.from_numpy(side), dim=1) for side in (query[photo : photo + 1], gallery)
+    ]
     near = rank_whole(*unit, k=min(most, len(gallery)))
     pairs = zip(near.indices[0].tolist(), near.distances[0].tolist(), strict=True)
     return [LookAlike(index, "whole picture", None, distance) for index, distance in pairs]

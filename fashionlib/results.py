@@ -104,13 +104,9 @@ def read(root: str | Path, profile: str, experiment: str) -> list[Entry]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(
-            f"{path} is not JSON ({error}): remove it and run `make results PROFILE={profile}`."
-        ) from None
+        raise InputError(f"{path} is not JSON ({error}): remove it and run `make results PROFILE={profile}`.") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(
-            f"{path} is not a list of entries: remove it and run `make results PROFILE={profile}`."
-        )
+        raise InputError(f"{path} is not a list of entries: remove it and run `make results PROFILE={profile}`.")
     try:
         return [_checked(row) for row in rows]
     except InputError as error:
@@ -180,9 +176,7 @@ def _check_name(name: Any, kind: str) -> None:
 def _check_fields(given: Mapping[str, Any]) -> None:
     unknown = sorted(given.keys() - {field.name for field in fields(Entry)})
     if unknown:
-        raise InputError(
-            f"The ledger has no field {', '.join(unknown)}: its fields are those of results.Entry."
-        )
+        raise InputError(f"The ledger has no field {', '.join(unknown)}: its fields are those of results.Entry.")
 
 
 def _checked(values: Mapping[str, Any]) -> Entry:
@@ -217,9 +211,7 @@ def _plain(value: Any, name: str) -> Any:
         return [_plain(part, name) for part in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    raise InputError(
-        f"The ledger's {name} is a {type(value).__name__}: expected numbers, text, lists or dicts."
-    )
+    raise InputError(f"The ledger's {name} is a {type(value).__name__}: expected numbers, text, lists or dicts.")
 
 
 def _row(one: Entry) -> dict[str, Any]:

@@ -49,11 +49,14 @@ class PartFeatures:
     features: one vector a step; step 0 is the whole picture.
     best_step: the step at which each label scores highest.
     assigned: the labels that the photo is taken to carry, its top 6 in the paper.
+    confidence: how sure the model is of each label, in 0..1. Where it is given, a label counts by the square root of it
+    in both photos (their geometric mean) instead of by being assigned in both.
     """
 
     features: Float[Tensor, "photos steps channels"]
     best_step: Int[Tensor, "_photos _labels"]
     assigned: Bool[Tensor, "_photos _labels"]
+    confidence: Float[Tensor, "_photos _labels"] | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or self.best_step.shape != self.assigned.shape:
@@ -64,14 +67,16 @@ class PartFeatures:
             )
         photos, steps, _ = self.features.shape
         if len(self.best_step) != photos:
-            raise InputError(
-                f"There are features of {photos} photos and best steps of {len(self.best_step)}."
-            )
+            raise InputError(f"There are features of {photos} photos and best steps of {len(self.best_step)}.")
         if self.best_step.numel() and not 0 <= int(self.best_step.min()) <= int(self.best_step.max()) < steps:
             raise InputError(f"A best step is outside 0 to {steps - 1}, the steps that have features.")
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def weights(self) -> Float[Tensor, "photos labels"]:
+        """How much each label counts on this photo's side of a pair."""
+        return self.assigned.float() if self.confidence is None else self.confidence.float().sqrt()
 
     def of(self, photos: Int[Tensor, " chosen"], label: int) -> Float[Tensor, "chosen channels"]:
         """The features that stand for `label` in each of these photos."""
@@ -94,9 +99,7 @@ def rank_whole(
     """
     _check(query, gallery, len(gallery), k)
     vectors = gallery.float()
-    return _ranked(
-        lambda rows: _euclidean(query[rows].float(), vectors), query, len(gallery), k, candidates, block
-    )
+    return _ranked(lambda rows: _euclidean(query[rows].float(), vectors), query, len(gallery), k, candidates, block)
 
 
 def rank_parts(
@@ -110,7 +113,8 @@ def rank_parts(
     """The k gallery photos nearest part by part.
 
     The distance of two photos is the mean, over the labels assigned to both, of the Euclidean distance
-    between their features at the label's best step (the released code; the paper gives no formula).
+    between their features at the label's best step (the released code; the paper gives no formula). With confidences
+    it is the mean over all labels, each weighted by them, see `PartFeatures`.
     fallback: photos that share no label come "last", at distance inf, or are as far apart as their
     features of step 0, the "whole" picture. `candidates`, `block` and errors as in `rank_whole`.
     """
@@ -152,19 +156,21 @@ def explain(query: PartFeatures, gallery: PartFeatures, i: int, j: int) -> list[
 
 
 def _part_distances(query: PartFeatures, gallery: PartFeatures, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean distance over shared labels and how many are shared, rows x gallery.
+    """Mean distance over labels, and the sum of the labels' weights, rows x gallery.
 
     Label by label and only among the photos that carry it: a tensor of pairs x labels never exists.
     """
-    assigned = query.assigned[rows]
-    shared = assigned.float() @ gallery.assigned.float().T
+    here_weights, there_weights = query.weights()[rows], gallery.weights()
+    shared = here_weights @ there_weights.T
     total = torch.zeros_like(shared)
-    for label in assigned.any(dim=0).nonzero().flatten().tolist():
-        here = assigned[:, label].nonzero().flatten()
-        there = gallery.assigned[:, label].nonzero().flatten()
-        apart = _euclidean(query.of(rows[here], label), gallery.of(there, label))
-        total[here[:, None], there] += apart
-    return total / shared.clamp(min=1), shared
+    for label in range(here_weights.shape[1]):
+        here = here_weights[:, label].nonzero().flatten()
+        there = there_weights[:, label].nonzero().flatten()
+        if len(here) and len(there):
+            apart = _euclidean(query.of(rows[here], label), gallery.of(there, label))
+            weight = here_weights[here, label][:, None] * there_weights[there, label]
+            total[here[:, None], there] += weight * apart
+    return total / shared.clamp(min=1e-12), shared
 
 
 def _euclidean(a: Tensor, b: Tensor) -> Tensor:
@@ -220,6 +226,4 @@ def _check(query: Tensor, gallery: Tensor, size: int, k: int) -> None:
     for name, features in (("query", query), ("gallery", gallery)):
         bad = (~features.isfinite()).flatten(1).any(dim=1).nonzero().flatten().tolist()
         if bad:
-            raise InputError(
-                f"The features of {name} photo {bad[0]} are not finite ({len(bad)} such photos)."
-            )
+            raise InputError(f"The features of {name} photo {bad[0]} are not finite ({len(bad)} such photos).")

@@ -83,7 +83,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     model = new_model(profile, method, training.labels, seed)
     started = time.perf_counter()
     train(
-        model, inputs_of(profile, training), training.targets, (inputs_of(profile, validation), validation.targets),
+        model, inputs_of(profile, training), training.tags, (inputs_of(profile, validation), validation.tags),
         profile.training_of(method), folder, seed=seed, fingerprint=fingerprint,
     )  # fmt: skip
     _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})

@@ -49,7 +49,8 @@ def build(profile: str) -> None:
     toc.write_text(yaml.safe_dump(contents, sort_keys=False))
     program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent)) or "jupyter-book"
     command = [program, "build", "book", "--toc", str(toc), "-W", "--keep-going", "-q"]
-    failed = subprocess.run(command, cwd=root, env={**os.environ, "FASHIONLIB_PROFILE": profile}, check=False).returncode
+    environment = {**os.environ, "FASHIONLIB_PROFILE": profile}
+    failed = subprocess.run(command, cwd=root, env=environment, check=False).returncode
     if failed:
         raise InputError("the book was not built; the reasons stand above")
     check(contents)

@@ -20,7 +20,7 @@ from fashionlib.runs import run_folder, training_seconds
 def split_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
     """Photos, tags a photo and the split's hash, a row a split."""
     rows = {
-        name: {"photos": len(photos), "tags a photo": round(float(photos.targets.sum(1).mean()), 2),
+        name: {"photos": len(photos), "tags a photo": round(float(photos.tags.sum(1).mean()), 2),
                "split hash": split_hash(photos.ids)}
         for name, photos in splits.items()
     }  # fmt: skip
@@ -30,7 +30,7 @@ def split_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
 def label_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
     """How many photos of each split carry each label, the commonest first."""
     first = next(iter(splits.values()))
-    counts = {name: photos.targets.sum(0).astype(int) for name, photos in splits.items()}
+    counts = {name: photos.tags.sum(0).astype(int) for name, photos in splits.items()}
     table = pd.DataFrame(counts, index=pd.Index(first.labels, name="label"))
     return table.sort_values(next(iter(counts)), ascending=False, kind="stable")
 
@@ -39,7 +39,7 @@ def sentence_about(splits: Mapping[str, Photos]) -> str:
     """How many labels, how rare the rarest are."""
     table = label_table(splits)
     train = table["train"]
-    rare = [str(label) for label in train.index[train < 0.02 * len(splits["train"])]]
+    rare = [str(label) for label, count in train.to_dict().items() if count < 0.02 * len(splits["train"])]
     listed = f": {', '.join(rare[:8])}{' …' if len(rare) > 8 else ''}" if rare else ""
     return (
         f"{len(table)} labels, from **{train.index[0]}** on {train.iloc[0]} training photos down to "
@@ -65,7 +65,7 @@ def sentence_about_training(profile: Profile, method: str) -> str:
     kept = []
     for seed in profile.seeds:
         history = pd.read_csv(run_folder(profile, method, seed) / "history.csv")
-        best = history.loc[(history.val_ap_all + history.val_map).idxmax()]
+        best = history.loc[(history["val_ap_all"] + history["val_map"]).idxmax()]
         kept.append(
             f"seed {seed}: epoch {int(best.epoch)} of {len(history)}, "
             f"validation AP_all {best.val_ap_all:.3f}, mAP {best.val_map:.3f}"
@@ -120,10 +120,11 @@ def sentence_about_attention(entries: Sequence[Entry]) -> str:
     best = max(value["pointing_centre"], value["pointing_mean_box"])
     verdict = "better than" if value["pointing"] > best else "no better than"
     return (
-        f"The winning box's centre lies on the garment it names in {value['pointing']:.1%} of cases; the picture's centre "
-        f"does in {value['pointing_centre']:.1%}, the label's mean box in {value['pointing_mean_box']:.1%}. So the network "
-        f"points **{verdict}** a guess that never looks at the photo. Box centres move by ±{value['theta_std']:.3f} from "
-        f"photo to photo (the map runs from −1 to 1), and two steps overlap by {value['step_overlap']:.2f} on average."
+        f"The winning box's centre lies on the garment it names in {value['pointing']:.1%} of cases; the picture's "
+        f"centre does in {value['pointing_centre']:.1%}, the label's mean box in {value['pointing_mean_box']:.1%}. So "
+        f"the network points **{verdict}** a guess that never looks at the photo. Box centres move by "
+        f"±{value['theta_std']:.3f} from photo to photo (the map runs from −1 to 1), and two steps overlap by "
+        f"{value['step_overlap']:.2f} on average."
     )
 
 
@@ -131,6 +132,6 @@ def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
     """The winning steps of the first photos for the labels they carry, at most `labels` each; −1 elsewhere."""
     winners = np.full(looks.winners[:photos].shape, -1)
     for number in range(min(photos, len(winners))):
-        carried = np.flatnonzero(looks.photos.targets[number])[:labels]
+        carried = np.flatnonzero(looks.photos.tags[number])[:labels]
         winners[number, carried] = looks.winners[number, carried]
     return winners

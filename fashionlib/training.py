@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from fashionlib.device import device
+from fashionlib.device import autocast, device
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, Inputs, moved
 from fashionlib.metrics import average_precision_all, mean_average_precision
@@ -48,19 +48,18 @@ def train(
     Raises InputError where the loss stops being a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator(mixed_precision="no" if options.precision == "fp32" else "bf16", cpu=device().type == "cpu")
+    accelerator = Accelerator(cpu=device().type == "cpu")
     net = model.to(accelerator.device) if isinstance(inputs, ImageInputs) else model.head.to(accelerator.device)
-    optimiser = _optimiser(net, options)
     batches = -(-len(inputs) // options.batch)
+    optimiser = _optimiser(net, options)
     schedule = _schedule(optimiser, options, batches)
     run, optimiser = accelerator.prepare(net, optimiser)
     state = _State(folder, fingerprint, net, optimiser, schedule)
     first, best, history = state.restore()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with _progress() as progress:
         bar = progress.add_task("training", total=options.epochs * batches, completed=first * batches)
         for epoch in range(first, options.epochs):
-            started = time.perf_counter()
-            terms = defaultdict(float)
+            started, terms = time.perf_counter(), defaultdict(float)
             model.train()
             torch.manual_seed(seed * 100_003 + epoch)  # dropout repeats after a resume, too
             for indices, batch in _batches(inputs, options, seed, epoch, accelerator):
@@ -68,20 +67,30 @@ def train(
                     terms[name] += value * len(indices) / len(inputs)
                 schedule.step()
                 progress.advance(bar)
-            if not np.isfinite(sum(terms.values())):
-                raise InputError(f"epoch {epoch + 1}: the loss is {sum(terms.values())}; lower the learning rate")
-            scores = predict(model, validation[0], mirror=options.mirror_test).scores
-            row = {"epoch": epoch + 1, **terms, **_validate(scores, validation[1])}
+            row = {"epoch": epoch + 1, **_finite(terms, epoch), **_validate(model, validation, options)}
             history.append({**row, "seconds": time.perf_counter() - started})
             if accelerator.is_main_process:
                 best = state.save(epoch + 1, best, history, model)
     return load_best(model, folder)
 
 
-def _validate(scores: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def _progress() -> Progress:
+    """A bar in a terminal; nothing in logs and notebooks."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal or console.is_jupyter)
+
+
+def _finite(terms: dict[str, float], epoch: int) -> dict[str, float]:
+    if not np.isfinite(sum(terms.values())):
+        raise InputError(f"epoch {epoch + 1}: the loss is {sum(terms.values())}; lower the learning rate")
+    return terms
+
+
+def _validate(model: Tagger, validation: tuple[Inputs, np.ndarray], options: TrainingOptions) -> dict[str, float]:
+    scores = predict(model, validation[0], mirror=options.mirror_test).scores
     return {
-        "val_ap_all": average_precision_all(scores, targets),
-        "val_map": mean_average_precision(scores, targets),
+        "val_ap_all": float(average_precision_all(scores, validation[1])),
+        "val_map": float(mean_average_precision(scores, validation[1])),
     }
 
 
@@ -103,7 +112,9 @@ def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.
     if options.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
     if options.schedule == "one-cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(optimiser, options.learning_rate, total_steps=options.epochs * batches)
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, options.learning_rate, total_steps=options.epochs * batches
+        )
     raise InputError(f"unknown schedule {options.schedule!r}: choose one-cycle or constant")
 
 
@@ -121,7 +132,7 @@ def _batches(
 
 
 def _step(run, model, batch, targets, optimiser, accelerator, options) -> dict[str, float]:
-    with accelerator.autocast():
+    with autocast(options.precision):
         output = run(batch)
     terms = model.head.loss(output, torch.as_tensor(targets, device=batch.device))
     optimiser.zero_grad()
@@ -146,7 +157,10 @@ def predict(model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 
             scores = (scores + model.probabilities(other.scores)) / 2
         rows.append((scores, output.features, output.steps, output.theta))
     columns = zip(*rows, strict=True)
-    return Predictions(*[None if c[0] is None else torch.cat(c).float().cpu().numpy() for c in columns])
+    scores, features, steps, theta = (None if c[0] is None else torch.cat(c).float().cpu().numpy() for c in columns)
+    assert scores is not None
+    assert features is not None
+    return Predictions(scores, features, steps, theta)
 
 
 class _State:

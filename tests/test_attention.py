@@ -39,7 +39,8 @@ def test_crop_equals_a_bilinear_loop(theta):
     maps, theta = torch.randn(1, 2, 6, 4), torch.tensor([theta], dtype=torch.float32)
     cropped = crop(maps, theta, (3, 5))
     for channel in range(2):
-        torch.testing.assert_close(cropped[0, channel], crop_by_loop(maps[0, channel], theta[0], (3, 5)), atol=1e-5, rtol=1e-5)
+        expected = crop_by_loop(maps[0, channel], theta[0], (3, 5))
+        torch.testing.assert_close(cropped[0, channel], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_the_whole_picture_at_its_own_size_is_left_as_it_is():

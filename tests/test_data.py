@@ -1,4 +1,4 @@
-"""Strangers' photos, CCP's layout and the cache: right where the files are right, one clear error where they are not."""
+"""Strangers' photos, CCP's layout and the cache: right where the files are, one clear error where they are not."""
 
 import shutil
 

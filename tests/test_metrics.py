@@ -43,9 +43,7 @@ def test_map_is_the_mean_over_labels_that_occur(decimals):
     scores, targets = tags(decimals=decimals)
     targets[:, 2] = 0
     each = {c: average_precision_score(targets[:, c], scores[:, c]) for c in occurring(targets)}
-    assert metrics.mean_average_precision(scores, targets) == pytest.approx(
-        np.mean(list(each.values())), abs=1e-12
-    )
+    assert metrics.mean_average_precision(scores, targets) == pytest.approx(np.mean(list(each.values())), abs=1e-12)
     per_label = metrics.per_label_average_precision(scores, targets)
     assert np.isnan(per_label[2])
     np.testing.assert_allclose(per_label[list(each)], list(each.values()), atol=1e-12)
@@ -61,9 +59,7 @@ def test_weights_equal_the_sample_weights_of_scikit_learn(decimals):
         repeated = np.repeat(np.arange(len(scores)), weights)
         s, t = scores[repeated], targets[repeated]
         assert pooled[row] == pytest.approx(average_precision_score(t.ravel(), s.ravel()), abs=1e-12)
-        each = [
-            average_precision_score(targets[:, c], scores[:, c], sample_weight=weights) for c in occurring(t)
-        ]
+        each = [average_precision_score(targets[:, c], scores[:, c], sample_weight=weights) for c in occurring(t)]
         assert means[row] == pytest.approx(np.mean(each), abs=1e-12)
 
 
@@ -141,9 +137,7 @@ def test_fraction_is_not_hit_rate_where_a_product_has_several_images():
 
 def test_bootstrap_equals_a_loop_that_resamples_and_measures_again():
     scores, targets = tags(seed=3)
-    made = metrics.bootstrap_interval(
-        metrics.average_precision_all, scores, targets, resamples=200, centre=False
-    )
+    made = metrics.bootstrap_interval(metrics.average_precision_all, scores, targets, resamples=200, centre=False)
     rng, drawn = np.random.default_rng(0), []
     for _ in range(200):
         chosen = rng.integers(0, len(scores), len(scores))

@@ -21,9 +21,7 @@ def slow_part_distances(query, gallery, fallback):
     distances = np.full((len(query), len(gallery)), np.inf)
     for i in range(len(query)):
         for j in range(len(gallery)):
-            shared = [
-                c for c in range(query.assigned.shape[1]) if query.assigned[i, c] and gallery.assigned[j, c]
-            ]
+            shared = [c for c in range(query.assigned.shape[1]) if query.assigned[i, c] and gallery.assigned[j, c]]
             pairs = [(query.best_step[i, c], gallery.best_step[j, c]) for c in shared]
             if fallback == "whole" and not shared:
                 pairs = [(0, 0)]
@@ -93,17 +91,14 @@ def test_photos_that_share_no_label_come_last_in_file_order():
 def test_candidates_as_a_mask_or_as_indices_are_ranked_alone():
     query, gallery = parts(5, 0), parts(20, 1)
     distances = slow_part_distances(query, gallery, "whole")
-    chosen = torch.stack(
-        [torch.randperm(20, generator=torch.Generator().manual_seed(i))[:8] for i in range(5)]
-    )
+    chosen = torch.stack([torch.randperm(20, generator=torch.Generator().manual_seed(i))[:8] for i in range(5)])
     mask = torch.zeros(5, 20, dtype=torch.bool).scatter_(1, chosen, True)
     inside = np.where(mask.numpy(), distances, np.inf)
     for candidates in (mask, chosen):
         ranking = rank_parts(query, gallery, k=10, fallback="whole", candidates=candidates, block=2)
-        np.testing.assert_array_equal(
-            ranking.indices[:, :8], np.argsort(inside, axis=1, kind="stable")[:, :8]
-        )
-        assert (ranking.indices[:, 8:] == -1).all() and ranking.distances[:, 8:].isinf().all()
+        np.testing.assert_array_equal(ranking.indices[:, :8], np.argsort(inside, axis=1, kind="stable")[:, :8])
+        assert (ranking.indices[:, 8:] == -1).all()
+        assert ranking.distances[:, 8:].isinf().all()
 
 
 def test_the_nearest_by_another_method_are_ranked_again():
@@ -150,9 +145,7 @@ def test_explanations_average_to_the_distance():
 
 def test_half_precision_features_rank_as_their_single_precision_copies():
     query, gallery = parts(5, 0).features[:, 0].bfloat16(), parts(20, 1).features[:, 0].bfloat16()
-    assert torch.equal(
-        rank_whole(query, gallery, 20).indices, rank_whole(query.float(), gallery.float(), 20).indices
-    )
+    assert torch.equal(rank_whole(query, gallery, 20).indices, rank_whole(query.float(), gallery.float(), 20).indices)
 
 
 def test_every_protocol_is_described():
@@ -176,3 +169,28 @@ def test_bad_features_are_named():
         PartFeatures(query.features, query.best_step + 4, query.assigned)
     with pytest.raises(InputError, match="features of 3 photos and best steps of 6"):
         PartFeatures(query.features, gallery.best_step, gallery.assigned)
+
+
+def test_with_confidences_every_label_counts_by_the_geometric_mean_of_both():
+    torch.manual_seed(0)
+    sides = [
+        PartFeatures(
+            features=torch.randn(n, 3, 4), best_step=torch.randint(0, 3, (n, 5)),
+            assigned=torch.ones(n, 5, dtype=torch.bool), confidence=torch.rand(n, 5),
+        )
+        for n in (4, 6)
+    ]  # fmt: skip
+    query, gallery = sides
+    ranking = rank_parts(query, gallery, k=6)
+    for i in range(4):
+        distances = []
+        for j in range(6):
+            weights = (query.confidence[i] * gallery.confidence[j]).sqrt()
+            apart = torch.stack([
+                (query.features[i, query.best_step[i, c]] - gallery.features[j, gallery.best_step[j, c]]).norm()
+                for c in range(5)
+            ])  # fmt: skip
+            distances.append(float((weights * apart).sum() / weights.sum()))
+        expected = sorted(range(6), key=lambda j: distances[j])
+        assert ranking.indices[i].tolist() == expected
+        torch.testing.assert_close(ranking.distances[i], torch.tensor(sorted(distances)), atol=1e-4, rtol=1e-4)

@@ -67,8 +67,7 @@ def test_the_same_seed_gives_the_same_scores_to_the_last_bit(tmp_path):
 
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_result(tmp_path):
     script = (
-        "from test_training import teach; from pathlib import Path; import sys; "
-        "teach(Path(sys.argv[1]), epochs=400)"
+        "from test_training import teach; from pathlib import Path; import sys; teach(Path(sys.argv[1]), epochs=400)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")], env=environment)
@@ -91,7 +90,7 @@ class _Enough(Exception):
 
 
 def resumed(folder, epochs):
-    """The history's numbers (not its seconds) of the first `epochs` epochs of a 400-epoch run, going on from `folder`."""
+    """The history's numbers (not its seconds) of the first epochs of a 400-epoch run, going on from `folder`."""
     from fashionlib import training
 
     saved = training._State.save
@@ -168,7 +167,8 @@ def saved(folder, **options):
 def test_a_saved_model_tags_as_before(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
     torch.manual_seed(0)
-    model = Tagger(labels=["bag", "coat"], image_size=(64, 48), kind="parser", head=HEAD, trunk={"depths": [16], "stride": 16})
+    trunk = {"depths": [16], "stride": 16}
+    model = Tagger(labels=["bag", "coat"], image_size=(64, 48), kind="parser", head=HEAD, trunk=trunk)
     save_model(model, tmp_path)
     before, after = model.tag(image)[0], load_model(tmp_path).tag([image])[0]
     assert before == after

@@ -26,11 +26,11 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
     """
     if name not in NAMES:
         raise InputError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
-    if name != "wardrobe" and root is None:
-        raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
     try:
         if name == "wardrobe":
             return Wardrobe(split, **options)
+        if root is None:
+            raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
         if name == "ccp":
             return CCP(root, split, **options)
         return Folder(root, **options)

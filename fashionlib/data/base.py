@@ -50,6 +50,8 @@ class Dataset(Protocol):
 
     def __getitem__(self, index: int) -> Sample: ...
 
+    def fingerprint(self) -> str: ...
+
 
 def split_hash(ids: Iterable[str]) -> str:
     """Twelve hex digits that name a split: the SHA-256 of its sorted ids, one a line."""

@@ -88,7 +88,7 @@ def letterbox(
     place = placement_of(image.shape, size)
     if image.shape[:2] == tuple(size):
         return image, place
-    inner = tuple(max(1, round(side * place.scale)) for side in image.shape[1::-1])
+    inner = (max(1, round(image.shape[1] * place.scale)), max(1, round(image.shape[0] * place.scale)))
     canvas = np.full((*size, 3), 127, dtype=np.uint8)
     resized = Image.fromarray(image).resize(inner, Image.Resampling.BILINEAR, reducing_gap=2.0)
     canvas[place.top : place.top + inner[1], place.left : place.left + inner[0]] = np.asarray(resized)

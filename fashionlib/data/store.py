@@ -44,6 +44,13 @@ class Photos:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def tags(self) -> Float[np.ndarray, "photos labels"]:
+        """`targets`, where they are needed. Raises InputError where nobody tagged the photos."""
+        if self.targets is None:
+            raise InputError("these photos have no tags to train on or to measure with; choose a data set that has")
+        return self.targets
+
 
 class _Resized(torch.utils.data.Dataset):
     def __init__(self, dataset: Dataset, size: tuple[int, int]):
@@ -74,7 +81,8 @@ def load_photos(
     InputError, as they do where a folder holds no readable photo at all.
     """
     code = sources_hash([type(dataset).__module__, "fashionlib.data.photos"])
-    key = hashlib.sha256(f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {code}".encode()).hexdigest()[:16]
+    what = f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {code}"
+    key = hashlib.sha256(what.encode()).hexdigest()[:16]
     if cache is None:
         with tempfile.TemporaryDirectory() as folder:
             _decode(dataset, size, Path(folder), workers)

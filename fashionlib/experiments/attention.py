@@ -12,9 +12,16 @@ import torch
 from fashionlib.data.base import Box, split_hash
 from fashionlib.data.photos import placement_of
 from fashionlib.data.store import Photos
+from fashionlib.errors import InputError
 from fashionlib.localisation import (
-    Finding, hit, intersection_over_union, mean_over_labels, step_overlap, theta_std, winning_steps,
-)  # fmt: skip
+    Finding,
+    hit,
+    intersection_over_union,
+    mean_over_labels,
+    step_overlap,
+    theta_std,
+    winning_steps,
+)
 from fashionlib.models.attention import boxes_of
 from fashionlib.profiles import Profile, project_root
 from fashionlib.results import Entry, entry, write
@@ -35,10 +42,15 @@ class Looks:
 
 
 def looks_of(profile: Profile, method: str = "parser") -> Looks:
-    """Where the trained method looks on the test photos, with the profile's first seed."""
+    """Where the trained method looks on the test photos, with the profile's first seed.
+
+    Raises InputError for a method that sees the picture whole.
+    """
     seed = profile.seeds[0]
     photos = photos_of(profile, "test", seed)
     seen = predict(fit(profile, method, seed), inputs_of(profile, photos, mirror=False), mirror=False)
+    if seen.theta is None or seen.steps is None:
+        raise InputError(f"the method {method!r} sees the picture whole and looks nowhere; choose one of kind parser")
     theta = torch.from_numpy(seen.theta)
     boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
     return Looks(photos, boxes, seen.theta, winning_steps(seen.steps))

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fashionlib.data.store import Photos
+from fashionlib.errors import InputError
 from fashionlib.experiments.topk import part_features
 from fashionlib.profiles import Profile
 from fashionlib.recommend import Collection, LookAlike, Row, recommend_parts, recommend_whole
 from fashionlib.runs import fit, inputs_of, photos_of
-from fashionlib.training import predict
+from fashionlib.training import Predictions, predict
 
 
 @dataclass(frozen=True)
 class Recommender:
-    """Queries from the test split, a gallery from the training split, seen by the parser and by the whole-image rival."""
+    """Test photos as queries, training photos as gallery, seen by the parser and by the whole-image rival."""
 
     query: Collection
     gallery: Collection
@@ -30,17 +32,24 @@ class Recommender:
 
 
 def recommender(profile: Profile, method: str = "parser", rival: str = "whole") -> Recommender:
-    """Both methods, trained or loaded with the profile's first seed, on its test and training photos."""
+    """Both methods, trained or loaded with the profile's first seed, on its test and training photos.
+
+    Raises InputError where `method` sees the picture whole.
+    """
     seed = profile.seeds[0]
     sides = [photos_of(profile, split, seed) for split in ("test", "train")]
     inputs = [inputs_of(profile, side, mirror=False) for side in sides]
     model, whole = fit(profile, method, seed), fit(profile, rival, seed)
     seen = [predict(model, each, mirror=False) for each in inputs]
-    collections = [
-        Collection(np.asarray(photos.images), one.scores, part_features(one), one.theta, photos.labels)
-        for photos, one in zip(sides, seen, strict=True)
-    ]
-    return Recommender(*collections, *[predict(whole, each, mirror=False).features[:, 0] for each in inputs])
+    query, gallery = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))
+    pooled = [predict(whole, each, mirror=False).features[:, 0] for each in inputs]
+    return Recommender(query, gallery, *pooled)
+
+
+def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
+    if seen.theta is None:
+        raise InputError(f"the method {method!r} sees the picture whole and has no parts; choose one of kind parser")
+    return Collection(np.asarray(photos.images), seen.scores, part_features(seen), seen.theta, photos.labels)
 
 
 def telling_queries(recommend: Recommender, count: int = 6, parts: int = 4) -> list[int]:

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from fashionlib.bootstrap import Interval, mean_interval
+from fashionlib.bootstrap import mean_interval
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
@@ -30,7 +30,7 @@ METRICS = {
 
 
 def table1(profile: Profile) -> list[Entry]:
-    """Train what is not trained, score the test photos, write scores.npz by method and results/<profile>/table1.json."""
+    """Train what is not trained, score the test photos, write each method's scores.npz and the ledger's table1.json."""
     tests = {seed: photos_of(profile, "test", seed) for seed in profile.seeds}
     scores, seconds = {}, {}
     for method in profile.methods:
@@ -49,7 +49,7 @@ def table1(profile: Profile) -> list[Entry]:
 
 def _scores(profile: Profile, method: str, seed: int, test: Photos) -> np.ndarray:
     if profile.method(method).kind == "prior":
-        scores = prior_scores(photos_of(profile, "train", seed).targets, len(test))
+        scores = prior_scores(photos_of(profile, "train", seed).tags, len(test))
     else:
         mirror = profile.training_of(method).mirror_test
         scores = predict(fit(profile, method, seed), inputs_of(profile, test, mirror=mirror), mirror=mirror).scores
@@ -61,7 +61,8 @@ def _scores(profile: Profile, method: str, seed: int, test: Photos) -> np.ndarra
 
 
 def _entry(
-    profile: Profile, method: str, metric: str, scores: dict[str, list[np.ndarray]], tests: Sequence[Photos], seconds: float
+    profile: Profile, method: str, metric: str, scores: dict[str, list[np.ndarray]], tests: Sequence[Photos],
+    seconds: float,
 ) -> Entry:  # fmt: skip
     protocol, statistic, assigned = METRICS[metric]
     shape = partial(top_k_assignments, k=min(TOP, len(tests[0].labels))) if assigned else np.asarray

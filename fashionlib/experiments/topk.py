@@ -26,7 +26,8 @@ TASKS = {"topk_inshop": "inshop", "topk_c2s": "c2s"}
 PROTOCOL = "whole gallery, hit@k, queries without a match count as misses; {how}"
 HOW = {
     1: "Euclidean distance of the pooled features at length 1",
-    2: "mean over shared top-6 labels of the Euclidean distance at each label's best step, none shared: step 0",
+    2: "mean over labels, weighted by the geometric mean of both photos' scores, of the Euclidean distance at each "
+    "label's best step",
 }
 
 
@@ -93,16 +94,24 @@ def _first_hits(
 def rank(query: Predictions, gallery: Predictions, k: int) -> Ranking:
     """Whole image by whole image where the features are one vector a photo, part by part where they are several."""
     if query.steps is None:
-        sides = [torch.nn.functional.normalize(torch.from_numpy(side.features[:, 0]), dim=1) for side in (query, gallery)]
+        sides = [
+            torch.nn.functional.normalize(torch.from_numpy(side.features[:, 0]), dim=1) for side in (query, gallery)
+        ]
         return rank_whole(*sides, k=k)
-    return rank_parts(part_features(query), part_features(gallery), k=k, fallback="whole")
+    sides = [part_features(side, weighted=True) for side in (query, gallery)]
+    return rank_parts(*sides, k=k, fallback="whole")
 
 
-def part_features(predictions: Predictions, top: int = TOP) -> PartFeatures:
-    """The features of each step, the step at which each label scores highest, and the photo's `top` labels."""
+def part_features(predictions: Predictions, top: int = TOP, *, weighted: bool = False) -> PartFeatures:
+    """The features of each step, the step at which each label scores highest, and the photo's `top` labels.
+
+    weighted: labels count by their scores, not by being among the `top` (the released code's way).
+    """
+    assert predictions.steps is not None, "features by part need a head that has steps"
     assigned = top_k_assignments(predictions.scores, k=min(top, predictions.scores.shape[1]))
     return PartFeatures(
         features=torch.from_numpy(predictions.features),
         best_step=torch.from_numpy(predictions.steps.argmax(1)),
         assigned=torch.from_numpy(assigned.astype(bool)),
+        confidence=torch.from_numpy(predictions.scores) if weighted else None,
     )

@@ -16,6 +16,7 @@ class Output:
     features: b s f, what retrieval compares; s is 1 for a head that sees the picture whole.
     steps: b s c, the scores of each step; `scores` is their maximum (category-wise max pooling).
     theta: b s 4 (or 6), the box of each step, see `fashionlib.models.attention`.
+    attention: b s n, each step's map over the cells, summing to 1.
     texture_scores: b s c, of the texture head where it has one of its own.
     """
 
@@ -23,4 +24,5 @@ class Output:
     features: Float[Tensor, "b s f"]
     steps: Float[Tensor, "b s c"] | None = None
     theta: Float[Tensor, "b s numbers"] | None = None
+    attention: Float[Tensor, "b s n"] | None = None
     texture_scores: Float[Tensor, "b s c"] | None = None

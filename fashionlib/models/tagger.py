@@ -29,7 +29,7 @@ HEADS = {"parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions)}
 
 @dataclass(frozen=True)
 class Tag:
-    """A label, its score in 0..1, and the box (x1, y1, x2, y2, pixels of the photo) that scored it, if the head has any."""
+    """A label, its score in 0..1, and the box that scored it (x1, y1, x2, y2, pixels of the photo), if there is one."""
 
     label: str
     score: float
@@ -49,12 +49,17 @@ class Tagger(nn.Module):
         super().__init__()
         if kind not in HEADS:
             raise InputError(f"unknown kind of head {kind!r}: choose one of {', '.join(HEADS)}")
-        self.labels, self.image_size, self.kind, self.frozen = tuple(labels), tuple(image_size), kind, frozen
+        self.labels, self.image_size, self.kind, self.frozen = (
+            tuple(labels),
+            (image_size[0], image_size[1]),
+            kind,
+            frozen,
+        )
         make, options_of = HEADS[kind]
         self.options = build(options_of, head or {}, f"options of {kind}")
         self.trunk_options = {"name": "lite0", **(trunk or {})}
         self.trunk = build_trunk(**self.trunk_options, pretrained=pretrained).requires_grad_(not frozen)
-        self.head = make(self.trunk.channels, len(self.labels), self.options)
+        self.head = make(self.trunk.depths, len(self.labels), self.options)
 
     def train(self, mode: bool = True) -> Tagger:
         super().train(mode)
@@ -77,7 +82,9 @@ class Tagger(nn.Module):
         }  # fmt: skip
 
     @torch.inference_mode()
-    def tag(self, images: Sequence[str | Path | np.ndarray] | str | Path | np.ndarray, *, most: int = 6) -> list[list[Tag]]:
+    def tag(
+        self, images: Sequence[str | Path | np.ndarray] | str | Path | np.ndarray, *, most: int = 6
+    ) -> list[list[Tag]]:
         """The `most` best labels of each photo, best first, each with the region that won it.
 
         images: paths or height × width × 3 uint8 arrays, of any size; one alone is taken as a list of one.

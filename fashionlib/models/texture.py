@@ -25,10 +25,13 @@ class TextureEncoding(nn.Module):
         self.codewords = nn.Parameter(torch.empty(codewords, channels).uniform_(-bound, bound))
         self.smoothing = nn.Parameter(torch.empty(codewords).uniform_(0, 1))
 
-    def forward(self, features: Float[Tensor, "b n d"]) -> Float[Tensor, "b encoded"]:
+    def forward(
+        self, features: Float[Tensor, "b n d"], weights: Float[Tensor, "b n"] | None = None
+    ) -> Float[Tensor, "b encoded"]:
+        """K·D numbers a bag. weights: how much each feature counts, such as an attention map."""
         with torch.autocast(features.device.type, enabled=False):  # squares and a softmax: not for bf16
             features = features if features.dtype == torch.float64 else features.float()
-            return F.normalize(self.encode(features).flatten(1), dim=1)
+            return F.normalize(self.encode(features, weights).flatten(1), dim=1)
 
     def assignment(self, features: Float[Tensor, "b n d"]) -> Float[Tensor, "b n k"]:
         """a_ik. The square is expanded, so that no b·n·k·d residual is ever held."""
@@ -39,7 +42,11 @@ class TextureEncoding(nn.Module):
         )  # fmt: skip
         return torch.softmax(-self.smoothing * distances, dim=-1)
 
-    def encode(self, features: Float[Tensor, "b n d"]) -> Float[Tensor, "b k d"]:
+    def encode(
+        self, features: Float[Tensor, "b n d"], weights: Float[Tensor, "b n"] | None = None
+    ) -> Float[Tensor, "b k d"]:
         """e_k, before normalisation: Σ_i a_ik x_i − (Σ_i a_ik) c_k."""
         assignment = self.assignment(features)
+        if weights is not None:
+            assignment = assignment * weights.to(assignment).unsqueeze(-1)
         return assignment.transpose(1, 2) @ features - assignment.sum(1).unsqueeze(-1) * self.codewords

@@ -8,6 +8,8 @@ that come inside a Python package, so nothing is fetched from a model hub.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from typing import ClassVar
 
 import timm
 import torch
@@ -32,7 +34,7 @@ class PaperTrunk(nn.Module):
             *self._block(64, 128, dropout, pool=True),
             *self._block(128, 256, dropout, pool=third_pool),
         )
-        self.channels = 256
+        self.depths = (256,)
 
     @staticmethod
     def _block(inputs: int, outputs: int, dropout: float, *, pool: bool) -> list[nn.Module]:
@@ -59,24 +61,31 @@ class PackagedTrunk(nn.Module):
     checkpoint is loaded afterwards, or to train from nothing.
     """
 
-    STAGE = {2: 0, 4: 1, 8: 2, 16: 3, 32: 4}
+    STAGE: ClassVar = {2: 0, 4: 1, 8: 2, 16: 3, 32: 4}
 
-    def __init__(self, *, depths: tuple[int, ...] = (16, 32), stride: int = 32, pretrained: bool = True):
+    def __init__(self, *, depths: Sequence[int] = (16, 32), stride: int = 32, pretrained: bool = True):
         super().__init__()
+        unknown = [depth for depth in depths if depth not in self.STAGE]
+        if unknown or not depths:
+            raise InputError(
+                f"trunk lite0 has no depth {unknown or depths}: choose from {', '.join(map(str, self.STAGE))}"
+            )
         stages = [self.STAGE[depth] for depth in depths]
         self.stride = stride
-        self.body = timm.create_model(
-            "tf_efficientnet_lite0", pretrained=False, features_only=True, out_indices=stages
-        )
+        self.body = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True, out_indices=stages)
         if pretrained:
             weights = _packaged_weights()  # has the classifier too, which this body leaves out
             self.body.load_state_dict({name: weights[name] for name in self.body.state_dict()})
-        self.channels = sum(self.body.feature_info.channels())
+        self.depths = tuple(self.body.feature_info.channels())
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
         """images: RGB in 0..1."""
         grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
         return torch.cat([_to_grid(maps, grid) for maps in self.body((images - 0.5) / 0.5)], dim=1)
+
+    def extra_repr(self) -> str:
+        """What weights do not show, and the maps depend on."""
+        return f"channels={self.depths}, stride={self.stride}"
 
 
 def _to_grid(maps: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -25,13 +25,12 @@ class WholeOptions:
 class WholeImage(nn.Module):
     """Average pooling of the map, then linear, ReLU, dropout, linear. Far stronger than one linear layer."""
 
-    def __init__(self, channels: int, labels: int, options: WholeOptions | None = None):
+    def __init__(self, depths: Sequence[int], labels: int, options: WholeOptions | None = None):
         super().__init__()
         self.options = options = options or WholeOptions()
+        channels = sum(depths)
         self.normalise = nn.BatchNorm1d(channels)
-        self.describe = nn.Sequential(
-            nn.Dropout(options.input_dropout), nn.Linear(channels, options.hidden), nn.ReLU()
-        )
+        self.describe = nn.Sequential(nn.Dropout(options.input_dropout), nn.Linear(channels, options.hidden), nn.ReLU())
         self.classify = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(options.hidden, labels))
         self.classification = getattr(losses, options.classification)
 
