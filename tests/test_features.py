@@ -59,7 +59,7 @@ def test_cached_maps_are_the_computed_ones_and_the_mirror_is_of_the_mirrored_pho
     again = trunk_maps(trunk, given, cache=tmp_path, **options)
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, trunk_maps(trunk, given, **options))
-    flipped = Photos(given.images[:, :, ::-1], None, (), given.ids, given.products, {}, "flipped")
+    flipped = Photos(np.ascontiguousarray(given.images[:, :, ::-1]), None, (), given.ids, given.products, {}, "flipped")
     np.testing.assert_allclose(
         trunk_maps(trunk, given, mirrored=True, **options), trunk_maps(trunk, flipped, **options), atol=1e-3
     )
