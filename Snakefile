@@ -29,4 +29,4 @@ for name, job in JOBS.items():
             changes_with=fingerprint(PROFILE, DATA, SEEDS, job),
         threads: workflow.cores  # each notebook uses all of them
         shell:
-            "{sys.executable} -m fashionlib.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job}"
+            "{sys.executable} -m fashionlib.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"

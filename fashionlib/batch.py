@@ -150,8 +150,10 @@ def _publish(aside: Path, place: Path) -> None:
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
-        if "injected-parameters" in cell.metadata.get("tags", []) or "parameters" in cell.metadata.get("tags", []):
-            cell.metadata["tags"] = sorted({*cell.metadata["tags"], "remove-cell"})
+        tags = {*cell.metadata.get("tags", [])}
+        if tags & {"parameters", "injected-parameters"}:
+            cell.metadata["tags"] = sorted({*tags, "remove-cell"})
+        if "injected-parameters" in tags:  # a folder of this machine says nothing on another
             cell.source = "\n".join(line for line in cell.source.splitlines() if not line.startswith("data ="))
     nbformat.write(notebook, aside)
     os.replace(aside, place)
@@ -192,24 +194,28 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    with _held(project_root() / "runs" / profile.name / "batch.lock", f"the batch of profile {profile.name}") as lock:
+    return _run(profile, options.profile, data, options.seeds)
+
+
+def _run(profile: Profile, name: str, data: str, seeds: str) -> int:
+    """Snakemake over the profile's notebooks, with its own words in a log; theirs go to the terminal."""
+    root = project_root()
+    log = root / "runs" / profile.name / "logs" / "batch.log"
+    program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
+    # our own lock instead of Snakemake's, which outlives a batch that was killed
+    command = [program, "--nolock", "--rerun-incomplete", "--rerun-triggers", "params", "--keep-going",
+               "--cores", "all", "--config", f"profile={name}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
+    with _held(log, f"the batch of profile {profile.name}") as file:
+        file.truncate(0)
         forget_missing(profile)
-        failed = _snakemake(options.profile, data, options.seeds, lock)
-    missing = [job.name for job in jobs_of(profile) if not (project_root() / stamp(profile.name, job.name)).exists()]
+        failed = subprocess.run(command, cwd=root, stderr=file, check=False).returncode
     if failed:
-        print(f"error: profile {profile.name}: not up to date: {', '.join(missing) or 'unknown'}", file=sys.stderr)
+        missing = [job.name for job in jobs_of(profile) if not (root / stamp(profile.name, job.name)).exists()]
+        rest = f"not up to date: {', '.join(missing) or 'unknown'}; see above and {log.relative_to(root)}"
+        print(f"error: profile {profile.name}: {rest}", file=sys.stderr)
     else:
         print(f"profile {profile.name}: every notebook is up to date")
     return failed
-
-
-def _snakemake(profile: str, data: str, seeds: str, lock: IO[str]) -> int:
-    """Our own lock instead of Snakemake's, which outlives a batch that was killed."""
-    program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
-    command = [program, "--cores", "all", "--keep-going", "--quiet", "all", "--rerun-triggers", "params",
-               "--nolock", "--rerun-incomplete",
-               "--config", f"profile={profile}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
-    return subprocess.run(command, cwd=project_root(), pass_fds=[lock.fileno()], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -38,7 +39,8 @@ class Project:
         command = [sys.executable, "-m", "fashionlib.batch", "smoke"]
         process = subprocess.Popen(command, cwd=self.home, env=self.environment, start_new_session=True)
         logs, deadline = self.home / "runs" / "smoke" / "logs", time.monotonic() + 300
-        while not self.notebooks() or len(list(logs.iterdir())) < 2:
+        # three logs: the batch's own, the first notebook's, the second's
+        while not self.notebooks() or len(list(logs.iterdir())) < 3:
             assert process.poll() is None, "the batch ended before it could be killed"
             assert time.monotonic() < deadline, "no notebook in five minutes"
             time.sleep(0.05)
@@ -54,13 +56,14 @@ class Project:
         return {path.stem: path.read_bytes() for path in (self.home / "results" / "smoke").glob("*.json")}
 
     def outdated(self) -> set[str]:
-        """The notebooks that the batch would run again because something that they depend on changed."""
+        """The notebooks that the batch would run again now, as Snakemake's dry run tells."""
         done = self.call(
-            "-m", "snakemake", "--list-changes", "params", "--cores", "1", "--quiet", "all", "--nolock",
-            "--config", "profile=smoke",
+            "-m", "snakemake", "--dry-run", "--rerun-triggers", "params", "--cores", "1", "--nolock",
+            "--config", "profile=smoke", "data=", "seeds=",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return {Path(line).stem for line in done.stdout.split()}
+        rules = re.findall(r"^rule (\w+):$", done.stdout + done.stderr, flags=re.MULTILINE)
+        return {rule.replace("_", "-") for rule in rules} - {"all"}
 
     @contextlib.contextmanager
     def edited(self, name: str, old: str, new: str) -> Iterator[None]:

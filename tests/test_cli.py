@@ -1,49 +1,102 @@
-"""The command line on a real photo, and on what is none."""
+"""`fashionlib tag`: names what a photo shows, and says in one line what is wrong with it."""
 
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from fashionlib.cli import main
 from fashionlib.data import load
-from fashionlib.models.tagger import Tagger, save_model
+from fashionlib.models.tagger import Tagger, load_model, save_model
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    head = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2}
-    trunk = {"depths": [16, 32], "stride": 16}
-    tagger = Tagger(labels=["bag", "coat"], image_size=(64, 48), kind="parser", head=head, trunk=trunk)
+def wardrobe():
+    return load("wardrobe", split="test", size=(96, 64))
+
+
+@pytest.fixture(scope="module")
+def model(wardrobe, tmp_path_factory):
+    torch.manual_seed(0)
+    tagger = Tagger(
+        labels=wardrobe.labels, image_size=(96, 64), kind="parser", head={"steps": 2, "hidden": 8, "reduce": 8},
+        trunk={"depths": [16], "stride": 16},
+    )  # fmt: skip
     return save_model(tagger, tmp_path_factory.mktemp("model"))
 
 
-def tag(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "fashionlib.cli", "tag", *map(str, arguments)],
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+@pytest.fixture
+def photo(wardrobe, tmp_path):
+    path = tmp_path / "a photo.png"
+    Image.fromarray(wardrobe[0].image).save(path)
+    return path
 
 
-def test_a_photo_is_tagged_with_scores_and_boxes(model, tmp_path):
-    sample = load("wardrobe", split="test", counts={"test": 1})[0]
-    Image.fromarray(sample.image).save(tmp_path / "look.png")
-    answer = json.loads(tag(tmp_path / "look.png", "--model", model, "--json").stdout)
-    assert {one["label"] for one in answer["tags"]} == {"bag", "coat"}
-    x1, y1, x2, y2 = answer["tags"][0]["box"]
-    assert 0 <= x1 < x2 <= sample.image.shape[1]
-    assert 0 <= y1 < y2 <= sample.image.shape[0]
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """The command with these words: exit code, standard output, standard error."""
+
+    def called(*words):
+        monkeypatch.setattr(sys, "argv", ["fashionlib", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    return called
 
 
-@pytest.mark.parametrize(("name", "content"), [("missing.jpg", None), ("text.jpg", "hello")])
-def test_what_is_no_photo_ends_in_one_line(model, tmp_path, name, content):
-    if content:
-        (tmp_path / name).write_text(content)
-    result = tag(tmp_path / name, "--model", model)
-    assert result.returncode == 2
-    assert result.stderr.startswith("error: ")
-    assert name in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+def test_tags_are_those_of_the_model_best_first(call, model, photo):
+    code, out, err = call("tag", photo, "--model", model, "--most", 4)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == str(photo)
+    expected = load_model(model).tag(np.asarray(Image.open(photo)), most=4)[0]
+    assert [line.partition("  at ")[0] for line in lines[1:]] == [f"  {tag.score:.2f}  {tag.label}" for tag in expected]
+
+
+def test_json_is_one_object_a_photo(call, model, photo):
+    code, out, _ = call("tag", photo, photo, "--model", model, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [row["photo"] for row in rows] == [str(photo)] * 2
+    assert rows[0] == rows[1]
+    scores = [tag["score"] for tag in rows[0]["tags"]]
+    assert len(scores) == 6
+    assert scores == sorted(scores, reverse=True)
+    for tag in rows[0]["tags"]:
+        x1, y1, x2, y2 = tag["box"]
+        assert 0 <= x1 < x2 <= 64
+        assert 0 <= y1 < y2 <= 96
+
+
+@pytest.mark.parametrize("name", ["missing.jpg", "text.jpg", "cut.jpg"])
+def test_a_photo_that_cannot_be_read_is_named_in_one_line(call, model, photo, tmp_path, name):
+    (tmp_path / "text.jpg").write_text("not a photo")
+    Image.open(photo).convert("RGB").save(tmp_path / "whole.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:400])
+    code, out, err = call("tag", tmp_path / name, "--model", model)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert name in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_without_a_model_is_named_in_one_line(call, photo, tmp_path):
+    code, out, err = call("tag", photo, "--model", tmp_path / "none")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert "no model here" in err
+    assert err.count("\n") == 1
+
+
+def test_the_installed_program_shows_no_traceback(model, tmp_path):
+    command = [sys.executable, "-m", "fashionlib.cli", "tag", tmp_path / "missing.jpg", "--model", model]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr

@@ -10,8 +10,8 @@ CONFIG = ROOT / "tests" / "nbval_sanitize.cfg"
 def nbval(smoke, *arguments):
     """pytest with nbval, whose kernels find the scratch project's data and trained weights."""
     return smoke.call(
-        "-m", "pytest", "-p", "no:cacheprovider", "-o", "filterwarnings=ignore", "-o", "addopts=", "-q", "--rootdir", ".",
-        "--nbval-sanitize-with", str(CONFIG), *map(str, arguments),
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "filterwarnings=ignore", "-o", "addopts=",
+        "--rootdir", ".", "--nbval-sanitize-with", str(CONFIG), *map(str, arguments),
     )  # fmt: skip
 
 
