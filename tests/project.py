@@ -30,9 +30,12 @@ class Project:
         """`python -m fashionlib.batch …`, as the Makefile calls it."""
         return self.call("-m", "fashionlib.batch", *arguments)
 
-    def call(self, *arguments: str) -> subprocess.CompletedProcess:
+    def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        """Python with these arguments, in the project's folder."""
         command = [sys.executable, *arguments]
-        return subprocess.run(command, cwd=self.home, env=self.environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.home, env={**self.environment, **environment}, capture_output=True, text=True, check=False
+        )
 
     def start_and_kill(self) -> None:
         """Start the batch and kill -9 all of it while its second notebook runs."""

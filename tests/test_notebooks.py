@@ -12,6 +12,7 @@ def nbval(smoke, *arguments):
     return smoke.call(
         "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "filterwarnings=ignore", "-o", "addopts=",
         "--rootdir", ".", "--nbval-sanitize-with", str(CONFIG), *map(str, arguments),
+        PYTHONWARNINGS="ignore",  # as in the batch
     )  # fmt: skip
 
 
