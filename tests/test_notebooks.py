@@ -1,4 +1,4 @@
-"""nbval: every notebook runs as it stands, and what is deterministic comes out twice the same."""
+"""nbval: every notebook runs as it stands, and tables and sentences that are deterministic come out twice the same."""
 
 import shutil
 
@@ -23,7 +23,7 @@ def test_every_notebook_runs_with_its_default_parameters(smoke):
     assert smoke.ledgers().keys() == before.keys()
 
 
-def test_the_data_notebook_comes_out_the_same_to_the_byte(smoke):
+def test_the_tables_and_sentences_of_the_data_notebook_come_out_the_same(smoke):
     done = nbval(smoke, "--nbval", smoke.executed / "data.ipynb")
     assert done.returncode == 0, done.stdout[-4000:]
 
