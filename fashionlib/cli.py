@@ -27,7 +27,7 @@ def tag(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
     """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels)."""
-    from fashionlib.models.tagger import load_model
+    from fashionlib.tagger import load_model
 
     tagger = load_model(model)
     for photo in photos:

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
+from torch import nn
 
 from fashionlib.data.store import Photos, build_aside
-from fashionlib.device import autocast, device
+from fashionlib.device import autocast, batch_of, device, resolved
 from fashionlib.sources import sources_hash
-
-
-def images_to_float(images: np.ndarray | Tensor) -> Float[Tensor, "b 3 h w"]:
-    """uint8 photos (photos × height × width × 3) as RGB in 0..1, channels_last in memory."""
-    tensor = torch.tensor(images) if isinstance(images, np.ndarray) else images  # a copy: caches are read-only
-    return tensor.to(device()).permute(0, 3, 1, 2).float() / 255
+from fashionlib.trunks import fold
+from fashionlib.views import PLAIN, View, images_to_float
 
 
 def trunk_maps(
-    trunk: nn.Module, photos: Photos, *, mirrored: bool = False, cache: str | Path | None = None,
-    precision: str = "bf16", batch: int = 32,
+    trunk: nn.Module, photos: Photos, view: View = PLAIN, *, cache: str | Path | None = None,
+    precision: str = "auto", batch: int = 64,
 ) -> np.ndarray:  # fmt: skip
-    """photos × channels × rows × columns in half precision; with `mirrored`, of the photos flipped left to right.
+    """photos × channels × rows × columns in half precision, of the photos in `view`.
 
-    cache: a folder; maps are found again as long as photos, weights, layout of the trunk and precision are the same.
+    cache: a folder; maps are found again as long as photos, view, weights, layout of the trunk and precision are the
+    same.
     """
     if cache is None:
-        return np.concatenate(list(_maps(trunk, photos, mirrored, precision, batch)))
+        return np.concatenate(list(_maps(trunk, photos, view, precision, batch)))
     parts = (
         photos.fingerprint,
         weights_hash(trunk),
         repr(trunk),
-        precision,
-        mirrored,
-        sources_hash(["fashionlib.models.trunk"]),
+        resolved(precision),
+        view,
+        sources_hash(["fashionlib.trunks", "fashionlib.views"]),
     )
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def build(folder: Path) -> None:
         start, maps = 0, None
-        for piece in _maps(trunk, photos, mirrored, precision, batch):
+        for piece in _maps(trunk, photos, view, precision, batch):
             if maps is None:
                 shape = (len(photos), *piece.shape[1:])
                 maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, shape)
@@ -56,15 +53,16 @@ def trunk_maps(
     return np.load(build_aside(Path(cache) / f"maps-{key}", build) / "maps.npy", mmap_mode="r")
 
 
-def _maps(trunk: nn.Module, photos: Photos, mirrored: bool, precision: str, batch: int) -> Iterator[np.ndarray]:
-    trunk = trunk.eval().to(device(), memory_format=torch.channels_last)
-    what = f"features of {len(photos)} photos{', mirrored' if mirrored else ''}"
+def _maps(trunk: nn.Module, photos: Photos, view: View, precision: str, batch: int) -> Iterator[np.ndarray]:
+    trunk = fold(copy.deepcopy(trunk)).to(device(), memory_format=torch.channels_last)
+    draws, batch = view.draws(photos.ids), batch_of(batch)
     console = Console(stderr=True)
     quiet = not console.is_terminal or console.is_jupyter
+    what = f"features of {len(photos)} photos"
     for start in track(range(0, len(photos), batch), what, console=console, transient=True, disable=quiet):
         images = images_to_float(photos.images[start : start + batch])
         with torch.inference_mode(), autocast(precision):
-            maps = trunk(images.flip(-1) if mirrored else images)
+            maps = trunk(view(images, draws[start : start + batch]))
         yield maps.half().cpu().contiguous().numpy()
 
 

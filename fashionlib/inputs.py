@@ -1,60 +1,68 @@
-"""What a batch is made of: photos, or the maps a frozen trunk made of them; with the same augmentation for both."""
+"""What a batch is made of: photos, or the maps a frozen trunk made of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-import torch.nn.functional as F
+from jaxtyping import Int
 from torch import Tensor
 
 from fashionlib.device import device
-from fashionlib.features import images_to_float
-from fashionlib.models.attention import affine_matrix
+from fashionlib.views import PLAIN, View, augmented, images_to_float
 
 
 class ImageInputs:
-    """uint8 photos; photos × height × width × 3."""
+    """uint8 photos; photos × height × width × 3, all in one `view`. Number 0 of it is the photo, 1 its mirror image."""
 
-    def __init__(self, images: np.ndarray):
-        self.images = images
+    views = 2
+
+    def __init__(self, images: np.ndarray, view: View = PLAIN, ids: Sequence[str] | None = None):
+        self.images, self.view = images, view
+        self.draws = view.draws(ids or [""] * len(images))
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def take(self, indices: np.ndarray, mirrored: np.ndarray) -> Tensor:
-        """The photos at `indices`, those with `mirrored` flipped left to right."""
-        images = images_to_float(self.images[indices])
-        flip = torch.as_tensor(mirrored, device=images.device)[:, None, None, None]
+    def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The photos at `indices`, each in its view."""
+        images = self.view(images_to_float(self.images[indices]), self.draws[indices])
+        flip = torch.as_tensor(views == 1, device=images.device)[:, None, None, None]
         return torch.where(flip, images.flip(-1), images)
 
 
 class MapInputs:
     """Maps of a frozen trunk: photos × channels × rows × columns, see `fashionlib.features.trunk_maps`.
 
-    mirrored: those of the mirror images; without them a photo is never mirrored.
+    views: the maps of the photos (view 0), of their mirror images (1), and of augmented copies.
+    rows: where in them the photos are, if they hold others, too.
     """
 
-    def __init__(self, plain: np.ndarray, mirrored: np.ndarray | None = None):
-        self.plain, self.mirrored = plain, plain if mirrored is None else mirrored
+    def __init__(self, views: Sequence[np.ndarray], rows: Int[np.ndarray, " photos"] | None = None):
+        self.maps = list(views)
+        self.rows = np.arange(len(views[0])) if rows is None else rows
+
+    @property
+    def views(self) -> int:
+        return len(self.maps)
 
     def __len__(self) -> int:
-        return len(self.plain)
+        return len(self.rows)
 
-    def take(self, indices: np.ndarray, mirrored: np.ndarray) -> Tensor:
-        """The maps of the photos at `indices`, or of their mirror images."""
-        maps = np.where(mirrored[:, None, None, None], self.mirrored[indices], self.plain[indices])
-        return torch.from_numpy(maps).to(device()).float()
+    def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The maps of the photos at `indices`, each in its view; where a view was not made, plain."""
+        pairs = zip(self.rows[indices], np.where(views < self.views, views, 0), strict=True)
+        return torch.from_numpy(np.stack([self.maps[view][row] for row, view in pairs])).to(device()).float()
 
 
 Inputs = ImageInputs | MapInputs
 
 
-def moved(batch: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """Each picture (or map) moved and scaled at random by up to `most` of the frame, its edge repeated outside."""
-    if not most:
+def moved(batch: Tensor, shift: float, generator: torch.Generator) -> Tensor:
+    """Photos augmented anew: moved and scaled by up to `shift` of the frame, in another light."""
+    if not shift:
         return batch
-    draw = torch.rand(len(batch), 3, generator=generator) * 2 - 1
-    zoom = 1 + most * draw[:, :1]
-    theta = torch.cat([zoom, zoom, 2 * most * draw[:, 1:]], 1).to(batch)
-    grid = F.affine_grid(affine_matrix(theta), list(batch.shape), align_corners=False)
-    return F.grid_sample(batch, grid, padding_mode="border", align_corners=False)
+    draws = torch.rand(len(batch), 7, generator=generator)
+    draws[:, 3] = 1.0  # `take` has mirrored them already
+    return augmented(batch, draws, shift)

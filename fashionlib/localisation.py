@@ -1,34 +1,68 @@
 """Does the network look at what it names? Boxes of the winning steps against the true places of the garments.
 
-The reference points that any such number needs stand beside it: the picture's centre and the label's mean place, which
-know nothing of the photo at hand.
+Boxes are (x1, y1, x2, y2) in 0..1 of the canvas that the network sees. Values are kept by photo and label, nan where
+the photo does not show the label or nobody drew its mask, so that a bootstrap can draw photos.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from fashionlib.data.base import Box
+from fashionlib.data.base import Box, Sample
+from fashionlib.data.photos import Placement, placement_of
+from fashionlib.metrics import Weights
+
+LEAST = 20  # masked photos that a label needs to count
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One label on one photo: a point in pixels for each way of guessing where it is, and where it truly is."""
+class Truth:
+    """One photo's garments. masks and their boxes in pixels of the photo; where the photo lies on the canvas."""
 
-    label: str
-    mask: Bool[np.ndarray, "height width"]
-    box: Box
-    guesses: dict[str, Box]
+    masks: dict[str, Bool[np.ndarray, "height width"]]
+    boxes: dict[str, Box]
+    placement: Placement
+
+
+def truth_of(sample: Sample, size: tuple[int, int]) -> Truth:
+    return Truth(sample.masks, sample.boxes, placement_of(sample.image.shape, size))
+
+
+def on_canvas(truth: Truth, label: str, size: tuple[int, int]) -> Float[np.ndarray, " 4"]:
+    """The garment's true box."""
+    return np.array(truth.placement.to_canvas(truth.boxes[label])) / [size[1], size[0], size[1], size[0]]
+
+
+def compare(
+    truths: Iterable[Truth], labels: tuple[str, ...], size: tuple[int, int],
+    guesses: dict[str, Float[np.ndarray, "_photos _labels 4"]],
+) -> dict[str, Float[np.ndarray, "2 photos labels"]]:  # fmt: skip
+    """For each way of guessing where a label is: whether the guess's centre lies on the garment (the pointing game),
+    and the intersection over union of guessed and true box.
+    """
+    found = {name: np.full((2, *boxes.shape[:2]), np.nan) for name, boxes in guesses.items()}
+    scale = np.array([size[1], size[0], size[1], size[0]])
+    for photo, truth in enumerate(truths):
+        for label in truth.masks:
+            place = labels.index(label)
+            true = on_canvas(truth, label, size)
+            for name, boxes in guesses.items():
+                guess = boxes[photo, place].astype(float)
+                pixels = truth.placement.to_photo(tuple(guess * scale))
+                overlap = intersection_over_union(tuple(true), tuple(guess))
+                found[name][:, photo, place] = hit(truth.masks[label], pixels), overlap
+    return found
 
 
 def hit(mask: Bool[np.ndarray, "height width"], box: Box) -> bool:
     """The pointing game (Zhang et al., ECCV 2016): does the box's centre lie on the garment?"""
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    row, column = (min(max(int(v), 0), n - 1) for v, n in ((y, mask.shape[0]), (x, mask.shape[1])))
-    return bool(mask[row, column])
+    column, row = (int(np.floor((low + high) / 2)) for low, high in ((box[0], box[2]), (box[1], box[3])))
+    inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
+    return inside and bool(mask[row, column])
 
 
 def intersection_over_union(a: Box, b: Box) -> float:
@@ -40,30 +74,50 @@ def intersection_over_union(a: Box, b: Box) -> float:
     return shared / (sum(areas) - shared) if shared else 0.0
 
 
-def mean_over_labels(findings: list[Finding], values: list[float], least: int = 20) -> float:
-    """The mean, over labels with at least `least` findings, of the mean value of each; nan where there is none."""
-    by_label: dict[str, list[float]] = {}
-    for finding, value in zip(findings, values, strict=True):
-        by_label.setdefault(finding.label, []).append(value)
-    means = [float(np.mean(found)) for found in by_label.values() if len(found) >= least]
-    return float(np.mean(means)) if means else float("nan")
+def mean_over_labels(
+    values: Float[np.ndarray, "photos labels"], weights: Weights | None = None, *, least: int = LEAST
+) -> float | Float[np.ndarray, " resamples"]:
+    """The mean, over labels known on at least `least` photos, of the mean value of each; nan where there is none.
+
+    weights: as in `fashionlib.metrics`, how often each resample drew each photo.
+    """
+    known = np.isfinite(values)
+    kept = known.sum(0) >= least
+    counts = np.ones((1, len(values))) if weights is None else np.asarray(weights, float)
+    if not kept.any():
+        means = np.full(len(counts), np.nan)
+    else:
+        seen = counts @ known[:, kept]
+        sums = counts @ np.where(known, values, 0)[:, kept]
+        means = np.nanmean(np.where(seen > 0, sums / np.maximum(seen, 1), np.nan), axis=1)
+    return float(means[0]) if weights is None else means
 
 
-def step_overlap(boxes: Float[np.ndarray, "photos steps 4"]) -> float:
-    """Mean intersection over union of every two steps of a photo, over photos; 1 where all look at the same place."""
-    first, second = np.triu_indices(boxes.shape[1], k=1)
-    a, b = boxes[:, first], boxes[:, second]
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = sides.clip(0).prod(-1)
-    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - shared
-    return float((shared / union).mean())
+def centre_correlation(
+    guessed: Float[np.ndarray, "photos labels 4"], true: Float[np.ndarray, "photos labels 4"], *, least: int = LEAST
+) -> float:
+    """Pearson's r between guessed and true centres across photos: mean of both axes, mean over labels."""
+    values = []
+    for label in range(guessed.shape[1]):
+        known = np.isfinite(true[:, label, 0])
+        if known.sum() >= least:
+            centres = [(boxes[known, label, :2] + boxes[known, label, 2:]) / 2 for boxes in (guessed, true)]
+            values.append(np.mean([_r(centres[0][:, axis], centres[1][:, axis]) for axis in (0, 1)]))
+    return float(np.mean(values)) if values else float("nan")
 
 
-def theta_std(theta: Float[np.ndarray, "photos steps numbers"]) -> float:
-    """Standard deviation over photos of the centre of a step's box, mean over steps and axes."""
-    return float(theta[..., -2:].std(0).mean())
+def _r(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
+    """Pearson's r; 0 where one of them does not vary, as a constant layout does not."""
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-9 and b.std() > 1e-9 else 0.0
 
 
 def winning_steps(steps: Float[np.ndarray, "photos steps labels"]) -> Int[np.ndarray, "photos labels"]:
     """For each label the step that gave its score (category-wise max pooling)."""
     return steps.argmax(1)
+
+
+def winning_boxes(
+    boxes: Float[np.ndarray, "photos steps 4"], winners: Int[np.ndarray, "photos labels"]
+) -> Float[np.ndarray, "photos labels 4"]:
+    """The box of each label's winning step."""
+    return np.take_along_axis(boxes[:, :, None], winners[:, None, :, None], axis=1)[:, 0]

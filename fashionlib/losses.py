@@ -6,7 +6,6 @@ Shapes: b images, c labels, s steps; theta = (s_x, s_y, t_x, t_y), see `fashionl
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -54,20 +53,3 @@ def divergence(maps: Float[Tensor, "b s n"]) -> Float[Tensor, ""]:
 def gram_divergence(features: Float[Tensor, "b s d"]) -> Float[Tensor, ""]:
     """What [R] computes for it, with the factor 100: the mean product of all steps' features, diagonal included."""
     return (features @ features.transpose(1, 2)).mean()
-
-
-def box_indicator(
-    theta: Float[Tensor, "b s 4"], grid: tuple[int, int], sharpness: float = 4.0
-) -> Float[Tensor, "b s n"]:
-    """A box as an attention map over grid cells: a soft indicator of the cells that lie in it, summing to 1.
-
-    A spatial transformer has a box, not a map; this makes the divergence of [P] apply to it. Along each axis the
-    indicator is σ(k(|s| − |p − t|)/cell), so `sharpness` k is the slope at the edge, counted in cells.
-    """
-    axes = []
-    for cells, half, centre in ((grid[0], theta[..., 1], theta[..., 3]), (grid[1], theta[..., 0], theta[..., 2])):
-        points = (torch.arange(cells).to(theta) + 0.5) * (2 / cells) - 1
-        inside = half.abs().unsqueeze(-1) - (points - centre.unsqueeze(-1)).abs()
-        axes.append(torch.sigmoid(sharpness * inside * (cells / 2)))
-    maps = (axes[0].unsqueeze(-1) * axes[1].unsqueeze(-2)).flatten(-2)
-    return maps / maps.sum(-1, keepdim=True).clamp(min=1e-6)

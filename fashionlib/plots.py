@@ -14,20 +14,23 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from fashionlib.data.base import Sample
 from fashionlib.errors import InputError
-from fashionlib.plotstyle import BRIGHT, WIDTH, Photo, colours, new_figure, outline, show_photo, themed
+from fashionlib.plotstyle import WIDTH, Photo, colours, new_figure, outline, show_photo, themed
 from fashionlib.results import Entry
 
 Cell = Mapping[str, Any]
 Row = Mapping[str, Any]
 
-METHODS = {"parser": "by parts", "whole": "whole picture", "prior": "label frequencies"}
+METHODS = {
+    "parser": "by parts", "parser-paper": "by parts, as the paper", "parser-released": "by parts, as released",
+    "fixed-learned": "learned layout", "fixed": "fixed stripes", "csra": "CSRA", "whole": "whole picture",
+    "prior": "label frequencies",
+}  # fmt: skip
 METRICS = {
     "ap_all": "AP$_{all}$, all scores",
     "map": "mAP, all scores",
@@ -107,6 +110,12 @@ def _history_frame(source: str | Path | pd.DataFrame) -> pd.DataFrame:
     return source
 
 
+def method_colours() -> dict[str, str]:
+    """Ours and the whole picture in the first two colours, as in every figure; the others quiet."""
+    quiet, (ours, whole) = mpl.rcParams["xtick.color"], colours()[:2]
+    return {name: {"parser": ours, "whole": whole}.get(name, quiet) for name in METHODS}
+
+
 @themed
 def table1_figure(entries: Sequence[Entry]) -> Figure:
     """Dots and 95% intervals: a panel a metric, a row a method. Differences are left out.
@@ -121,7 +130,7 @@ def table1_figure(entries: Sequence[Entry]) -> Figure:
     rows = -(-len(metrics) // 2)
     figure = new_figure(rows * (0.65 + 0.4 * len(methods)))
     grid = figure.subplots(rows, min(2, len(metrics)), sharey=True, squeeze=False)
-    palette = dict(zip(METHODS, [*colours()[:2], mpl.rcParams["xtick.color"]], strict=True))
+    palette = method_colours()
     for axes, metric in zip(grid.flat, metrics, strict=False):
         axes.set_title(METRICS[metric])
         axes.grid(axis="y", visible=False)
@@ -262,59 +271,3 @@ def compare_rows(query_image: Photo, whole: Sequence[Cell], parts: Sequence[Row]
     whole: cells, and parts: rows, as in `recommendation_grid`. Raises InputError as it does.
     """
     return recommendation_grid(query_image, [{"label": "whole picture", "region": None, "cells": whole}, *parts])
-
-
-@themed
-def attention_sheet(
-    images: Sequence[Photo],
-    boxes: Float[np.ndarray, "photos steps 4"],
-    names: Sequence[str],
-    winners: Int[np.ndarray, "photos labels"],
-    columns: int = 3,
-) -> Figure:
-    """Where each step looked, and which labels it decided.
-
-    boxes: (x1, y1, x2, y2) in parts of the photo. names: the labels. winners: for each label the step with the
-    highest score, −1 for a label that is not shown.
-    """
-    rows = -(-len(images) // columns)
-    figure = new_figure(rows * 2.9)
-    palette = colours()
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[len(images) :]:
-        axes.set_axis_off()
-    for axes, image, steps, won in zip(grid.flat, images, boxes, winners, strict=False):
-        show_photo(axes, image)
-        legend = []
-        for step, box in enumerate(steps):
-            labels = [names[int(label)] for label in np.flatnonzero(won == step)]
-            outline(axes, image, box, palette[step % len(palette)], linewidth=2 if labels else 0.8)
-            x, y = np.clip(box[:2], 0.01, 0.93) * np.array(image.shape[1::-1])
-            _number(axes, x, y, step, palette[step % len(palette)])
-            legend += [f"{step + 1}: {', '.join(labels)}"] if labels else []
-        axes.set_xlabel("\n".join(textwrap.fill(line, 24) for line in legend), fontsize=7, loc="left")
-    return figure
-
-
-@themed
-def attention_spread(boxes: Float[np.ndarray, "photos steps 4"]) -> Figure:
-    """How far each step moves from photo to photo: its box centres as dots, its mean box as an outline."""
-    figure = new_figure(4.0, width=3.9)
-    axes = figure.subplots()
-    centres = (boxes[..., :2] + boxes[..., 2:]) / 2
-    for step, colour in zip(range(boxes.shape[1]), colours() * boxes.shape[1], strict=False):
-        x1, y1, x2, y2 = boxes[:, step].mean(0)
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.4))
-        axes.plot(*centres[:, step].T, ".", color=colour, markersize=3, alpha=0.6)
-        _number(axes, x1, y1, step, colour)
-        axes.text(1.06, 0.04 + 0.06 * step, f"step {step + 1}: ±{centres[:, step].std(0).mean():.2f}",
-                  color=colour, fontsize=8, va="top")  # fmt: skip
-    axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the photo", ylabel="down the photo", aspect=1.5)
-    return figure
-
-
-def _number(axes: Axes, x: float, y: float, step: int, colour: str) -> None:
-    """A step's number in the corner of its box; on every one of the dark or bright colours it stays legible."""
-    ink = "black" if colour in BRIGHT else "white"
-    chip = {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
-    axes.text(x, y, f"{step + 1}", fontsize=7, color=ink, va="top", ha="left", bbox=chip)

@@ -28,7 +28,7 @@ class TrunkOptions:
     name: str = "lite0"
     options: dict = field(default_factory=dict)
     frozen: bool = True
-    precision: str = "bf16"
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,11 @@ class TrainingOptions:
 
     learning_rate: peak of the one-cycle schedule, or the constant rate. clip: largest gradient norm.
     mirror_test: scores are the mean over the photo and its mirror image.
-    shift: photos (or their maps) are moved and scaled at random by up to this share of the frame.
+    shift: photos are moved and scaled at random by up to this share of the frame, and shown in another light.
+    copies: with a frozen trunk, how many such copies of each photo are made once and kept, beside it and its mirror
+    image; a trained trunk is shown another one each time.
+    mixup: α of Beta(α, α), the shares in which a batch and its shuffle are added up, tags and all (Zhang et al., ICLR
+    2018); 0 for none.
     """
 
     epochs: int = 30
@@ -50,11 +54,13 @@ class TrainingOptions:
     precision: str = "fp32"
     mirror_test: bool = True
     shift: float = 0.0
+    copies: int = 0
+    mixup: float = 0.0
 
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """kind: a head of `fashionlib.models.tagger.HEADS`, or "prior". head: its options."""
+    """kind: a head of `fashionlib.tagger.HEADS`, or "prior". head: its options."""
 
     kind: str
     head: dict = field(default_factory=dict)

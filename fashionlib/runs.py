@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from fashionlib.data import load
 from fashionlib.data.store import Photos, load_photos
 from fashionlib.features import trunk_maps
 from fashionlib.inputs import ImageInputs, Inputs, MapInputs
-from fashionlib.models.tagger import Tagger, load_model
-from fashionlib.models.trunk import build_trunk
-from fashionlib.profiles import Profile, project_root
+from fashionlib.profiles import Profile, TrainingOptions, project_root
 from fashionlib.sources import sources_hash
+from fashionlib.tagger import Tagger, load_model
 from fashionlib.training import load_best, train
+from fashionlib.trunks import build_trunk
+from fashionlib.views import MIRRORED, PLAIN, View
 
 
 def photos_of(profile: Profile, split: str, seed: int = 0) -> Photos:
@@ -37,17 +39,27 @@ def dataset_of(profile: Profile, split: str, seed: int = 0):
     return load(profile.data.name, profile.root, split, **options)
 
 
-def inputs_of(profile: Profile, photos: Photos, *, mirror: bool = True) -> Inputs:
-    """What the profile's heads are fed: photos, or, with a frozen trunk, the maps it makes of them.
+def inputs_of(profile: Profile, photos: Photos, views: Sequence[View] = (PLAIN, MIRRORED)) -> Inputs:
+    """What the profile's heads are fed: photos, or, with a frozen trunk, the maps it makes of them in each of `views`.
 
-    mirror: whether the maps of mirror images are needed, too.
+    Where seeds draw the splits, the maps are made and kept of all photos at once: the next split finds them.
     """
     if not profile.trunk.frozen:
-        return ImageInputs(photos.images)
+        return ImageInputs(photos.images, views[0], photos.ids)  # mirror images and augmented copies it makes itself
     trunk = build_trunk(profile.trunk.name, **profile.trunk.options)
-    views = (False, True) if mirror else (False,)
     options = {"cache": cache_folder(), "precision": profile.trunk.precision}
-    return MapInputs(*[trunk_maps(trunk, photos, mirrored=view, **options) for view in views])
+    if not profile.data.seed_splits:
+        return MapInputs([trunk_maps(trunk, photos, view, **options) for view in views])
+    pool = photos_of(profile, "all")
+    place = {id_: row for row, id_ in enumerate(pool.ids)}
+    rows = np.array([place[id_] for id_ in photos.ids])
+    return MapInputs([trunk_maps(trunk, pool, view, **options) for view in views], rows)
+
+
+def training_views(options: TrainingOptions) -> tuple[View, ...]:
+    """The views of a training photo: plain, mirrored, and the augmented copies of a frozen trunk's photos."""
+    copies = (View(shift=options.shift, seed=number + 1, augment=True) for number in range(options.copies))
+    return (PLAIN, MIRRORED, *copies)
 
 
 def cache_folder() -> Path:
@@ -76,6 +88,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     A run is taken up again only where its data, options, seed and the code it depends on are the same.
     """
     training, validation = (photos_of(profile, split, seed) for split in ("train", "val"))
+    options = profile.training_of(method)
     folder = run_folder(profile, method, seed)
     fingerprint = _fingerprint(profile, method, seed, training, validation)
     if _finished(folder).get("fingerprint") == fingerprint:
@@ -83,8 +96,8 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     model = new_model(profile, method, training.labels, seed)
     started = time.perf_counter()
     train(
-        model, inputs_of(profile, training), training.tags, (inputs_of(profile, validation), validation.tags),
-        profile.training_of(method), folder, seed=seed, fingerprint=fingerprint,
+        model, inputs_of(profile, training, training_views(options)), training.tags,
+        (inputs_of(profile, validation), validation.tags), options, folder, seed=seed, fingerprint=fingerprint,
     )  # fmt: skip
     _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
     return load_best(model, folder)

@@ -10,11 +10,11 @@ import pandas as pd
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.experiments.attention import Looks
-from fashionlib.models.tagger import Tagger
 from fashionlib.profiles import Profile
 from fashionlib.recommend import Row
 from fashionlib.results import Entry
 from fashionlib.runs import run_folder, training_seconds
+from fashionlib.tagger import Tagger
 
 
 def split_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
@@ -112,19 +112,31 @@ def sentence_about_rows(answers: Sequence[Sequence[Row]]) -> str:
     )
 
 
-def sentence_about_attention(entries: Sequence[Entry]) -> str:
-    """Pointing beside its two reference points, and how far the steps move."""
-    value = {entry.metric: entry.value for entry in entries}
-    if "pointing" not in value:
-        return f"No label has enough masks to measure pointing; the boxes' centres move by ±{value['theta_std']:.3f}."
-    best = max(value["pointing_centre"], value["pointing_mean_box"])
-    verdict = "better than" if value["pointing"] > best else "no better than"
+def sentence_about_attention(entries: Sequence[Entry], method: str = "parser") -> str:
+    """Pointing beside the guesses that never look, on photos as they are and moved about, and whether steps follow."""
+    of = {entry.metric: entry for entry in entries if entry.method == method}
+    steps = (
+        f"Box centres move by ±{of['theta_std'].value:.3f} from photo to photo (the map runs from −1 to 1), and two "
+        f"steps overlap by {of['step_overlap'].value:.2f} on average. When the photo is moved, "
+        f"{of['following_steps'].value:.0%} of the steps follow by at least half of the way on both axes "
+        f"(slopes {of['follows_x'].value:.2f} across, {of['follows_y'].value:.2f} down; a fixed layout has 0)."
+    )
+    if "pointing" not in of:
+        return f"No label has enough masks to measure pointing. {steps}"
+    return " ".join(
+        [*(_pointing_words(of, end, words) for end, words in (("", "as they are"), ("_moved", "moved about"))), steps]
+    )
+
+
+def _pointing_words(of: Mapping[str, Entry], end: str, words: str) -> str:
+    mean, gain = of[f"pointing_mean_box{end}"], of[f"pointing{end}_over_mean_box"]
+    sure = (
+        "better than" if (gain.low or 0) > 0 else "worse than" if (gain.high or 0) < 0 else "not measurably better than"
+    )
     return (
-        f"The winning box's centre lies on the garment it names in {value['pointing']:.1%} of cases; the picture's "
-        f"centre does in {value['pointing_centre']:.1%}, the label's mean box in {value['pointing_mean_box']:.1%}. So "
-        f"the network points **{verdict}** a guess that never looks at the photo. Box centres move by "
-        f"±{value['theta_std']:.3f} from photo to photo (the map runs from −1 to 1), and two steps overlap by "
-        f"{value['step_overlap']:.2f} on average."
+        f"On photos {words} the winning box's centre lies on the garment it names in "
+        f"{of[f'pointing{end}'].value:.1%} of cases and the label's mean box in {mean.value:.1%}: the network points "
+        f"**{sure}** a guess that never looks ({100 * gain.value:+.1f} points)."
     )
 
 

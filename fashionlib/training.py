@@ -22,8 +22,8 @@ from fashionlib.device import autocast, device
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, Inputs, moved
 from fashionlib.metrics import average_precision_all, mean_average_precision
-from fashionlib.models.tagger import Tagger, load_model, save_model
 from fashionlib.profiles import TrainingOptions
+from fashionlib.tagger import Tagger, load_model, save_model
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def train(
             started, terms = time.perf_counter(), defaultdict(float)
             model.train()
             torch.manual_seed(seed * 100_003 + epoch)  # dropout repeats after a resume, too
-            for indices, batch in _batches(inputs, options, seed, epoch, accelerator):
-                for name, value in _step(run, model, batch, targets[indices], optimiser, accelerator, options).items():
-                    terms[name] += value * len(indices) / len(inputs)
+            for photos, *batch in _batches(inputs, targets, options, seed, epoch, accelerator):
+                for name, value in _step(run, model, *batch, optimiser, accelerator, options).items():
+                    terms[name] += value * photos / len(inputs)
                 schedule.step()
                 progress.advance(bar)
             row = {"epoch": epoch + 1, **_finite(terms, epoch), **_validate(model, validation, options)}
@@ -119,22 +119,35 @@ def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.
 
 
 def _batches(
-    inputs: Inputs, options: TrainingOptions, seed: int, epoch: int, accelerator: Accelerator
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo."""
+    inputs: Inputs, targets: Float[np.ndarray, "p c"], options: TrainingOptions, seed: int, epoch: int,
+    accelerator: Accelerator,
+) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
+    """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo.
+
+    Yields how many photos they are, what the network is fed, and its targets.
+    """
     draw = np.random.default_rng([seed, epoch])
     moves = torch.Generator().manual_seed(seed * 7_919 + epoch)
-    order, mirrored = draw.permutation(len(inputs)), draw.random(len(inputs)) < 0.5
+    order, views = draw.permutation(len(inputs)), draw.integers(0, inputs.views, len(inputs))
+    shift = options.shift if isinstance(inputs, ImageInputs) else 0.0  # maps are of photos that were moved
     for start in range(0, len(order), options.batch):
-        chosen = order[start : start + options.batch][accelerator.process_index :: accelerator.num_processes]
-        if len(chosen) > 1:  # batch norm needs two
-            yield chosen, moved(inputs.take(chosen, mirrored[chosen]), options.shift, moves)
+        photos = order[start : start + options.batch]
+        others, share = draw.permutation(photos), draw.beta(options.mixup, options.mixup) if options.mixup else 1.0
+        mine = slice(accelerator.process_index, None, accelerator.num_processes)
+        photos, others = photos[mine], others[mine]
+        if len(photos) < 2:  # batch norm needs two
+            continue
+        batch, tags = inputs.take(photos, views[photos]), targets[photos]
+        if options.mixup:
+            batch = share * batch + (1 - share) * inputs.take(others, views[others])
+            tags = share * tags + (1 - share) * targets[others]
+        yield len(photos), moved(batch, shift, moves), torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
 
 
 def _step(run, model, batch, targets, optimiser, accelerator, options) -> dict[str, float]:
     with autocast(options.precision):
         output = run(batch)
-    terms = model.head.loss(output, torch.as_tensor(targets, device=batch.device))
+    terms = model.head.loss(output, targets)
     optimiser.zero_grad()
     accelerator.backward(sum(terms.values()))
     accelerator.clip_grad_norm_(run.parameters(), options.clip)
@@ -150,10 +163,10 @@ def predict(model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 
     rows = []
     for start in range(0, len(inputs), batch):
         indices = np.arange(start, min(start + batch, len(inputs)))
-        output = net(inputs.take(indices, np.zeros(len(indices), bool)))
+        output = net(inputs.take(indices, np.zeros(len(indices), int)))
         scores = model.probabilities(output.scores)
         if mirror:
-            other = net(inputs.take(indices, np.ones(len(indices), bool)))
+            other = net(inputs.take(indices, np.ones(len(indices), int)))
             scores = (scores + model.probabilities(other.scores)) / 2
         rows.append((scores, output.features, output.steps, output.theta))
     columns = zip(*rows, strict=True)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fashionlib.cli import main
 from fashionlib.data import load
-from fashionlib.models.tagger import Tagger, load_model, save_model
+from fashionlib.tagger import Tagger, load_model, save_model
 
 
 @pytest.fixture(scope="module")

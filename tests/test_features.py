@@ -8,7 +8,9 @@ import torch
 from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
 from fashionlib.features import trunk_maps
-from fashionlib.models.trunk import PackagedTrunk, PaperTrunk, _packaged_weights, build_trunk
+from fashionlib.models.trunk import PaperTrunk
+from fashionlib.trunks import PackagedTrunk, _packaged_weights, build_trunk, fold
+from fashionlib.views import MIRRORED, View
 
 
 def photos(count=3):
@@ -45,6 +47,32 @@ def test_the_papers_trunk_has_six_layers_and_the_released_codes_grid():
     assert PaperTrunk(third_pool=True)(torch.rand(2, 3, 384, 256)).shape == (2, 256, 6, 4)
 
 
+def test_the_released_code_adds_the_mean_instead_of_subtracting_it():
+    trunk, images = PaperTrunk(mean="added").eval(), torch.rand(1, 3, 64, 48)
+    torch.testing.assert_close(trunk(images), trunk.blocks((images + 0.5) / 0.5))
+    ours = PaperTrunk().eval()
+    torch.testing.assert_close(ours(images), ours.blocks((images - 0.5) / 0.5))
+
+
+def test_folding_batch_norms_leaves_the_maps_as_they_are():
+    torch.manual_seed(0)
+    trunk, images = PackagedTrunk(depths=[8, 32]), torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = trunk.eval()(images)
+        folded = fold(trunk)
+        assert not [module for module in folded.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+        torch.testing.assert_close(folded(images), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_a_view_is_kept_apart_from_other_views_and_does_not_depend_on_the_other_photos(tmp_path):
+    trunk, given = PackagedTrunk(pretrained=False), photos(4)
+    view, options = View(shift=0.2, seed=3, augment=True), {"cache": tmp_path, "precision": "fp32"}
+    maps = trunk_maps(trunk, given, view, **options)
+    assert np.abs(maps - trunk_maps(trunk, given, **options)).max() > 0.01
+    two = Photos(given.images[2:], None, (), given.ids[2:], given.products[2:], {}, "two of them")
+    np.testing.assert_allclose(trunk_maps(trunk, two, view, **options), maps[2:], atol=1e-2)
+
+
 def test_unknown_trunks_and_depths_are_named():
     with pytest.raises(InputError, match="choose lite0 or paper"):
         build_trunk("vgg")
@@ -61,7 +89,7 @@ def test_cached_maps_are_the_computed_ones_and_the_mirror_is_of_the_mirrored_pho
     np.testing.assert_array_equal(first, trunk_maps(trunk, given, **options))
     flipped = Photos(np.ascontiguousarray(given.images[:, :, ::-1]), None, (), given.ids, given.products, {}, "flipped")
     np.testing.assert_allclose(
-        trunk_maps(trunk, given, mirrored=True, **options), trunk_maps(trunk, flipped, **options), atol=1e-3
+        trunk_maps(trunk, given, MIRRORED, **options), trunk_maps(trunk, flipped, **options), atol=1e-3
     )
 
 

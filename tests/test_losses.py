@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fashionlib import losses
+from fashionlib.models.attention import box_indicator
 
 TORCH = torch.float64
 
@@ -64,7 +65,7 @@ def test_gram_divergence_is_the_mean_of_all_products_with_the_diagonal():
 
 
 def test_box_indicator_sums_to_one_and_lies_in_the_box():
-    maps = losses.box_indicator(theta((0.5, 0.25, 0.5, -0.75), (1, 1, 0, 0)), (8, 8), sharpness=50.0)
+    maps = box_indicator(theta((0.5, 0.25, 0.5, -0.75), (1, 1, 0, 0)), (8, 8), sharpness=50.0)
     torch.testing.assert_close(maps.sum(-1), torch.ones(1, 2, dtype=TORCH))
     inside = maps[0, 0].unflatten(0, (8, 8))[:2, 4:]  # the top quarter of the right half
     assert float(inside.detach().sum()) == pytest.approx(1, abs=1e-6)
@@ -74,7 +75,7 @@ def test_box_indicator_sums_to_one_and_lies_in_the_box():
 def test_boxes_that_overlap_more_diverge_less():
     def value(shift):
         boxes = theta((0.3, 0.3, -shift, 0), (0.3, 0.3, shift, 0))
-        return float(losses.divergence(losses.box_indicator(boxes, (16, 16))).detach())
+        return float(losses.divergence(box_indicator(boxes, (16, 16))).detach())
 
     assert value(0.0) > value(0.15) > value(0.6)
 
@@ -94,7 +95,7 @@ BOXES = theta((0.71, 0.03, 0.15, -0.2), (0.33, 0.62, -0.45, 0.3))
         (lambda x: losses.localisation(x, ANCHORS), BOXES),
         (losses.divergence, torch.rand(2, 3, 4, dtype=TORCH)),
         (losses.gram_divergence, torch.randn(2, 3, 4, dtype=TORCH)),
-        (lambda x: losses.divergence(losses.box_indicator(x, (6, 5))), BOXES),
+        (lambda x: losses.divergence(box_indicator(x, (6, 5))), BOXES),
     ],
     ids=["euclidean", "logistic", "scale", "positive", "anchor", "localisation", "divergence", "gram", "boxes"],
 )

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from fashionlib.models.attention import anchor_boxes, crop
-from fashionlib.models.locate import MapLocator, moments
-from fashionlib.models.parser import Parser, ParserOptions
-from fashionlib.models.whole import WholeImage
+from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, boxes_of, crop, moments
+from fashionlib.models.parser import Parser, ParserOptions, ReleasedCell
+from fashionlib.rivals.csra import CSRA, CSRAOptions
+from fashionlib.rivals.whole import WholeImage
 
 MAPS = (3, 8, 6, 4)
 
@@ -51,7 +51,12 @@ def test_labels_are_scored_by_their_best_step():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"look": "state", "texture": "scores", "scores_from": "state"}, {"look": "state", "pool": "flatten"}],
+    [
+        {},
+        {"look": "state", "texture": "scores", "scores_from": "state"},
+        {"look": "state", "pool": "flatten", "cell": "released", "numbers": 6},
+        {"look": "learned"},
+    ],
     ids=str,
 )
 def test_gradients_reach_every_weight(options):
@@ -83,6 +88,68 @@ def test_the_loss_has_the_papers_three_terms_with_their_factors():
     assert more["divergence"].item() == pytest.approx(3 * once["divergence"].item())
 
 
+def test_the_released_localisation_loss_is_a_constant_of_the_last_box_and_the_first_anchor():
+    net = parser(look="state", localisation=0.1, localisation_of="constant", texture="none")
+    torch.nn.init.normal_(net.locate.predict.weight, std=0.5)
+    output = net(torch.randn(MAPS))
+    value = net.loss(output, torch.ones(3, 7))["localisation"]
+    assert not value.requires_grad
+    last, first = output.theta[:, -1].detach(), anchor_boxes("circle", 3)[0, 2:]
+    size = (last[:, :2].abs() - 0.5).clamp(min=0).square().sum(1) + 0.1 * (0.1 - last[:, :2]).clamp(min=0).sum(1)
+    expected = 0.1 * (size + 0.01 * 0.5 * (last[:, 2:] - first).square().sum(1)).mean()
+    torch.testing.assert_close(value, expected)
+
+
+def test_the_localisation_loss_pulls_the_boxes_to_a_layout_of_its_own():
+    net = parser(look="state", anchors="centre", pull="circle", localisation=1.0, texture="none")
+    value = net.loss(net(torch.randn(MAPS)), torch.ones(3, 7))["localisation"]
+    assert value.item() == pytest.approx(
+        2 * 0.5**2 + 0.01 * 0.5 * 0.5**2
+    )  # whole pictures, half a unit from the circle
+
+
+def test_the_released_cell_is_an_lstm_without_its_last_tanh():
+    torch.manual_seed(0)
+    released, lstm = ReleasedCell(4, 3), torch.nn.LSTMCell(4, 3)
+    lstm.load_state_dict(released.state_dict())
+    inputs, state = torch.randn(2, 4), (torch.randn(2, 3), torch.randn(2, 3))
+    for given in (None, state):
+        (hidden, cell), (expected, expected_cell) = released(inputs, given), lstm(inputs, given)
+        torch.testing.assert_close(cell, expected_cell)
+        torch.testing.assert_close(hidden / cell, expected / expected_cell.tanh())
+
+
+@pytest.mark.parametrize("look", ["fixed", "learned"])
+def test_controls_look_at_the_same_boxes_on_every_photo(look):
+    net = parser(look=look, anchors="stripes")
+    if look == "learned":
+        torch.nn.init.normal_(net.locate.change, std=0.1)
+    output = net(torch.randn(MAPS))
+    assert output.theta[:, 1:].std(0).max() == 0
+    expected = anchor_boxes("stripes", 3) + (net.locate.change if look == "learned" else 0)
+    torch.testing.assert_close(output.theta[0, 1:], expected)
+
+
+def test_the_map_of_a_box_is_its_indicator():
+    locate = BoxLocator("fixed", torch.tensor([[0.5, 0.5, 0.5, -0.5]]), hidden=2)
+    theta, attention = locate(torch.zeros(1, 2), 0, (8, 8))
+    torch.testing.assert_close(boxes_of(theta), torch.tensor([[0.5, 0.0, 1.0, 0.5]]))
+    assert attention[0, :4, 4:].sum() > 0.75
+    torch.testing.assert_close(attention.sum((1, 2)), torch.ones(1))
+
+
+def test_csra_adds_each_labels_attended_score_to_its_average():
+    torch.manual_seed(0)
+    net = CSRA((3, 5), 7, CSRAOptions(hidden=4, attention=0.5, temperature=2.0)).eval()
+    maps = torch.randn(MAPS)
+    cells = net.classify(net.reduce(net.standardise(maps)))
+    for photo in range(3):
+        for label in range(7):
+            z = cells[photo, label].flatten()
+            expected = z.mean() + 0.5 * (torch.softmax(2 * z, 0) * z).sum()
+            torch.testing.assert_close(net(maps).scores[photo, label], expected)
+
+
 def test_six_affine_numbers_start_at_the_same_boxes():
     four, six = parser(look="state", numbers=4)(torch.randn(MAPS)), parser(look="state", numbers=6)(torch.randn(MAPS))
     torch.testing.assert_close(six.theta[..., [0, 4, 2, 5]], four.theta)
@@ -107,7 +174,7 @@ def test_the_moments_of_one_cell_are_that_cell():
 
 def test_a_map_locator_follows_what_it_looks_for():
     torch.manual_seed(0)
-    locate = MapLocator(2, ParserOptions(steps=1, hidden=3, anchors="centre"))
+    locate = MapLocator(2, anchor_boxes("centre", 1), hidden=3)
     with torch.no_grad():
         locate.what.fill_(1.0), locate.prior.zero_()
         locate.query.weight.zero_(), locate.query.bias.zero_()
@@ -142,7 +209,8 @@ def test_texture_beside_encodes_the_shallowest_depth_under_the_attention():
     output = net(maps)
     cells = net.standardise(maps)[:, :3].flatten(2).transpose(1, 2)
     for step in range(4):
-        torch.testing.assert_close(output.features[:, step], net.texture(cells, output.attention[:, step]))
+        alone = net.texture(cells, output.attention[:, step : step + 1])[:, 0]
+        torch.testing.assert_close(output.features[:, step], alone)
 
 
 def test_the_whole_image_rival_pools_then_classifies():
@@ -155,7 +223,9 @@ def test_the_whole_image_rival_pools_then_classifies():
     torch.testing.assert_close(output.scores, net.classify(net.describe(pooled)))
 
 
-@pytest.mark.parametrize("make", [parser, lambda: WholeImage((3, 5), 7)], ids=["parser", "whole"])
+@pytest.mark.parametrize(
+    "make", [parser, lambda: WholeImage((3, 5), 7), lambda: CSRA((3, 5), 7)], ids=["parser", "whole", "csra"]
+)
 def test_a_head_learns_where_a_bright_spot_is(make):
     """Seven labels, each a channel pattern: after a few steps the loss has fallen well below its start."""
     torch.manual_seed(0)

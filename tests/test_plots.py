@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
-from fashionlib import plots, plotstyle
+from fashionlib import plotlooks, plots, plotstyle
 from fashionlib.data.base import Sample
 from fashionlib.errors import InputError
 from fashionlib.results import Entry
@@ -145,7 +145,7 @@ def test_the_comparison_puts_the_whole_picture_first_and_outlines_no_part_of_it(
 
 def test_an_attention_sheet_names_the_labels_that_each_step_decided():
     boxes = np.array([[[0.0, 0.0, 1.0, 1.0], [0.2, 0.2, 0.6, 0.6]]])
-    figure = plots.attention_sheet([photo()], boxes, ["hat", "coat", "bag"], np.array([[1, -1, 1]]), columns=1)
+    figure = plotlooks.attention_sheet([photo()], boxes, ["hat", "coat", "bag"], np.array([[1, -1, 1]]), columns=1)
     (axes,) = figure.axes
     assert axes.get_xlabel() == "2: hat, bag"
     thin, thick = (box.get_linewidth() for box in outlines(axes))
@@ -155,7 +155,7 @@ def test_an_attention_sheet_names_the_labels_that_each_step_decided():
 def test_the_spread_of_a_still_step_is_zero_and_of_a_moving_one_is_not():
     still = np.tile([0.1, 0.1, 0.3, 0.3], (2, 1))
     moving = np.array([[0.0, 0.4, 0.2, 0.6], [0.4, 0.8, 0.6, 1.0]])  # centres 0.4 apart on both axes
-    said = texts(plots.attention_spread(np.stack([still, moving], axis=1)))
+    said = texts(plotlooks.attention_spread(np.stack([still, moving], axis=1)))
     assert "step 1: ±0.00" in said
     assert "step 2: ±0.20" in said
 

@@ -41,8 +41,8 @@ def test_gradients_are_right_for_features_codewords_and_smoothing(texture):
 def test_weights_count_features_as_often_as_they_say(texture):
     features = torch.randn(1, 3, 5, dtype=torch.float64)
     twice = torch.cat([features, features[:, :1]], 1)
-    weighted = texture(features, torch.tensor([[2.0, 1.0, 1.0]], dtype=torch.float64))
-    torch.testing.assert_close(weighted, texture(twice))
+    weighted = texture(features, torch.tensor([[[2.0, 1.0, 1.0], [1.0, 1.0, 1.0]]], dtype=torch.float64))
+    torch.testing.assert_close(weighted, torch.stack([texture(twice), texture(features)], 1))
 
 
 def test_the_order_of_the_features_does_not_matter(texture):

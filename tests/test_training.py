@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from fashionlib.errors import InputError
-from fashionlib.inputs import ImageInputs, MapInputs, moved
-from fashionlib.models.tagger import Tagger, load_model, save_model
+from fashionlib.inputs import ImageInputs, MapInputs
 from fashionlib.profiles import TrainingOptions
+from fashionlib.tagger import Tagger, load_model, save_model
 from fashionlib.training import predict, train
 
 HEAD = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2]}
@@ -37,7 +37,7 @@ def lesson(photos=48, channels=112):
     targets = (rng.random((photos, 3)) < 0.4).astype(np.float32)
     patterns = rng.normal(size=(3, channels))
     maps = (targets @ patterns)[:, :, None, None] + 0.3 * rng.normal(size=(photos, channels, 4, 3))
-    return MapInputs(maps.astype(np.float16)), targets
+    return MapInputs([maps.astype(np.float16)]), targets
 
 
 def teach(folder, epochs=3, seed=0, **options):
@@ -123,7 +123,7 @@ def test_a_run_of_another_fingerprint_starts_anew(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_with_the_epoch_named(tmp_path):
     inputs, targets = lesson()
-    inputs.plain[:] = np.nan
+    inputs.maps[0][:] = np.nan
     with pytest.raises(InputError, match="epoch 1: the loss is nan"):
         train(tagger(), inputs, targets, (inputs, targets), TrainingOptions(epochs=1), tmp_path)
 
@@ -145,19 +145,50 @@ def test_the_papers_trunk_trains_from_photos(tmp_path):
     assert any(name.startswith("trunk.") for name in load_model(tmp_path).state_dict())
 
 
+def test_mixup_adds_photos_and_tags_in_the_same_shares():
+    """Each photo's map is its own number and its tags say which: a batch's maps must be their tags' numbers."""
+    from accelerate import Accelerator
+
+    from fashionlib.training import _batches
+
+    targets = np.eye(6, dtype=np.float32)
+    inputs = MapInputs([np.arange(6, dtype=np.float16)[:, None, None, None]])
+    options = TrainingOptions(batch=6, mixup=0.4)
+    mixed = [
+        batch for epoch in range(20) for batch in _batches(inputs, targets, options, 0, epoch, Accelerator(cpu=True))
+    ]
+    for photos, batch, tags in mixed:
+        assert photos == 6
+        torch.testing.assert_close(tags.sum(1), torch.ones(6))
+        torch.testing.assert_close(batch.flatten(), tags @ torch.arange(6.0))
+    assert any(((tags > 0.1) & (tags < 0.9)).any() for _, _, tags in mixed)
+
+
 def test_bf16_autocast_trains_too(tmp_path):
     assert np.isfinite(teach(tmp_path, epochs=2, precision="bf16")).all()
 
 
-def test_moving_a_map_moves_what_is_in_it():
-    maps = torch.zeros(64, 1, 20, 20)
-    maps[:, :, 9:11, 9:11] = 1
-    shifted = moved(maps, 0.2, torch.Generator().manual_seed(0))
-    points = torch.arange(20.0) / 10 - 0.95
-    centres = (shifted.sum((1, 2)) @ points) / shifted.sum((1, 2, 3))
-    assert centres.std() > 0.1
-    assert centres.abs().max() < 0.6
-    assert moved(maps, 0.0, torch.Generator()) is maps
+def test_maps_are_taken_in_the_view_asked_for_and_plain_where_there_is_none():
+    plain, mirrored = (np.full((4, 1, 1, 1), value, np.float16) for value in (0, 1))
+    plain[:, 0, 0, 0] = np.arange(4)
+    inputs = MapInputs([plain, mirrored], rows=np.array([3, 1]))
+    assert len(inputs) == 2
+    assert inputs.take(np.array([0, 1, 1]), np.array([0, 1, 2])).flatten().tolist() == [3, 1, 1]
+
+
+def test_a_method_sees_every_view_of_its_photos(tmp_path):
+    """Copies with other tags' patterns: a method that never drew them would not learn them."""
+    inputs, targets = lesson()
+    seen = set()
+
+    class Watched(MapInputs):
+        def take(self, indices, views):
+            seen.update(views.tolist())
+            return super().take(indices, views)
+
+    watched = Watched([inputs.maps[0]] * 4)
+    train(tagger(), watched, targets, (inputs, targets), TrainingOptions(epochs=2, batch=16), tmp_path)
+    assert seen == {0, 1, 2, 3}
 
 
 def saved(folder, **options):
@@ -194,6 +225,15 @@ def test_a_damaged_checkpoint_is_named(tmp_path, harm, message):
     harm(saved(tmp_path))
     with pytest.raises(InputError, match=message):
         load_model(tmp_path)
+
+
+def test_weights_saved_in_half_precision_tag_almost_as_before(tmp_path):
+    model = tagger()
+    full, half = save_model(model, tmp_path / "full"), save_model(model, tmp_path / "half", half=True)
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (full, half)]
+    assert sizes[1] < 0.6 * sizes[0]
+    maps = torch.randn(2, 112, 4, 3)
+    torch.testing.assert_close(load_model(half).head(maps).scores, model.eval().head(maps).scores, atol=0.02, rtol=0)
 
 
 def test_a_checkpoint_of_another_model_is_named(tmp_path):

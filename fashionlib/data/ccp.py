@@ -28,7 +28,7 @@ class CCP:
     """One split of CCP.
 
     root: the folder that holds `photos`, `annotations` and `label_list.mat`.
-    split: "train", "val" or "test": 70, 10 and 20 % of the photos, shuffled by `split_seed`.
+    split: "train", "val" or "test": 70, 10 and 20 % of the photos, shuffled by `split_seed`; or "all" of them.
 
     Raises InputError where the folder is missing or holds no such data set.
     """
@@ -36,13 +36,14 @@ class CCP:
     name = "ccp"
 
     def __init__(self, root: str | Path, split: str = "train", *, split_seed: int = 0):
-        if split not in SHARES:
-            raise InputError(f"ccp has no split {split!r}: choose one of {', '.join(SHARES)}")
+        if split not in (*SHARES, "all"):
+            raise InputError(f"ccp has no split {split!r}: choose one of {', '.join(SHARES)}, all")
         self.root, self.split, self.split_seed = Path(root), split, split_seed
         names = _label_names(self.root)
         self._kept = [index for index, name in enumerate(names) if name not in LEFT_OUT]
         self.labels = tuple(names[index] for index in self._kept)
-        self.ids = _split(_photo_ids(self.root), split, split_seed)
+        ids = _photo_ids(self.root)
+        self.ids = tuple(ids) if split == "all" else _split(ids, split, split_seed)
 
     def __len__(self) -> int:
         return len(self.ids)

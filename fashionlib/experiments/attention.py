@@ -1,25 +1,29 @@
-"""Where the network looks: its boxes on the test photos, and whether they lie on what it names."""
+"""Where the networks look: their boxes on the test photos, as they are and moved about, against the true garments."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
-from fashionlib.data.base import Box, split_hash
-from fashionlib.data.photos import placement_of
+from fashionlib.bootstrap import Interval, mean_interval
+from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
+from fashionlib.health import Health, following, health
 from fashionlib.localisation import (
-    Finding,
-    hit,
-    intersection_over_union,
+    Truth,
+    centre_correlation,
+    compare,
     mean_over_labels,
-    step_overlap,
-    theta_std,
+    on_canvas,
+    truth_of,
+    winning_boxes,
     winning_steps,
 )
 from fashionlib.models.attention import boxes_of
@@ -27,104 +31,202 @@ from fashionlib.profiles import Profile, project_root
 from fashionlib.results import Entry, entry, write
 from fashionlib.runs import dataset_of, fit, inputs_of, photos_of
 from fashionlib.training import predict
+from fashionlib.views import PLAIN, View
 
-MOST_TRUTHS = 300  # photos whose masks are read for the labels' mean boxes
+MOST_TRUTHS = 600  # training photos whose masks are read for the labels' mean boxes
+MOVED = View(shift=0.2, seed=20)  # scaled and moved at random by up to a fifth of the frame
+FOLLOWS = 0.5  # a step follows the person when both slopes are at least this
 
 
 @dataclass(frozen=True)
 class Looks:
-    """photos; boxes (x1, y1, x2, y2 in 0..1 of the canvas) by photo and step; the winning step by photo and label."""
+    """Where a method looks on some photos.
+
+    boxes: (x1, y1, x2, y2) in 0..1 of the canvas, by photo and part step (step 0, the whole picture, is left out).
+    winners: by photo and label, the part step that gave the score; −1 where the whole picture did.
+    label_boxes: by photo and label, the box of the winning step.
+    """
 
     photos: Photos
-    boxes: np.ndarray
-    theta: np.ndarray
-    winners: np.ndarray
+    boxes: Float[np.ndarray, "photos steps 4"]
+    winners: Int[np.ndarray, "photos labels"]
+    label_boxes: Float[np.ndarray, "photos labels 4"]
+
+    @property
+    def centres(self) -> Float[np.ndarray, "photos steps 2"]:
+        """In −1 … 1."""
+        return self.boxes[..., :2] + self.boxes[..., 2:] - 1
 
 
-def looks_of(profile: Profile, method: str = "parser") -> Looks:
-    """Where the trained method looks on the test photos, with the profile's first seed.
+def looks_of(profile: Profile, method: str = "parser", seed: int | None = None, view: View = PLAIN) -> Looks:
+    """Where the trained method looks on the test photos in `view`; with the profile's first seed if none is named.
 
     Raises InputError for a method that sees the picture whole.
     """
-    seed = profile.seeds[0]
+    seed = profile.seeds[0] if seed is None else seed
     photos = photos_of(profile, "test", seed)
-    seen = predict(fit(profile, method, seed), inputs_of(profile, photos, mirror=False), mirror=False)
+    model = fit(profile, method, seed)
+    seen = predict(model, inputs_of(profile, photos, [view]), mirror=False)
     if seen.theta is None or seen.steps is None:
         raise InputError(f"the method {method!r} sees the picture whole and looks nowhere; choose one of kind parser")
     theta = torch.from_numpy(seen.theta)
     boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
-    return Looks(photos, boxes, seen.theta, winning_steps(seen.steps))
+    winners = winning_steps(seen.steps)
+    whole = boxes.shape[1] - model.options.steps  # 1 where step 0 is scored, too
+    return Looks(photos, boxes[:, whole:], winners - whole, winning_boxes(boxes, winners))
 
 
-def attention(profile: Profile, looks: Looks, method: str = "parser") -> list[Entry]:
-    """Attention health of the profile's first seed: write results/<profile>/attention.json."""
-    started, seed = time.perf_counter(), profile.seeds[0]
-    findings = _findings(profile, looks, seed)
-    values = {"theta_std": theta_std(looks.theta[:, 1:]), "step_overlap": step_overlap(looks.boxes[:, 1:])}
-    for metric, guess in (("pointing", "network"), ("pointing_centre", "centre"), ("pointing_mean_box", "mean box")):
-        values[metric] = mean_over_labels(findings, [float(hit(f.mask, f.guesses[guess])) for f in findings])
-    overlaps = [intersection_over_union(f.box, f.guesses["network"]) for f in findings]
-    values["iou"] = mean_over_labels(findings, overlaps)
-    entries = [
-        entry(
-            experiment="attention", profile=profile.name, dataset=profile.data.name, split="test",
-            split_hash=split_hash(looks.photos.ids), method=method, metric=metric, value=value, low=None, high=None,
-            seeds=[seed], n=len(looks.photos), protocol=PROTOCOLS[metric], seconds=time.perf_counter() - started,
-            counts={"findings": len(findings)},
-        )
-        for metric, value in values.items() if np.isfinite(value)
-    ]  # fmt: skip
+def looking_methods(profile: Profile) -> list[str]:
+    """The profile's methods that have boxes."""
+    return [name for name in profile.methods if profile.method(name).kind == "parser"]
+
+
+def attention(profile: Profile) -> list[Entry]:
+    """Measure every method that looks, with every seed: write results/<profile>/attention.json.
+
+    A guess's pointing and overlap are measured on the photos as they are and, under the metric's name with `_moved`, on
+    the photos moved about; there, a guess that never looks stays where it was.
+    """
+    started, methods = time.perf_counter(), looking_methods(profile)
+    runs = [_measured(profile, methods, seed) for seed in profile.seeds]
+    entries = [entry for method in methods for entry in _entries(profile, method, runs, started)]
     write(entries, project_root(), profile.name, "attention")
     return entries
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What one seed measured. found: by guess, hits and overlaps by photo and label; health and slopes by method."""
+
+    photos: Photos
+    found: dict[str, np.ndarray]
+    health: dict[str, Health]
+    slopes: dict[str, np.ndarray]
+    correlation: dict[str, float]
+
+
+def _measured(profile: Profile, methods: list[str], seed: int) -> _Run:
+    looks = {method: looks_of(profile, method, seed) for method in methods}
+    moved = {method: looks_of(profile, method, seed, MOVED) for method in methods}
+    photos = looks[methods[0]].photos
+    theta, size = MOVED.theta(photos.ids), profile.image_size
+    guesses = {method: looks[method].label_boxes for method in methods}
+    guesses |= {f"{method}, moved": _back(moved[method].label_boxes, theta) for method in methods}
+    constant = {"centre": np.array([0.25, 0.25, 0.75, 0.75]), "mean_box": _mean_boxes(profile, seed, photos.labels)}
+    for name, box in constant.items():
+        guesses[name] = np.broadcast_to(box, guesses[methods[0]].shape)
+        guesses[f"{name}, moved"] = _back(guesses[name], theta)
+    truths = list(_truths(profile, "test", seed))
+    true = _true_boxes(truths, photos.labels, size)
+    return _Run(
+        photos,
+        compare(truths, photos.labels, size, guesses),
+        {name: health(one.boxes, one.winners, photos.targets) for name, one in looks.items()},
+        {name: following(one.centres, moved[name].centres, theta) for name, one in looks.items()},
+        {name: centre_correlation(one.label_boxes, true) for name, one in looks.items()},
+    )
+
+
+def _back(boxes: Float[np.ndarray, "photos labels 4"], theta: Float[np.ndarray, "photos 4"]) -> np.ndarray:
+    """Boxes on moved photos, as boxes of the photos: point p of a moved one shows point s·p + t, in −1 … 1."""
+    scale, shift = np.tile(theta[:, None, :2], 2), np.tile(theta[:, None, 2:], 2)
+    return (scale * (2 * boxes - 1) + shift + 1) / 2
+
+
+def _truths(profile: Profile, split: str, seed: int) -> Iterator[Truth]:
+    dataset = dataset_of(profile, split, seed)
+    return (truth_of(dataset[number], profile.image_size) for number in range(len(dataset)))
+
+
+def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[np.ndarray, "labels 4"]:
+    """Each label's mean box over masked training photos; the middle half of the picture where there is none."""
+    boxes, photos = defaultdict(list), 0
+    for truth in _truths(profile, "train", seed):
+        for label in truth.boxes:
+            boxes[label].append(on_canvas(truth, label, profile.image_size))
+        photos += bool(truth.boxes)
+        if photos >= MOST_TRUTHS:
+            break
+    return np.array([np.mean(boxes.get(label, [[0.25, 0.25, 0.75, 0.75]]), axis=0) for label in labels])
+
+
+def _true_boxes(truths: list[Truth], labels: tuple[str, ...], size: tuple[int, int]) -> np.ndarray:
+    """photos × labels × 4, nan where the photo has no such mask."""
+    boxes = np.full((len(truths), len(labels), 4), np.nan)
+    for photo, truth in enumerate(truths):
+        for label in truth.boxes:
+            boxes[photo, labels.index(label)] = on_canvas(truth, label, size)
+    return boxes
+
+
 _OVER = "mean over labels with 20 or more masked test photos"
+_MOVED = "photos scaled and moved at random by up to 20% of the frame"
 PROTOCOLS = {
-    "theta_std": "standard deviation over photos of the box centre (map −1 … 1), mean over part steps and axes",
-    "step_overlap": "mean intersection over union of every two part steps of a photo",
     "pointing": f"centre of the winning step's box on the garment's mask, {_OVER}",
     "pointing_centre": f"the picture's centre on the garment's mask, {_OVER}",
     "pointing_mean_box": f"centre of the label's mean training box on the garment's mask, {_OVER}",
     "iou": f"intersection over union of the winning step's box with the garment's, {_OVER}",
+    "theta_std": "standard deviation over photos of the box centre (map −1 … 1), mean over part steps and axes",
+    "step_overlap": "mean intersection over union of every two part steps of a photo",
+    "area": "mean share of the picture in a part step's box",
+    "outside": "mean share of a part step's box that is off the picture",
+    "centre_r": f"Pearson's r of the winning box's centre with the true one's, mean of both axes, {_OVER}",
+    "follows_x": f"slope of the box centre against the true movement, left to right, mean over part steps; {_MOVED}",
+    "follows_y": f"the same, up and down; {_MOVED}",
+    "following_steps": f"share of part steps with both slopes at least {FOLLOWS}; {_MOVED}",
 }
 
 
-def _findings(profile: Profile, looks: Looks, seed: int) -> list[Finding]:
-    """Every label that a test photo carries and has a mask of, with the three guesses."""
-    labels, mean_boxes = looks.photos.labels, _mean_boxes(profile, seed)
-    height, width = profile.image_size
-    findings = []
-    for number, sample in enumerate(_masked(dataset_of(profile, "test", seed))):
-        if sample is None:
-            continue
-        shape = sample.image.shape
-        place = placement_of(shape, profile.image_size)
-        for label in set(sample.masks) & set(mean_boxes):
-            step = looks.winners[number, labels.index(label)]
-            box = looks.boxes[number, step] * [width, height, width, height]
-            mean = tuple(np.asarray(mean_boxes[label]) * [shape[1], shape[0], shape[1], shape[0]])
-            whole = (0.0, 0.0, float(shape[1]), float(shape[0]))
-            guesses = {"network": place.to_photo(tuple(box)), "centre": whole, "mean box": mean}
-            findings.append(Finding(label, sample.masks[label], sample.boxes[label], guesses))
-    return findings
+def _entries(profile: Profile, method: str, runs: list[_Run], started: float) -> list[Entry]:
+    numbers = {name: values for name, values in _plain_numbers(method, runs).items() if np.isfinite(values).all()}
+    rows = [
+        (name, PROTOCOLS[name], float(np.mean(values)), None, None, values) for name, values in numbers.items()
+    ] + _guesses(profile, method, runs)
+    photos = [run.photos for run in runs]
+    return [
+        entry(
+            experiment="attention", profile=profile.name, dataset=profile.data.name, split="test",
+            split_hash=split_hash([id_ for each in photos for id_ in each.ids]), method=method, metric=metric,
+            value=value, low=low, high=high, seeds=list(profile.seeds), n=len(photos[0]), protocol=protocol,
+            per_seed=per_seed, seconds=time.perf_counter() - started,
+        )
+        for metric, protocol, value, low, high, per_seed in rows
+    ]  # fmt: skip
 
 
-def _masked(dataset):
-    """The samples one by one; None for one without masks."""
-    for number in range(len(dataset)):
-        sample = dataset[number]
-        yield sample if sample.masks else None
+def _guesses(profile: Profile, method: str, runs: list[_Run]) -> list[tuple]:
+    """Pointing and overlap of the method and of the guesses beside it, on photos as they are and moved about."""
+    rows = []
+    for suffix, moved in (("", ""), (", moved", "; " + _MOVED)):
+
+        def interval(guess: str, minus: str | None = None, row: int = 0, suffix: str = suffix) -> Interval:
+            values, other = (name and [(run.found[name + suffix][row],) for run in runs] for name in (guess, minus))
+            return mean_interval(mean_over_labels, values, minus=other, resamples=profile.resamples)
+
+        if not np.isfinite(mean_over_labels(runs[0].found[method][0])):
+            continue  # too few masks
+        end = "_moved" if moved else ""
+        measured = {
+            "pointing": interval(method), "pointing_centre": interval("centre"),
+            "pointing_mean_box": interval("mean_box"), "iou": interval(method, row=1),
+        }  # fmt: skip
+        rows += [(name + end, PROTOCOLS[name] + moved, *astuple(one), None) for name, one in measured.items()]
+        for rival in {"mean_box", "fixed"} & {name for name in runs[0].found if name != method}:
+            words = f"paired difference to {rival}: {PROTOCOLS['pointing']}{moved}"
+            rows.append((f"pointing{end}_over_{rival}", words, *astuple(interval(method, rival)), None))
+    return rows
 
 
-def _mean_boxes(profile: Profile, seed: int) -> dict[str, Box]:
-    """Each label's mean box over masked training photos, in 0..1 of the photo."""
-    boxes, photos = defaultdict(list), 0
-    for sample in _masked(dataset_of(profile, "train", seed)):
-        if sample is not None:
-            height, width = sample.image.shape[:2]
-            for label, box in sample.boxes.items():
-                boxes[label].append(np.asarray(box) / [width, height, width, height])
-            photos += 1
-        if photos >= MOST_TRUTHS:
-            break
-    return {label: tuple(np.mean(found, axis=0)) for label, found in boxes.items()}
+def _plain_numbers(method: str, runs: list[_Run]) -> dict[str, list[float]]:
+    """By metric, its value for each seed."""
+    states, slopes = [run.health[method] for run in runs], [run.slopes[method] for run in runs]
+    return {
+        "theta_std": [state.movement for state in states],
+        "step_overlap": [state.overlap for state in states],
+        "area": [state.area for state in states],
+        "outside": [state.outside for state in states],
+        "centre_r": [run.correlation[method] for run in runs],
+        "follows_x": [float(slope[:, 0].mean()) for slope in slopes],
+        "follows_y": [float(slope[:, 1].mean()) for slope in slopes],
+        "following_steps": [float((slope >= FOLLOWS).all(1).mean()) for slope in slopes],
+    }

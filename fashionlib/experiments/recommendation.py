@@ -13,6 +13,7 @@ from fashionlib.profiles import Profile
 from fashionlib.recommend import Collection, LookAlike, Row, recommend_parts, recommend_whole
 from fashionlib.runs import fit, inputs_of, photos_of
 from fashionlib.training import Predictions, predict
+from fashionlib.views import PLAIN
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def recommender(profile: Profile, method: str = "parser", rival: str = "whole") 
     """
     seed = profile.seeds[0]
     sides = [photos_of(profile, split, seed) for split in ("test", "train")]
-    inputs = [inputs_of(profile, side, mirror=False) for side in sides]
+    inputs = [inputs_of(profile, side, [PLAIN]) for side in sides]
     model, whole = fit(profile, method, seed), fit(profile, rival, seed)
     seen = [predict(model, each, mirror=False) for each in inputs]
     query, gallery = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))

@@ -52,7 +52,7 @@ def _scores(profile: Profile, method: str, seed: int, test: Photos) -> np.ndarra
         scores = prior_scores(photos_of(profile, "train", seed).tags, len(test))
     else:
         mirror = profile.training_of(method).mirror_test
-        scores = predict(fit(profile, method, seed), inputs_of(profile, test, mirror=mirror), mirror=mirror).scores
+        scores = predict(fit(profile, method, seed), inputs_of(profile, test), mirror=mirror).scores
     folder = project_root() / "runs" / profile.name / "table1" / method
     if len(profile.seeds) > 1:
         folder = folder / f"seed-{seed}"

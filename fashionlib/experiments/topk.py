@@ -21,6 +21,7 @@ from fashionlib.retrieval import PartFeatures, Ranking, rank_parts, rank_whole
 from fashionlib.runs import fit, inputs_of, photos_of, training_seconds
 from fashionlib.scores import written_aside
 from fashionlib.training import Predictions, predict
+from fashionlib.views import PLAIN
 
 TASKS = {"topk_inshop": "inshop", "topk_c2s": "c2s"}
 PROTOCOL = "whole gallery, hit@k, queries without a match count as misses; {how}"
@@ -53,7 +54,7 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
               "seeds": list(profile.seeds), "n": len(query), "counts": {"gallery": len(gallery)}}  # fmt: skip
     entries = []
     for method in methods:
-        how = HOW[1 if profile.method(method).kind == "whole" else 2]
+        how = HOW[2 if profile.method(method).kind == "parser" else 1]
         own = {**shared, "method": method, "seconds": seconds[method], "protocol": PROTOCOL.format(how=how)}
         entries += [_entry(own, k, hits, profile.resamples) for k in TOP_K]
     write(entries, project_root(), profile.name, experiment)
@@ -79,7 +80,7 @@ def _first_hits(
     profile: Profile, experiment: str, method: str, seed: int, query: Photos, gallery: Photos
 ) -> np.ndarray:
     model = fit(profile, method, seed)
-    sides = [predict(model, inputs_of(profile, side, mirror=False), mirror=False) for side in (query, gallery)]
+    sides = [predict(model, inputs_of(profile, side, [PLAIN]), mirror=False) for side in (query, gallery)]
     ranking = rank(*sides, k=min(max(TOP_K), len(gallery)))
     path = project_root() / "runs" / profile.name / experiment / method / f"ranking-{seed}.npz"
     with written_aside(path) as file:

@@ -16,8 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fashionlib import losses
-from fashionlib.models.attention import crop
-from fashionlib.models.locate import Locator, MapLocator
+from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, upright, whole_picture
 from fashionlib.models.output import Output
 from fashionlib.models.texture import TextureEncoding
 
@@ -30,9 +29,11 @@ class ParserOptions:
     reduce: channels of a 1×1 convolution before attention; 0 for none (paper).
     region: points on which a region is sampled, rows and columns.
     anchors: layout the boxes start from, see `anchor_boxes`.
-    look: "state" (paper: the next box is predicted from the LSTM's state alone) or "map" (read off an attention map,
-        a query from the state against every cell; see `MapLocator`).
+    look: "state" (paper: the next box is predicted from the LSTM's state alone), "map" (read off an attention map, a
+        query from the state against every cell; see `MapLocator`), or, as controls that cannot look, "fixed" (the
+        anchors) and "learned" (one layout for all photos).
     numbers: 4 predicts scale and translation [W]; 6 a full affine matrix (released code). For look "state".
+    cell: "lstm", or "released" (h = o·c, without the tanh).
     hidden: LSTM units.
     scores_from: "state" (paper: the LSTM's hidden state alone), "region", or "both".
     score_whole: whether step 0's scores take part in the maximum.
@@ -45,6 +46,8 @@ class ParserOptions:
     dropout: on a region's features and before its scores.
     classification: "logistic" or "euclidean" (paper).
     localisation, divergence: factors of those losses; divergence_of: "maps" or "features" (released code).
+    pull: the layout whose centres the localisation loss pulls to. localisation_of: "boxes", or "constant" (released
+        code: the last box alone, against the first anchor, without a gradient).
     """
 
     steps: int = 6
@@ -53,6 +56,7 @@ class ParserOptions:
     anchors: str = "body"
     look: str = "map"
     numbers: int = 4
+    cell: str = "lstm"
     hidden: int = 256
     scores_from: str = "both"
     score_whole: bool = True
@@ -63,6 +67,8 @@ class ParserOptions:
     dropout: float = 0.3
     classification: str = "logistic"
     localisation: float = 0.0
+    localisation_of: str = "boxes"
+    pull: str = "circle"
     divergence: float = 0.0
     divergence_of: str = "maps"
 
@@ -80,11 +86,13 @@ class Parser(nn.Module):
         width = options.reduce or channels
         self.standardise = nn.BatchNorm2d(channels, affine=False)
         self.reduce = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU()) if options.reduce else nn.Identity()
-        self.locate = MapLocator(width, options) if options.look == "map" else Locator(width, options)
-        self.describe, described = _describer(width, options)
+        anchors = anchor_boxes(options.anchors, options.steps)
         if options.look == "map":
-            described += width
-        self.lstm = nn.LSTMCell(described, options.hidden)
+            self.locate = MapLocator(width, anchors, options.hidden)
+        else:
+            self.locate = BoxLocator(options.look, anchors, options.hidden, options.numbers)
+        self.describe, described = _describer(width, options)
+        self.lstm = (nn.LSTMCell if options.cell == "lstm" else ReleasedCell)(described, options.hidden)
         read = {"state": options.hidden, "region": described, "both": options.hidden + described}
         self.score = nn.Sequential(
             nn.Linear(read[options.scores_from], 512), nn.ReLU(), nn.Dropout(options.dropout), nn.Linear(512, labels)
@@ -92,36 +100,42 @@ class Parser(nn.Module):
         if options.texture == "beside":
             self.texture = TextureEncoding(self.depths[0], options.codewords)
             self.texture_score = nn.Linear(options.codewords * self.depths[0], labels)
+        self.register_buffer("pull", anchor_boxes(options.pull, options.steps)[:, 2:])
         self.classification = getattr(losses, options.classification)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
         options = self.options
         standard = self.standardise(maps)
         maps = self.reduce(standard if options.reduce else maps)
-        keys = self.locate.read(maps)
-        theta, attention = self.locate.whole(maps)  # step 0 sees everything
+        read = self.locate.read(maps)
+        theta, attention = whole_picture(maps, options.numbers)  # step 0 sees everything
         state: tuple[Tensor, Tensor] | None = None
         looked, attentions, vectors, scores = [], [], [], []
         for step in range(options.steps + 1):
-            vector = self.describe(crop(maps, theta, options.region))  # b f
-            if options.look == "map":
-                vector = torch.cat([vector, torch.einsum("byx,bdyx->bd", attention, maps)], 1)
+            vector = self._region(maps, theta, attention)  # b f
             state = self.lstm(vector, state)
             scores.append(self.score(self._read(state[0], vector)))  # b c
             looked.append(theta)
             attentions.append(attention)
             vectors.append(vector)
             if step < options.steps:
-                theta, attention = self.locate(state[0], step, keys)
+                theta, attention = self.locate(state[0], step, read)
         first = 0 if options.score_whole else 1
         steps, theta, attention, vectors = (
             torch.stack(each[first:], 1) for each in (scores, looked, attentions, vectors)
         )
-        features, textures = self._compared(standard, attention, vectors)
+        features, textures = self._compared(standard, attention.flatten(2), vectors)
         return Output(
             scores=steps.amax(1),  # category-wise max pooling
             features=features, steps=steps, theta=theta, attention=attention.flatten(2), texture_scores=textures,
         )  # fmt: skip
+
+    def _region(self, maps: Tensor, theta: Tensor, attention: Tensor) -> Tensor:
+        """What a step sees: the described crop, and the features summed under the attention where a map is read."""
+        vector = self.describe(crop(maps, theta, self.options.region))
+        if self.options.look != "map":
+            return vector
+        return torch.cat([vector, torch.einsum("byx,bdyx->bd", attention, maps)], 1)
 
     def _read(self, hidden: Tensor, vector: Tensor) -> Tensor:
         if self.options.scores_from == "both":
@@ -131,14 +145,12 @@ class Parser(nn.Module):
     def _compared(self, standard: Tensor, attention: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
         """What retrieval compares, b s f, and the texture head's scores, b s c. Trains no attention."""
         if self.options.texture == "scores":
-            return vectors[..., : self.options.codewords * sum(self.depths)], None
-        standard, attention = standard.detach(), attention.detach()
-        attended = torch.einsum("bsyx,bdyx->bsd", attention, standard)
-        parts = [F.normalize(depth, dim=-1) for depth in attended.split(self.depths, dim=-1)]
+            return vectors, None
+        cells, attention = standard.detach().flatten(2).transpose(1, 2), attention.detach()  # b n d, b s n
+        parts = [F.normalize(depth, dim=-1) for depth in (attention @ cells).split(self.depths, dim=-1)]
         if self.options.texture == "none":
             return torch.cat(parts, -1), None
-        cells = standard[:, : self.depths[0]].flatten(2).transpose(1, 2)  # b n d
-        encoded = torch.stack([self.texture(cells, weights) for weights in attention.flatten(2).unbind(1)], 1)
+        encoded = self.texture(cells[..., : self.depths[0]], attention)
         chosen = {"texture": [encoded], "attended": parts, "both": [encoded, *parts]}[self.options.compare]
         return torch.cat(chosen, -1), self.texture_score(encoded)
 
@@ -146,9 +158,11 @@ class Parser(nn.Module):
         """The three terms of §3, "Loss", each with its factor, and the texture head's own where it has one."""
         options = self.options
         terms = {"classification": self.classification(output.scores, targets)}
-        if options.localisation and options.numbers == 4:
-            parts = output.theta[:, -options.steps :]
-            terms["localisation"] = options.localisation * losses.localisation(parts, self.locate.anchors[:, 2:])
+        if options.localisation:
+            boxes, pull = upright(output.theta[:, -options.steps :]), self.pull
+            if options.localisation_of == "constant":
+                boxes, pull = boxes[:, -1:].detach(), pull[:1]
+            terms["localisation"] = options.localisation * losses.localisation(boxes, pull)
         if options.divergence and options.divergence_of == "features":
             terms["divergence"] = options.divergence * losses.gram_divergence(output.features)
         elif options.divergence:
@@ -156,6 +170,17 @@ class Parser(nn.Module):
         if output.texture_scores is not None:
             terms["texture"] = self.classification(output.texture_scores.amax(1), targets)
         return terms
+
+
+class ReleasedCell(nn.LSTMCell):
+    """An LSTM whose output is o·c, without the tanh, as the released code computes it."""
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        hidden, cell = state or (inputs.new_zeros(len(inputs), self.hidden_size),) * 2
+        gates = F.linear(inputs, self.weight_ih, self.bias_ih) + F.linear(hidden, self.weight_hh, self.bias_hh)
+        i, f, g, o = gates.chunk(4, 1)
+        cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+        return o.sigmoid() * cell, cell
 
 
 class _Cells(nn.Module):
@@ -166,10 +191,12 @@ class _Cells(nn.Module):
 
 
 def _describer(width: int, options: ParserOptions) -> tuple[nn.Module, int]:
-    """How a region b d y x becomes a vector, and its length."""
-    drop = nn.Dropout(options.dropout)
+    """How a region b d y x becomes a vector, and how many numbers the LSTM is then given."""
+    drop, attended = nn.Dropout(options.dropout), width if options.look == "map" else 0
     if options.texture == "scores":
-        return nn.Sequential(_Cells(), TextureEncoding(width, options.codewords)), options.codewords * width
+        encoded = options.codewords * width
+        return nn.Sequential(_Cells(), TextureEncoding(width, options.codewords)), encoded + attended
     if options.pool == "flatten":
-        return nn.Sequential(nn.Flatten(), drop), width * options.region[0] * options.region[1]
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop), width
+        flat = width * options.region[0] * options.region[1]
+        return nn.Sequential(nn.Flatten(), drop), flat + attended
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop), width + attended

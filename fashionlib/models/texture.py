@@ -26,12 +26,12 @@ class TextureEncoding(nn.Module):
         self.smoothing = nn.Parameter(torch.empty(codewords).uniform_(0, 1))
 
     def forward(
-        self, features: Float[Tensor, "b n d"], weights: Float[Tensor, "b n"] | None = None
-    ) -> Float[Tensor, "b encoded"]:
-        """K·D numbers a bag. weights: how much each feature counts, such as an attention map."""
+        self, features: Float[Tensor, "b n d"], weights: Float[Tensor, "b s n"] | None = None
+    ) -> Float[Tensor, "b *s encoded"]:
+        """K·D numbers a bag. weights: how much each feature counts, such as an attention map; one bag for each row."""
         with torch.autocast(features.device.type, enabled=False):  # squares and a softmax: not for bf16
             features = features if features.dtype == torch.float64 else features.float()
-            return F.normalize(self.encode(features, weights).flatten(1), dim=1)
+            return F.normalize(self.encode(features, weights).flatten(-2), dim=-1)
 
     def assignment(self, features: Float[Tensor, "b n d"]) -> Float[Tensor, "b n k"]:
         """a_ik. The square is expanded, so that no b·n·k·d residual is ever held."""
@@ -43,10 +43,11 @@ class TextureEncoding(nn.Module):
         return torch.softmax(-self.smoothing * distances, dim=-1)
 
     def encode(
-        self, features: Float[Tensor, "b n d"], weights: Float[Tensor, "b n"] | None = None
-    ) -> Float[Tensor, "b k d"]:
-        """e_k, before normalisation: Σ_i a_ik x_i − (Σ_i a_ik) c_k."""
-        assignment = self.assignment(features)
+        self, features: Float[Tensor, "b n d"], weights: Float[Tensor, "b s n"] | None = None
+    ) -> Float[Tensor, "b *s k d"]:
+        """e_k, before normalisation: Σ_i a_ik x_i − (Σ_i a_ik) c_k, with w_i a_ik for a_ik where there are weights."""
+        assignment = self.assignment(features).transpose(1, 2)  # b k n
         if weights is not None:
-            assignment = assignment * weights.to(assignment).unsqueeze(-1)
-        return assignment.transpose(1, 2) @ features - assignment.sum(1).unsqueeze(-1) * self.codewords
+            assignment = weights.to(assignment).unsqueeze(2) * assignment.unsqueeze(1)  # b s k n
+            features = features.unsqueeze(1)
+        return assignment @ features - assignment.sum(-1, keepdim=True) * self.codewords

@@ -20,11 +20,14 @@ from fashionlib.errors import InputError
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.output import Output
 from fashionlib.models.parser import Parser, ParserOptions
-from fashionlib.models.trunk import build_trunk
-from fashionlib.models.whole import WholeImage, WholeOptions
 from fashionlib.options import build
+from fashionlib.rivals.csra import CSRA, CSRAOptions
+from fashionlib.rivals.whole import WholeImage, WholeOptions
+from fashionlib.trunks import build_trunk, fold
+from fashionlib.views import images_to_float
 
-HEADS = {"parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions)}
+HEADS = {"parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions), "csra": (CSRA, CSRAOptions)}
+SHIPPED = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Tag:
 
 
 class Tagger(nn.Module):
-    """kind: "parser" or "whole". image_size: (height, width) that photos are letterboxed to.
+    """kind: a key of `HEADS`. image_size: (height, width) that photos are letterboxed to.
 
     frozen: the trunk keeps its packaged weights; they are then left out of the saved file.
     """
@@ -58,7 +61,8 @@ class Tagger(nn.Module):
         make, options_of = HEADS[kind]
         self.options = build(options_of, head or {}, f"options of {kind}")
         self.trunk_options = {"name": "lite0", **(trunk or {})}
-        self.trunk = build_trunk(**self.trunk_options, pretrained=pretrained).requires_grad_(not frozen)
+        trunk = build_trunk(**self.trunk_options, pretrained=pretrained)
+        self.trunk = (fold(trunk) if frozen else trunk).requires_grad_(not frozen).to(memory_format=torch.channels_last)
         self.head = make(self.trunk.depths, len(self.labels), self.options)
 
     def train(self, mode: bool = True) -> Tagger:
@@ -96,8 +100,6 @@ class Tagger(nn.Module):
         return [self._tag(image, most) for image in images]
 
     def _tag(self, image: str | Path | np.ndarray, most: int) -> list[Tag]:
-        from fashionlib.features import images_to_float
-
         photo = image if isinstance(image, np.ndarray) else read_photo(image)
         canvas, placement = letterbox(photo, self.image_size)
         output = self.eval()(images_to_float(canvas[None]))
@@ -118,12 +120,12 @@ class Tagger(nn.Module):
         return (max(x1, 0.0), max(y1, 0.0), min(x2, float(shape[1])), min(y2, float(shape[0])))
 
 
-def save_model(model: Tagger, folder: str | Path) -> Path:
-    """`model.safetensors` and `config.json` in `folder`, each written aside and renamed."""
+def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path:
+    """`model.safetensors` (with `half`, in half precision) and `config.json` in `folder`, written aside and renamed."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
-        name: tensor.detach().cpu().contiguous()
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
         if not (model.frozen and name.startswith("trunk."))
     }
@@ -135,11 +137,12 @@ def save_model(model: Tagger, folder: str | Path) -> Path:
 
 
 def load_model(folder: str | Path) -> Tagger:
-    """The model saved in `folder`, ready to tag.
+    """The model saved in `folder`, ready to tag; or, by its name, one that comes with the package ("ccp").
 
     Raises InputError where the folder, its configuration or its weights are missing, damaged or of another model.
     """
-    folder = Path(folder)
+    shipped = SHIPPED / folder
+    folder = shipped if not Path(folder).exists() and shipped.parent == SHIPPED and shipped.is_dir() else Path(folder)
     config = _read_config(folder)
     try:
         model = Tagger(**config, pretrained=config.get("frozen", True))
