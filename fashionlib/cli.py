@@ -1,4 +1,4 @@
-"""The command line: `fashionlib tag PHOTO…`."""
+"""The command line: `fashionlib tag PHOTO…`, `fashionlib miniature DATASET FOLDER`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import typer
 
 from fashionlib.errors import InputError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Tags and parts of fashion photos.")
-
-
-@app.callback()
-def _root() -> None:
-    """Keeps `tag` a command of its own while it is the only one."""
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Tags and parts of fashion photos, and the data to learn them from.",
+)
 
 
 @app.command()
@@ -39,6 +38,19 @@ def tag(
         for one in tags:
             where = "" if one.box is None else "  at " + ", ".join(f"{side:.0f}" for side in one.box)
             print(f"  {one.score:.2f}  {one.label}{where}")
+
+
+@app.command()
+def miniature(
+    dataset: Annotated[str, typer.Argument(help="fashion144k, fashion550k, deepfashion_inshop …")],
+    folder: Annotated[Path, typer.Argument(help="To be made.")],
+    photos: Annotated[int, typer.Option(help="Photos of its largest split, roughly.", min=12)] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same photos.")] = 0,
+) -> None:
+    """Write drawn photos in the format of a published data set, to try a run before the data are there."""
+    from fashionlib.data.miniature import write_miniature
+
+    print(write_miniature(dataset, folder, photos=photos, seed=seed))
 
 
 def main() -> None:
