@@ -6,19 +6,41 @@ from pathlib import Path
 
 from fashionlib.data.base import Dataset, Sample, split_hash
 from fashionlib.data.ccp import CCP
+from fashionlib.data.deepfashion_attributes import Attributes
+from fashionlib.data.deepfashion_c2s import ConsumerToShop
+from fashionlib.data.deepfashion_inshop import InShop
+from fashionlib.data.fashion144k import Fashion144k
+from fashionlib.data.fashion550k import Fashion550k
 from fashionlib.data.folder import Folder
 from fashionlib.data.wardrobe import Wardrobe
 from fashionlib.errors import InputError
 
-__all__ = ["CCP", "Dataset", "Folder", "Sample", "Wardrobe", "load", "split_hash"]
+__all__ = [
+    "CCP",
+    "Attributes",
+    "ConsumerToShop",
+    "Dataset",
+    "Fashion144k",
+    "Fashion550k",
+    "Folder",
+    "InShop",
+    "Sample",
+    "Wardrobe",
+    "load",
+    "split_hash",
+]
 
-NAMES = ("wardrobe", "ccp", "folder")
+_ROOTED = {kind.name: kind for kind in (CCP, Fashion144k, Fashion550k, InShop, ConsumerToShop, Attributes)}
+NAMES = ("wardrobe", "ccp", "folder", *list(_ROOTED)[1:])
 
 
 def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "train", **options) -> Dataset:
     """The split `split` of the data set `name`.
 
-    name: "wardrobe" (drawn by us; takes no root), "ccp" (`split_seed=…`) or "folder" (its one split is "all").
+    name: "wardrobe" (drawn by us; takes no root), "ccp" (`split_seed=…`), "folder" (its one split is "all"),
+        "fashion144k" and "fashion550k" (`tags=…`), "deepfashion_inshop" (splits "train", "query", "gallery"),
+        "deepfashion_c2s" ("train", "val", "query", "gallery"; `gallery=…`) or "deepfashion_attributes" (`tags=…`);
+        the last three take `crop=True` to show only what is inside the boxes.
     root: the folder that holds the data.
     options: handed on to the data set's class.
 
@@ -31,8 +53,8 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
             return Wardrobe(split, **options)
         if root is None:
             raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
-        if name == "ccp":
-            return CCP(root, split, **options)
-        return Folder(root, **options)
+        if name == "folder":
+            return Folder(root, **options)
+        return _ROOTED[name](root, split, **options)
     except TypeError as error:
         raise InputError(f"the data set {name} does not take these options: {error}") from error

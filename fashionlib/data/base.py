@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 Box = tuple[float, float, float, float]
+Landmark = tuple[float, float, bool]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Sample:
     products: by label, the identity of that garment.
     product: the identity that a retrieval query asks for.
     domain: "street" or "shop".
+    landmarks: by name ("left collar", "right hem" …), x, y in pixels of `image` and whether the point is seen.
     """
 
     image: UInt8[np.ndarray, "height width 3"]
@@ -35,6 +37,7 @@ class Sample:
     products: dict[str, str] = field(default_factory=dict)
     product: str | None = None
     domain: str | None = None
+    landmarks: dict[str, Landmark] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -39,7 +39,7 @@ class CCP:
         if split not in (*SHARES, "all"):
             raise InputError(f"ccp has no split {split!r}: choose one of {', '.join(SHARES)}, all")
         self.root, self.split, self.split_seed = Path(root), split, split_seed
-        names = _label_names(self.root)
+        names = label_names(self.root)
         self._kept = [index for index, name in enumerate(names) if name not in LEFT_OUT]
         self.labels = tuple(names[index] for index in self._kept)
         ids = _photo_ids(self.root)
@@ -69,12 +69,12 @@ class CCP:
 
     def _targets_of(self, id_: str) -> np.ndarray:
         masked = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
-        present = set(np.unique(_read(masked, "groundtruth")) if masked.exists() else self._tags(id_))
+        present = set(np.unique(read_matlab(masked, "groundtruth")) if masked.exists() else self._tags(id_))
         return np.array([index in present for index in self._kept], dtype=np.float32)
 
     def _tags(self, id_: str) -> np.ndarray:
         path = self.root / "annotations" / "image-level" / f"{id_}.mat"
-        tags = _read(path, "tags").ravel()
+        tags = read_matlab(path, "tags").ravel()
         if tags.size and (tags.min() < 0 or tags.max() > max(self._kept)):
             raise InputError(f"{path}: a tag outside 0..{max(self._kept)}; the file does not belong to this label list")
         return tags
@@ -83,7 +83,7 @@ class CCP:
         path = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
         if not path.exists():
             return {}
-        indices = _read(path, "groundtruth")
+        indices = read_matlab(path, "groundtruth")
         if indices.shape != shape:
             raise InputError(f"{path}: mask of {indices.shape}, its photo has {shape}; fetch the file again")
         present = np.unique(indices)
@@ -96,10 +96,11 @@ def box_of(mask: np.ndarray) -> Box:
     return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
-def _label_names(root: Path) -> list[str]:
+def label_names(root: Path) -> list[str]:
+    """The names of all labels, "null" first. Raises InputError where the folder or the list is missing."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; {GET_IT}")
-    return [str(name[0]) for name in _read(root / "label_list.mat", "label_list").ravel()]
+    return [str(name[0]) for name in read_matlab(root / "label_list.mat", "label_list").ravel()]
 
 
 def _photo_ids(root: Path) -> list[str]:
@@ -119,7 +120,8 @@ def _split(ids: list[str], split: str, split_seed: int) -> tuple[str, ...]:
     return tuple(sorted(str(id_) for id_ in shuffled[[0, *ends][number] : ends[number]]))
 
 
-def _read(path: Path, key: str) -> np.ndarray:
+def read_matlab(path: Path, key: str) -> np.ndarray:
+    """The array `key` of a MATLAB file. Raises InputError where there is none."""
     try:
         return loadmat(path)[key]
     except FileNotFoundError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from fashionlib.data.base import Sample
@@ -50,10 +51,16 @@ class Folder:
         rows = [f"{id_!r} {stat.st_size} {stat.st_mtime_ns}" for id_, stat in stats]
         return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
-    def _found(self):
-        inside = self.root.resolve()
-        for folder, _, names in os.walk(self.root):
-            for name in names:
-                path = Path(folder, name)
-                if path.suffix.lower() in SUFFIXES and path.resolve().is_relative_to(inside):
-                    yield path.relative_to(self.root).as_posix()
+    def _found(self) -> Iterator[str]:
+        return (name for name, inside in photos_below(self.root) if inside)
+
+
+def photos_below(root: Path) -> Iterator[tuple[str, bool]]:
+    """Every file with a photo's ending, relative to `root`, and whether it lies inside it, links followed."""
+    home = root.resolve()
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            if path.suffix.lower() in SUFFIXES:
+                # only a link can lead out: os.walk enters no linked folder
+                yield path.relative_to(root).as_posix(), not path.is_symlink() or path.resolve().is_relative_to(home)
