@@ -38,6 +38,9 @@ PRINTED = (
 HEADINGS = {
     "ap_all": "AP all", "map": "mAP", "ap_all_top6": "AP all, top 6", "map_top6": "mAP, top 6",
     **{f"top{k}": f"top {k}" for k in range(1, 51)},
+    "pointing": "pointing", "pointing_moved": "pointing on photos moved about", "pointing_mean_box": "label's mean box",
+    "pointing_centre": "picture's centre", "iou": "box overlap", "theta_std": "movement",
+    "step_overlap": "steps overlap", "centre_r": "centre r", "follows_x": "follows across", "follows_y": "follows down",
 }  # fmt: skip
 DATASETS = {
     "fashion144k": "Fashion144k", "fashion550k": "Fashion550k", "deepfashion_inshop": "DeepFashion, in-shop",

@@ -123,20 +123,17 @@ def sentence_about_attention(entries: Sequence[Entry], method: str = "parser") -
     )
     if "pointing" not in of:
         return f"No label has enough masks to measure pointing. {steps}"
-    return " ".join(
-        [*(_pointing_words(of, end, words) for end, words in (("", "as they are"), ("_moved", "moved about"))), steps]
-    )
+    return f"{_pointing_words(of, '', 'as they are')} {_pointing_words(of, '_moved', 'moved about')} {steps}"
 
 
 def _pointing_words(of: Mapping[str, Entry], end: str, words: str) -> str:
-    mean, gain = of[f"pointing_mean_box{end}"], of[f"pointing{end}_over_mean_box"]
-    sure = (
-        "better than" if (gain.low or 0) > 0 else "worse than" if (gain.high or 0) < 0 else "not measurably better than"
-    )
+    pointing, mean_box = of[f"pointing{end}"], of[f"pointing_mean_box{end}"]
+    gain = pointing.versus or {"value": 0.0, "low": 0.0, "high": 0.0}
+    sure = "better than" if gain["low"] > 0 else "worse than" if gain["high"] < 0 else "no surer than"
     return (
-        f"On photos {words} the winning box's centre lies on the garment it names in "
-        f"{of[f'pointing{end}'].value:.1%} of cases and the label's mean box in {mean.value:.1%}: the network points "
-        f"**{sure}** a guess that never looks ({100 * gain.value:+.1f} points)."
+        f"On photos {words} the winning box's centre lies on the garment it names in {pointing.value:.1%} of cases and "
+        f"the label's mean box in {mean_box.value:.1%}: the network points **{sure}** a guess that never looks "
+        f"({100 * gain['value']:+.1f} points)."
     )
 
 

@@ -14,7 +14,7 @@ from fashionlib import sources
 from fashionlib.batch import fingerprint, jobs_of, main
 from fashionlib.profiles import load_profile
 
-ALL = {"data", "train-whole", "train-parser", "table1", "topk", "recommend", "attention"}
+ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "attention"}
 FIRST_CELL = '"from IPython.display import Markdown'
 
 

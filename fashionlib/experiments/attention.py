@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -178,42 +178,46 @@ PROTOCOLS = {
 
 
 def _entries(profile: Profile, method: str, runs: list[_Run], started: float) -> list[Entry]:
+    photos = [run.photos for run in runs]
+    shared = {
+        "experiment": "attention", "profile": profile.name, "dataset": profile.data.name, "split": "test",
+        "split_hash": split_hash([id_ for each in photos for id_ in each.ids]), "method": method,
+        "seeds": list(profile.seeds), "n": len(photos[0]),
+    }  # fmt: skip
     numbers = {name: values for name, values in _plain_numbers(method, runs).items() if np.isfinite(values).all()}
     rows = [
-        (name, PROTOCOLS[name], float(np.mean(values)), None, None, values) for name, values in numbers.items()
-    ] + _guesses(profile, method, runs)
-    photos = [run.photos for run in runs]
-    return [
-        entry(
-            experiment="attention", profile=profile.name, dataset=profile.data.name, split="test",
-            split_hash=split_hash([id_ for each in photos for id_ in each.ids]), method=method, metric=metric,
-            value=value, low=low, high=high, seeds=list(profile.seeds), n=len(photos[0]), protocol=protocol,
-            per_seed=per_seed, seconds=time.perf_counter() - started,
-        )
-        for metric, protocol, value, low, high, per_seed in rows
+        {"metric": name, "protocol": PROTOCOLS[name], "value": float(np.mean(values)), "low": None, "high": None,
+         "per_seed": values}
+        for name, values in numbers.items()
     ]  # fmt: skip
+    for moved in (False, True):
+        rows += _guesses(profile, method, runs, moved)
+    return [entry(**shared, **row, seconds=time.perf_counter() - started) for row in rows]
 
 
-def _guesses(profile: Profile, method: str, runs: list[_Run]) -> list[tuple]:
-    """Pointing and overlap of the method and of the guesses beside it, on photos as they are and moved about."""
-    rows = []
-    for suffix, moved in (("", ""), (", moved", "; " + _MOVED)):
+def _guesses(profile: Profile, method: str, runs: list[_Run], moved: bool) -> list[dict]:
+    """Pointing and overlap of the method, and of the guesses beside it that never look."""
+    if not np.isfinite(mean_over_labels(runs[0].found[method][0])):
+        return []  # too few masks
+    end, words = ("_moved", f"; {_MOVED}") if moved else ("", "")
 
-        def interval(guess: str, minus: str | None = None, row: int = 0, suffix: str = suffix) -> Interval:
-            values, other = (name and [(run.found[name + suffix][row],) for run in runs] for name in (guess, minus))
-            return mean_interval(mean_over_labels, values, minus=other, resamples=profile.resamples)
+    def values(guess: str, row: int = 0) -> list[tuple[np.ndarray]]:
+        return [(run.found[guess + (", moved" if moved else "")][row],) for run in runs]
 
-        if not np.isfinite(mean_over_labels(runs[0].found[method][0])):
-            continue  # too few masks
-        end = "_moved" if moved else ""
-        measured = {
-            "pointing": interval(method), "pointing_centre": interval("centre"),
-            "pointing_mean_box": interval("mean_box"), "iou": interval(method, row=1),
-        }  # fmt: skip
-        rows += [(name + end, PROTOCOLS[name] + moved, *astuple(one), None) for name, one in measured.items()]
-        for rival in {"mean_box", "fixed"} & {name for name in runs[0].found if name != method}:
-            words = f"paired difference to {rival}: {PROTOCOLS['pointing']}{moved}"
-            rows.append((f"pointing{end}_over_{rival}", words, *astuple(interval(method, rival)), None))
+    def row(metric: str, guess: str, place: int = 0) -> dict:
+        interval = mean_interval(mean_over_labels, values(guess, place), resamples=profile.resamples)
+        return {"metric": metric + end, "protocol": PROTOCOLS[metric] + words, **asdict(interval)}
+
+    def gain(rival: str) -> Interval:
+        return mean_interval(mean_over_labels, values(method), minus=values(rival), resamples=profile.resamples)
+
+    rows = [
+        {**row("pointing", method), "versus": {"method": "mean_box", **asdict(gain("mean_box"))}},
+        row("pointing_centre", "centre"), row("pointing_mean_box", "mean_box"), row("iou", method, 1),
+    ]  # fmt: skip
+    if "fixed" in runs[0].found and method != "fixed":
+        told = f"paired difference to the fixed regions: {PROTOCOLS['pointing']}{words}"
+        rows.append({"metric": f"pointing{end}_over_fixed", "protocol": told, **asdict(gain("fixed"))})
     return rows
 
 
