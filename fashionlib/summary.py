@@ -10,9 +10,9 @@ import pandas as pd
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.experiments.attention import Looks
+from fashionlib.lookalikes import Row
 from fashionlib.models.tagger import Tagger
 from fashionlib.profiles import Profile
-from fashionlib.recommend import Row
 from fashionlib.results import Entry
 from fashionlib.runs import run_folder, training_seconds
 

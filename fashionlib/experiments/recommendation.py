@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
 from fashionlib.experiments.topk import part_features
+from fashionlib.lookalikes import Collection, LookAlike, Row, recommend_parts, recommend_whole
+from fashionlib.models.attention import boxes_of
 from fashionlib.profiles import Profile
-from fashionlib.recommend import Collection, LookAlike, Row, recommend_parts, recommend_whole
 from fashionlib.runs import fit, inputs_of, photos_of
 from fashionlib.training import Predictions, predict
 
@@ -49,7 +51,10 @@ def recommender(profile: Profile, method: str = "parser", rival: str = "whole") 
 def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
     if seen.theta is None:
         raise InputError(f"the method {method!r} sees the picture whole and has no parts; choose one of kind parser")
-    return Collection(np.asarray(photos.images), seen.scores, part_features(seen), seen.theta, photos.labels)
+    theta = torch.from_numpy(seen.theta)
+    boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
+    images = np.asarray(photos.images)
+    return Collection(seen.scores, part_features(seen), boxes, photos.labels, photos.ids, images)
 
 
 def telling_queries(recommend: Recommender, count: int = 6, parts: int = 4) -> list[int]:
