@@ -33,8 +33,10 @@ p { margin: .3rem 0; } .soft { color: var(--soft); } a { color: var(--link); }
 a:focus-visible, summary:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 4px; }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
 .top { display: grid; gap: 1.2rem; grid-template-columns: minmax(12rem, 20rem) 1fr; margin: 1rem 0; }
-.photo { position: relative; display: block; width: fit-content; max-width: 100%; }
-.photo img { display: block; max-width: 100%; height: auto; border-radius: 6px; }
+.photo { position: relative; align-self: start; }
+.photo img { display: block; width: 100%; height: auto; border-radius: 6px; }
+.photo .chips { position: absolute; display: flex; font-size: .8rem; line-height: 1.3; }
+.photo .chips .chip { border-radius: 0; min-width: 1.3em; padding: 0 .2em; }
 .photo svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; pointer-events: none; }
 rect { fill: none; vector-effect: non-scaling-stroke; }
 .under { stroke: #000; stroke-width: 4.5px; } .over { stroke-width: 2.5px; }
@@ -44,8 +46,8 @@ rect { fill: none; vector-effect: non-scaling-stroke; }
 .part { border-top: 1px solid var(--line); padding: 1rem 0; scroll-margin-top: .5rem; }
 .part:target h2 { text-decoration: underline; }
 .looks { list-style: none; margin: .7rem 0 0; padding: 0; display: grid; gap: .9rem;
-  grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
-.looks li { background: var(--card); border-radius: 8px; padding: .6rem; }
+  grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); }
+.looks li { background: var(--card); border-radius: 8px; padding: .6rem; max-width: 16rem; }
 .looks p { font-size: .88rem; margin: .35rem 0 0; } .name { font-weight: 600; }
 .left-out { border-top: 1px solid var(--line); padding: 1rem 0; }
 @media (max-width: 40rem) { .top { grid-template-columns: 1fr; }
@@ -135,9 +137,8 @@ def escaped(name: str) -> str:
 
 
 def _query(name: str, picture: bytes, rows: Sequence[Row]) -> str:
-    regions = [(row.region, _colour(number)) for number, row in enumerate(rows)]
     found = ", ".join(row.label for row in rows) or "none"
-    return _photo(picture, f"The photo {name}; parts outlined: {found}", regions)
+    return _photo(picture, f"The photo {name}; parts outlined: {found}", [row.region for row in rows], range(len(rows)))
 
 
 def _entry(number: int, row: Row) -> str:
@@ -159,7 +160,7 @@ def _part(number: int, row: Row, thumbnails: Mapping[int, bytes], links: Mapping
 
 def _card(place: int, look: LookAlike, picture: bytes, link: str | None, number: int) -> str:
     name = escaped(look.name)
-    photo = _photo(picture, f"Look-alike {place + 1} for {look.label}: {look.name}", [(look.region, _colour(number))])
+    photo = _photo(picture, f"Look-alike {place + 1} for {look.label}: {look.name}", [look.region], [number])
     named = name if link is None else f'<a href="{link}">{name}</a>'
     return (
         f'<li>{photo}\n<p class="name">{named}</p>\n<p>{escaped(look.label)} · distance {look.distance:.3f}</p>\n'
@@ -167,20 +168,32 @@ def _card(place: int, look: LookAlike, picture: bytes, link: str | None, number:
     )
 
 
-def _photo(picture: bytes, alt: str, regions: Sequence[tuple[Region | None, str]]) -> str:
-    """The picture with outlines; each is drawn twice so that it shows on light and dark."""
-    drawn = "".join(_outline(region, colour) for region, colour in regions if region is not None)
+def _photo(picture: bytes, alt: str, regions: Sequence[Region | None], numbers: Sequence[int]) -> str:
+    """The picture with an outline a region, and the numbers of the parts that it stands for in its corner."""
+    by_region: dict[Region, list[int]] = {}
+    for region, number in zip(regions, numbers, strict=True):
+        if region is not None:
+            by_region.setdefault(region, []).append(number)
+    drawn = "".join(_outline(region, _colour(shared[0])) for region, shared in by_region.items())
+    chips = "".join(_corner(region, shared) for region, shared in by_region.items()) if len(numbers) > 1 else ""
     source = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
     return (
         f'<div class="photo"><img src="{source}" alt="{escaped(alt)}"><svg viewBox="0 0 100 100" '
-        f'preserveAspectRatio="none" aria-hidden="true" focusable="false">{drawn}</svg></div>'
+        f'preserveAspectRatio="none" aria-hidden="true" focusable="false">{drawn}</svg>{chips}</div>'
     )
 
 
 def _outline(region: Region, colour: str) -> str:
+    """Drawn twice, so that it shows on light and dark."""
     x1, y1, x2, y2 = (100 * side for side in region)
     place = f'x="{x1:.2f}" y="{y1:.2f}" width="{max(0, x2 - x1):.2f}" height="{max(0, y2 - y1):.2f}"'
     return f'<rect class="under" {place}/><rect class="over" stroke="{colour}" {place}/>'
+
+
+def _corner(region: Region, numbers: Sequence[int]) -> str:
+    chips = "".join(_chip(number) for number in numbers)
+    place = f"left:{100 * region[0]:.2f}%;top:{100 * region[1]:.2f}%"
+    return f'<span class="chips" aria-hidden="true" style="{place}">{chips}</span>'
 
 
 def _chip(number: int) -> str:
