@@ -127,7 +127,7 @@ def write_page(out: str | Path, photo: str | Path, rows: Sequence[Row], gallery:
         with written_aside(out) as file:
             file.write(text.encode())
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); name another file") from error
+        raise InputError(f"{out}: cannot be written ({error.strerror}); name another file with --out") from error
     return out
 
 

@@ -252,7 +252,7 @@ def test_a_photo_is_not_recommended_to_itself_but_its_copy_is(folder, model):
 
 
 def test_recommend_stays_a_function_whatever_was_imported():
-    import fashionlib.lookalikes  # noqa: F401
+    import fashionlib.lookalikes
 
     assert callable(fashionlib.recommend)
 
