@@ -87,7 +87,7 @@ def recommend(
     photo: a file, or an array in RGB. gallery: a folder, indexed first where it is not, with the `model` named and
     kept in its sub-folder .fashionlib or in the folder `index`; or a `Gallery` opened before
     (`fashionlib.open_gallery`), which answers without loading anything again. diversity: from 0, the nearest, to 1,
-    the most varied among the 50 nearest of each part. parts: at most so many.
+    the most varied among ten times as many of the nearest. parts: at most so many.
 
     A photo that lies in the gallery itself is not recommended to itself. Raises InputError where photo, folder or model
     are missing or cannot be read, and for a dial outside 0 to 1.

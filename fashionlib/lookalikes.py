@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from fashionlib.errors import InputError
 from fashionlib.index import readable
@@ -16,7 +16,7 @@ from fashionlib.parts import PartFeatures
 from fashionlib.retrieval import rank_whole
 
 Region = tuple[float, float, float, float]
-POOL = 50  # the dial chooses among so many nearest look-alikes of a part
+POOL = 10  # times as many as are wanted: among so many of the nearest the dial chooses
 LEAST_SCORE = 0.1  # a label below is no part of the photo, unless it is the only one
 
 
@@ -73,11 +73,12 @@ class Collection:
 
 def recommend_parts(
     query: Collection, photo: int, gallery: Collection, *, per_part: int = 5, parts: int = 4, diversity: float = 0.0,
-    pool: int = POOL, without: Iterable[int] = (), least: float = 0.0,
+    pool: int | None = None, without: Iterable[int] = (), least: float = 0.0,
 ) -> list[Row]:  # fmt: skip
     """For each of the photo's `parts` best labels, `per_part` gallery photos whose own region for it is near.
 
-    diversity: 0 gives the nearest, 1 the most spread-out among the `pool` nearest, see `fashionlib.mmr.diversified`.
+    diversity: 0 gives the nearest, 1 the most spread-out among the `pool` nearest (ten times `per_part` by default),
+    see `fashionlib.mmr.diversified`.
     without: gallery photos that are no candidates, such as the query itself. least: labels with a lower score are left
     out, all but the best one. Only gallery photos that carry the label among their own highest ones can be in its row;
     a label that none of them carries gives no row.
@@ -87,17 +88,49 @@ def recommend_parts(
     check_dial(diversity)
     if query.labels != gallery.labels:
         raise InputError("query and gallery were tagged with different labels: use one model for both")
-    scores, left = query.scores[photo], torch.ones(len(gallery.parts), dtype=torch.bool)
+    left = torch.ones(len(gallery.parts), dtype=torch.bool)
     left[list(without)] = False
-    assigned = np.flatnonzero(query.parts.assigned[photo].numpy())
-    best = sorted(assigned, key=lambda label: -scores[label])
-    best = [label for label in best if scores[label] >= min(least, scores[best[0]])]
     rows: list[Row] = []
-    for label in best:
+    for label in parts_of(query, photo, least):
         if len(rows) < parts:
-            row = _row(query, photo, gallery, int(label), left, per_part, diversity, pool)
+            row = _row(query, photo, gallery, label, left, per_part, diversity, pool or POOL * per_part)
             rows += [row] if row.looks else []
     return rows
+
+
+def parts_of(query: Collection, photo: int, least: float) -> list[int]:
+    """The labels assigned to the photo, the best first; without those scored below `least`, but for the best."""
+    scores = query.scores[photo]
+    best = sorted(np.flatnonzero(query.parts.assigned[photo].numpy()).tolist(), key=lambda label: -scores[label])
+    return [label for label in best if scores[label] >= min(least, scores[best].max())]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The nearest photos with a label, the nearest first: numbers, distances from the query and from each other.
+
+    of: how many photos have the label.
+    """
+
+    photos: Int[torch.Tensor, " near"]
+    distances: Float[torch.Tensor, " near"]
+    between: Float[torch.Tensor, "near near"]
+    of: int
+
+    def chosen(self, most: int, diversity: float) -> list[int]:
+        """Places in the pool, in the order of choice, see `fashionlib.mmr.diversified`."""
+        return diversified(self.distances, self.between, most, diversity)
+
+
+def pool_of(
+    query: Collection, photo: int, gallery: Collection, label: int, left: Bool[torch.Tensor, " photos"], size: int
+) -> Pool:
+    """The `size` gallery photos out of `left` that carry the label and are nearest in it."""
+    carry = torch.nonzero(gallery.parts.assigned[:, label] & left).flatten()
+    vectors = gallery.parts.of(carry, label)
+    distances = (vectors - query.parts.of(torch.tensor([photo]), label)).norm(dim=1)
+    near = torch.argsort(distances, stable=True)[:size]
+    return Pool(carry[near], distances[near], torch.cdist(vectors[near], vectors[near]), len(carry))
 
 
 def _row(
@@ -105,25 +138,12 @@ def _row(
     pool: int,
 ) -> Row:  # fmt: skip
     name, score, region = query.labels[label], float(query.scores[photo, label]), query.region(photo, label)
-    carry = torch.nonzero(gallery.parts.assigned[:, label] & left).flatten()
-    looks: tuple[LookAlike, ...] = ()
-    if len(carry):
-        vectors = gallery.parts.of(carry, label)
-        here = query.parts.of(torch.tensor([photo]), label)
-        distances = (vectors - here).norm(dim=1)
-        near = torch.argsort(distances, stable=True)[: max(pool, most)]
-        chosen = diversified(distances[near], _between(vectors[near], diversity), most, diversity)
-        looks = tuple(
-            _look(gallery, int(carry[near[place]]), label, float(distances[near[place]]), place + 1, len(carry), score)
-            for place in chosen
-        )
-    return Row(name, score, region, looks)
-
-
-def _between(vectors: torch.Tensor, diversity: float) -> torch.Tensor:
-    if not diversity:
-        return torch.zeros(len(vectors), len(vectors))
-    return torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist")
+    near = pool_of(query, photo, gallery, label, left, max(pool, most))
+    looks = [
+        _look(gallery, int(near.photos[place]), label, float(near.distances[place]), place + 1, near.of, score)
+        for place in near.chosen(most, diversity)
+    ]
+    return Row(name, score, region, tuple(looks))
 
 
 def _look(gallery: Collection, photo: int, label: int, distance: float, rank: int, of: int, score: float) -> LookAlike:

@@ -6,6 +6,7 @@ comes first, so a ranking is the same on every run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -26,8 +27,9 @@ PROTOCOLS = {
     "the released code's README says of StyleNet, and are ranked again part by part.",
 }
 
-_MEMORY = 1e9  # bytes that distances of one block of queries to the whole gallery may take
-_BYTES_A_PAIR = 32  # four matrices in single precision, two of keys
+_MEMORY = 2e9  # bytes that the distances of one block of queries to the whole gallery may take
+_BYTES_A_PAIR = 12  # three matrices in single precision
+_SORTED_AT_ONCE = 512  # queries; sorting takes two matrices of eight bytes a pair more
 
 
 class Ranking(NamedTuple):
@@ -57,7 +59,7 @@ def rank_whole(
 
     candidates: what may be ranked, see `same_category`: a mask over the gallery, or indices into it,
     such as another ranking's. block: how many queries are held against the gallery at once; as many as
-    1 GB takes by default.
+    2 GB takes by default.
 
     Raises InputError on channels that differ, features that are not finite, and k beyond the gallery.
     """
@@ -96,7 +98,7 @@ def rank_parts(
         if fallback == "whole":
             whole = _euclidean(query.whole(rows), gallery.whole(torch.arange(len(gallery), device=rows.device)))
             return torch.where(shared > 0, mean, whole)
-        return mean.masked_fill(shared == 0, torch.inf)
+        return mean.masked_fill_(shared == 0, torch.inf)
 
     return _ranked(distances, query.features, len(gallery), k, candidates, block)
 
@@ -153,22 +155,28 @@ def _ranked(
     candidates: Tensor | None,
     block: int | None,
 ) -> Ranking:
-    order = torch.arange(gallery, device=query.device)
-    block = block or max(1, int(_MEMORY / (_BYTES_A_PAIR * gallery)))
+    block = block or -(-len(query) // math.ceil(_BYTES_A_PAIR * gallery * len(query) / _MEMORY))
     indices, values = [], []
     for rows in torch.arange(len(query), device=query.device).split(block):
         near = distances(rows)
-        # Bits of floats that are not negative sort as the floats do: with the gallery index below them,
-        # one integer holds distance and tie-break, which topk alone leaves to chance.
-        key = (near.contiguous().view(torch.int32).long() << 32) | order
-        if candidates is not None:
-            key = key.masked_fill(~_mask(candidates[rows], gallery), torch.iinfo(torch.int64).max)
-        key = key.topk(k, largest=False, sorted=True).values
-        empty = key == torch.iinfo(torch.int64).max
-        place = (key & 0xFFFFFFFF).masked_fill(empty, 0)
-        indices.append(place.masked_fill(empty, -1))
-        values.append(near.gather(1, place).masked_fill(empty, torch.inf))
+        for part, some in zip(rows.split(_SORTED_AT_ONCE), near.split(_SORTED_AT_ONCE), strict=True):
+            place, empty = _nearest(some, k, None if candidates is None else _mask(candidates[part], gallery))
+            indices.append(place.masked_fill(empty, -1))
+            values.append(some.gather(1, place).masked_fill(empty, torch.inf))
     return Ranking(torch.cat(indices), torch.cat(values))
+
+
+def _nearest(near: Tensor, k: int, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The places of the k smallest distances in each row, and where there is none."""
+    order = torch.arange(near.shape[1], device=near.device)
+    # Bits of floats that are not negative sort as the floats do: with the gallery index below them,
+    # one integer holds distance and tie-break, which topk alone leaves to chance.
+    key = (near.contiguous().view(torch.int32).long() << 32) | order
+    if mask is not None:
+        key = key.masked_fill(~mask, torch.iinfo(torch.int64).max)
+    key = key.topk(k, largest=False, sorted=True).values
+    empty = key == torch.iinfo(torch.int64).max
+    return (key & 0xFFFFFFFF).masked_fill(empty, 0), empty
 
 
 def _mask(candidates: Tensor, gallery: int) -> Tensor:

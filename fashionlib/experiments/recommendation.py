@@ -19,7 +19,7 @@ from fashionlib.training import Predictions, predict
 
 @dataclass(frozen=True)
 class Recommender:
-    """Test photos as queries, training photos as gallery, seen by the parser and by the whole-image rival."""
+    """Test photos as queries and a gallery, seen by the parser and by the whole-image rival."""
 
     query: Collection
     gallery: Collection
@@ -33,19 +33,21 @@ class Recommender:
         return recommend_whole(self.whole_query, photo, self.whole_gallery, most=most)
 
 
-def recommender(profile: Profile, method: str = "parser", rival: str = "whole") -> Recommender:
-    """Both methods, trained or loaded with the profile's first seed, on its test and training photos.
+def recommender(
+    profile: Profile, method: str = "parser", rival: str = "whole", *, seed: int | None = None, gallery: str = "train"
+) -> Recommender:
+    """Both methods, trained or loaded, on the profile's test photos as queries and those of the split `gallery`.
 
-    Raises InputError where `method` sees the picture whole.
+    seed: the profile's first one by default. Raises InputError where `method` sees the picture whole.
     """
-    seed = profile.seeds[0]
-    sides = [photos_of(profile, split, seed) for split in ("test", "train")]
+    seed = profile.seeds[0] if seed is None else seed
+    sides = [photos_of(profile, split, seed) for split in ("test", gallery)]
     inputs = [inputs_of(profile, side, mirror=False) for side in sides]
     model, whole = fit(profile, method, seed), fit(profile, rival, seed)
     seen = [predict(model, each, mirror=False) for each in inputs]
-    query, gallery = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))
+    query, shown = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))
     pooled = [predict(whole, each, mirror=False).features[:, 0] for each in inputs]
-    return Recommender(query, gallery, *pooled)
+    return Recommender(query, shown, *pooled)
 
 
 def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
