@@ -11,7 +11,7 @@ _WHERE = {
     "load_model": "fashionlib.models.tagger", "save_model": "fashionlib.models.tagger",
     "open_gallery": "fashionlib.gallery", "recommend": "fashionlib.gallery",
 }  # fmt: skip
-_MODULES = ("data", "losses", "metrics", "models", "plots", "results", "retrieval")
+_MODULES = ("data", "diversity", "losses", "metrics", "models", "plots", "results", "retrieval")
 
 __all__ = ["__version__", *_WHERE, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 

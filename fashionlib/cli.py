@@ -32,7 +32,7 @@ def tag(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
     """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels)."""
-    from fashionlib.index import model_folder
+    from fashionlib.index import model_folder, readable
     from fashionlib.models.tagger import load_model
 
     tagger = load_model(model_folder(model))
@@ -41,7 +41,7 @@ def tag(
         if as_json:
             print(json.dumps({"photo": str(photo), "tags": [vars(one) for one in tags]}))
             continue
-        print(photo)
+        print(readable(str(photo)))
         for one in tags:
             where = "" if one.box is None else "  at " + ", ".join(f"{side:.0f}" for side in one.box)
             print(f"  {one.score:.2f}  {one.label}{where}")
