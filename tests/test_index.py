@@ -72,6 +72,17 @@ def test_the_index_holds_what_the_model_says_of_each_photo(folder, model):
         np.testing.assert_allclose(gallery.seen.region(number, label), sides, atol=0.02)
 
 
+def test_regions_are_parts_of_the_photo_and_not_of_the_canvas_it_was_fitted_on(folder, model):
+    """A wide photo lies between grey bands."""
+    Image.open(folder / "000.png").resize((200, 60)).save(folder / "wide.png")
+    gallery = open_gallery(folder, model)
+    number = gallery.seen.names.index("wide.png")
+    for best in fashionlib.load_model(model).tag(folder / "wide.png", most=6)[0]:
+        label = gallery.model.labels.index(best.label)
+        sides = np.array(best.box) / np.array([200, 60, 200, 60])
+        np.testing.assert_allclose(gallery.seen.region(number, label), sides, atol=0.02)
+
+
 def test_a_second_run_looks_at_nothing_and_writes_nothing(folder, model):
     manifest, looked_at = update(folder, model)
     assert (len(manifest.photos), looked_at) == (PHOTOS, PHOTOS)

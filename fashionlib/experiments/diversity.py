@@ -44,7 +44,7 @@ METRICS = {
     f"relevance@{K}": "share of the list that matches a part of the query",
     f"part_coverage@{K}": "share of the query's parts that the list matches",
     f"alpha_ndcg@{K}": "alpha-nDCG with the query's parts as intents, alpha 0.5",
-    f"intra_list@{K}": "mean distance of two photos of the list: 1 − garments in common / garments in either",
+    f"intra_list@{K}": "mean distance of two photos of the list, over labels of either: 1 in one alone, ½ in both",
 }
 LOOKS = "same label and texture, colours nearer than 110 in RGB"
 TAGS = "same tag"
@@ -75,10 +75,16 @@ class Truth:
         return both & (self.looks[..., 0] == here[:, 0]) & colour
 
     def apart(self) -> Float[np.ndarray, "photos photos"]:
-        """1 − garments that two photos have in common, as a share of the garments in either."""
-        common = np.stack([self.matches(photo).sum(axis=1) for photo in range(len(self.carries))]).astype(float)
-        many = self.carries.sum(axis=1)
-        return 1 - common / np.maximum(many[:, None] + many - common, 1)
+        """How different two photos' outfits are, 0 to 1: over the labels that either shows, a label that only one of
+        them shows counts 1, one that both show in another look ½, one in the same look 0.
+
+        With tags alone that is 1 − the tags in common / the tags of either (Jaccard).
+        """
+        tags = self.carries.astype(np.float64)
+        common = tags @ tags.T
+        alike = np.stack([self.matches(photo).sum(axis=1) for photo in range(len(tags))])
+        either = tags.sum(axis=1)[:, None] + tags.sum(axis=1) - common
+        return 1 - (common + alike) / 2 / np.maximum(either, 1)
 
 
 def truth_of(profile: Profile, photos: Photos, seed: int) -> Truth:
