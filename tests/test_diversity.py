@@ -160,7 +160,7 @@ def test_tags_match_where_both_carry_them_and_looks_only_where_texture_and_colou
     truth = Truth(carries, looks)
     assert truth.matches(0).tolist() == [[True, True, False], [True, False, False], [False, False, False]]
     assert truth.matches(0)[1].tolist() == truth.matches(1)[0].tolist()
-    # photos 0 and 1: one label in both and in one look, two in one alone; 0 and 2: two in both in other looks, one alone
+    # 0 and 1 share one label in one look, two more stand alone; 0 and 2 share two in other looks, one stands alone
     np.testing.assert_allclose(truth.apart()[0], [0.0, 2 / 3, (1 + 0.5 + 0.5) / 3])
     np.testing.assert_allclose(Truth(carries).apart()[0], [0.0, 1 - 1 / 3, 1 - 2 / 3])
 
