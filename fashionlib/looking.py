@@ -49,7 +49,7 @@ def decode(photo: str | Path | UInt8[np.ndarray, "height width 3"], size: tuple[
 def jpeg(image: UInt8[np.ndarray, "height width 3"], most: tuple[int, int]) -> bytes:
     """The photo as a JPEG no wider and no higher than `most` (width, height, in pixels)."""
     small, file = Image.fromarray(image), io.BytesIO()
-    small.thumbnail(most, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small.thumbnail(most, Image.Resampling.BILINEAR, reducing_gap=1.0)  # twice as fast, as good at this size
     small.save(file, "JPEG", quality=80)
     return file.getvalue()
 

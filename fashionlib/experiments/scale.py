@@ -37,12 +37,14 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Receipt:
-    """seconds: for the whole ranking; loop_seconds: extrapolated from the sample; peak_gb: of this process's memory.
+    """seconds: for the whole ranking; cpu_seconds: of all its threads, which other work on the machine does not change;
+    loop_seconds: the loop's processor time, extrapolated from the sample; peak_gb: of this process's memory.
 
     same: whether the loop ranked the sample as the product of matrices did; error: their largest relative difference.
     """
 
     seconds: float
+    cpu_seconds: float
     loop_seconds: float
     peak_gb: float
     same: bool
@@ -53,15 +55,15 @@ def scale(folder: str | Path, sizes: Sizes | None = None, k: int = 50) -> Receip
     """Draw features into `folder`, rank them, and rank a sample of the queries in a loop over pairs, too."""
     sizes = sizes or Sizes()
     query, gallery = (drawn(Path(folder) / f"{name}.npy", sizes, name) for name in ("queries", "gallery"))
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     ranking = rank_parts(query, gallery, k=min(k, len(gallery)))
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    started = time.perf_counter()
+    worked = time.process_time()
     loop = [looped(query, gallery, row) for row in range(min(SAMPLE, len(query)))]
-    a_query = (time.perf_counter() - started) / len(loop)
+    a_query = (time.process_time() - worked) / len(loop)
     same, error = _agreement(ranking, loop)
-    return Receipt(seconds, a_query * len(query), peak, same, error)
+    return Receipt(seconds, cpu_seconds, a_query * len(query), peak, same, error)
 
 
 def drawn(path: Path, sizes: Sizes, name: str) -> PartFeatures:
