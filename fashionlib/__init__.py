@@ -7,8 +7,11 @@ import importlib
 __version__ = "0.1.0"
 
 # imported when first used, so that `import fashionlib` costs nothing and no module drags in all the others
-_WHERE = {"load_model": "fashionlib.tagger", "save_model": "fashionlib.tagger"}
-_MODULES = ("data", "losses", "metrics", "models", "plots", "results", "retrieval")
+_WHERE = {
+    "load_model": "fashionlib.tagger", "save_model": "fashionlib.tagger",
+    "open_gallery": "fashionlib.gallery", "recommend": "fashionlib.gallery",
+}  # fmt: skip
+_MODULES = ("data", "diversity", "losses", "metrics", "models", "plots", "results", "retrieval")
 
 __all__ = ["__version__", *_WHERE, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 

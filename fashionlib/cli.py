@@ -1,9 +1,10 @@
-"""The command line: `fashionlib tag PHOTO…`, `fashionlib doctor DATASET FOLDER`, `fashionlib miniature …`."""
+"""The command line: tags, parts and look-alikes of photos, and what data sets' folders hold."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,20 +13,26 @@ import typer
 from fashionlib.errors import InputError
 
 app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Tags and parts of fashion photos, and the data to learn them from.",
+    add_completion=False, no_args_is_help=True, help="Tags, parts and diverse look-alikes of fashion photos."
 )
+
+Model = Annotated[
+    Path, typer.Option(help="A model that comes with the package, or a folder with config.json and model.safetensors.")
+]
+Index = Annotated[
+    Path | None, typer.Option(help="Folder for the index; by default .fashionlib in the photos' own folder.")
+]
 
 
 @app.command()
 def tag(
     photos: Annotated[list[Path], typer.Argument(help="Photos of any size.")],
-    model: Annotated[Path, typer.Option(help="A folder with config.json and model.safetensors.")],
+    model: Model = Path("ccp"),
     most: Annotated[int, typer.Option(help="Tags a photo.", min=1)] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
     """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels)."""
+    from fashionlib.index import readable
     from fashionlib.tagger import load_model
 
     tagger = load_model(model)
@@ -34,7 +41,7 @@ def tag(
         if as_json:
             print(json.dumps({"photo": str(photo), "tags": [vars(one) for one in tags]}))
             continue
-        print(photo)
+        print(readable(str(photo)))
         for one in tags:
             where = "" if one.box is None else "  at " + ", ".join(f"{side:.0f}" for side in one.box)
             print(f"  {one.score:.2f}  {one.label}{where}")
@@ -76,6 +83,62 @@ def miniature(
     from fashionlib.data.miniature import write_miniature
 
     print(write_miniature(dataset, folder, photos=photos, seed=seed))
+
+
+@app.command()
+def index(
+    folder: Annotated[Path, typer.Argument(help="A folder of photos, with or without sub-folders.")],
+    model: Model = Path("ccp"),
+    index: Index = None,
+) -> None:
+    """Look at a folder's photos once, so that `recommend` answers at once; later, at new and changed ones only."""
+    from fashionlib.index import update
+
+    manifest, looked_at = update(folder, model, index)
+    print(f"{len(manifest.photos)} photos indexed, {looked_at} looked at now, {len(manifest.skipped)} left out")
+    _print_skipped({name: why.reason for name, why in manifest.skipped.items()})
+
+
+@app.command()
+def recommend(
+    photo: Annotated[Path, typer.Argument(help="The photo to find look-alikes of.")],
+    folder: Annotated[Path, typer.Option("--in", help="The folder of photos to choose from; indexed where it is not.")],
+    out: Annotated[Path | None, typer.Option(help="Write one HTML page, complete in itself, to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    per_part: Annotated[int, typer.Option(help="Look-alikes a part.", min=1)] = 5,
+    parts: Annotated[int, typer.Option(help="Parts of the photo, at most.", min=1)] = 6,
+    diversity: Annotated[float, typer.Option(help="From 0, the nearest, to 1, the most varied.", min=0, max=1)] = 0.5,
+    model: Model = Path("ccp"),
+    index: Index = None,
+) -> None:
+    """Find the photo's parts, and for each the look-alikes in a folder: label, region (in 0..1), distance, reason."""
+    from fashionlib.data.photos import read_photo
+
+    read_photo(photo)  # a missing photo is told before a folder is looked through
+    from fashionlib.gallery import open_gallery
+    from fashionlib.index import readable
+    from fashionlib.lookalikes import as_lines
+    from fashionlib.page import write_page
+
+    gallery = open_gallery(folder, model, index)
+    rows = gallery.recommend(photo, per_part=per_part, diversity=diversity, parts=parts)
+    if out is not None:
+        write_page(out, photo, rows, gallery, diversity=diversity)
+    if as_json:
+        found = {"photo": str(photo), "diversity": diversity, "photos": len(gallery), "skipped": gallery.skipped}
+        print(json.dumps({**found, "parts": [asdict(row) for row in rows]}))
+    elif out is not None:
+        print(f"{out}: {len(rows)} parts, {sum(len(row.looks) for row in rows)} look-alikes")
+    else:
+        print("\n".join([readable(str(photo)), *as_lines(rows)]))
+        _print_skipped(gallery.skipped)
+
+
+def _print_skipped(skipped: dict[str, str]) -> None:
+    from fashionlib.index import readable
+
+    for name, reason in sorted(skipped.items()):
+        print(f"left out: {readable(name)}: {reason}")
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from fashionlib.scores import written_aside
 
 _FILE_NAMES = ("experiment", "profile", "dataset", "split", "method", "metric")
 _NUMBERS = ("value", "low", "high", "seconds")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+@-]*")
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _path(root: str | Path, profile: str, experiment: str) -> Path:
 
 def _check_name(name: Any, kind: str) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InputError(f"The {kind} is {name!r}: expected a name of letters, digits and _ . + - alone.")
+        raise InputError(f"The {kind} is {name!r}: expected a name of letters, digits and _ . + - @ alone.")
 
 
 def _check_fields(given: Mapping[str, Any]) -> None:

@@ -6,8 +6,8 @@ comes first, so a ranking is the same on every run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from fashionlib.errors import InputError
+from fashionlib.parts import PartFeatures as PartFeatures
+from fashionlib.parts import Stack, first_not_finite
 
 PROTOCOLS = {
     "whole_gallery": "Every gallery image is a candidate.",
@@ -24,6 +26,10 @@ PROTOCOLS = {
     "nearest_hundred": "The candidates are the hundred gallery images nearest by a whole-picture method, as "
     "the released code's README says of StyleNet, and are ranked again part by part.",
 }
+
+_MEMORY = 2e9  # bytes that the distances of one block of queries to the whole gallery may take
+_BYTES_A_PAIR = 12  # three matrices in single precision
+_SORTED_AT_ONCE = 512  # queries; sorting takes two matrices of eight bytes a pair more
 
 
 class Ranking(NamedTuple):
@@ -42,58 +48,18 @@ class Match(NamedTuple):
     distance: float
 
 
-@dataclass(frozen=True)
-class PartFeatures:
-    """A photo's features step by step, and which steps stand for which labels.
-
-    features: one vector a step; step 0 is the whole picture.
-    best_step: the step at which each label scores highest.
-    assigned: the labels that the photo is taken to carry, its top 6 in the paper.
-    confidence: how sure the model is of each label, in 0..1. Where it is given, a label counts by the square root of it
-    in both photos (their geometric mean) instead of by being assigned in both.
-    """
-
-    features: Float[Tensor, "photos steps channels"]
-    best_step: Int[Tensor, "_photos _labels"]
-    assigned: Bool[Tensor, "_photos _labels"]
-    confidence: Float[Tensor, "_photos _labels"] | None = None
-
-    def __post_init__(self) -> None:
-        if self.features.ndim != 3 or self.best_step.shape != self.assigned.shape:
-            raise InputError(
-                f"Features, best steps and assignments have shapes {tuple(self.features.shape)}, "
-                f"{tuple(self.best_step.shape)}, {tuple(self.assigned.shape)}: expected photos x steps x "
-                "channels, and photos x labels twice."
-            )
-        photos, steps, _ = self.features.shape
-        if len(self.best_step) != photos:
-            raise InputError(f"There are features of {photos} photos and best steps of {len(self.best_step)}.")
-        if self.best_step.numel() and not 0 <= int(self.best_step.min()) <= int(self.best_step.max()) < steps:
-            raise InputError(f"A best step is outside 0 to {steps - 1}, the steps that have features.")
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def weights(self) -> Float[Tensor, "photos labels"]:
-        """How much each label counts on this photo's side of a pair."""
-        return self.assigned.float() if self.confidence is None else self.confidence.float().sqrt()
-
-    def of(self, photos: Int[Tensor, " chosen"], label: int) -> Float[Tensor, "chosen channels"]:
-        """The features that stand for `label` in each of these photos."""
-        return self.features[photos, self.best_step[photos, label]].float()
-
-
 def rank_whole(
     query: Float[Tensor, "queries _channels"],
     gallery: Float[Tensor, "gallery _channels"],
     k: int,
     candidates: Shaped[Tensor, "queries _candidates"] | None = None,
-    block: int = 512,
+    block: int | None = None,
 ) -> Ranking:
     """The k nearest gallery vectors of each query.
 
     candidates: what may be ranked, see `same_category`: a mask over the gallery, or indices into it,
-    such as another ranking's. block: how many queries are held against the gallery at once.
+    such as another ranking's. block: how many queries are held against the gallery at once; as many as
+    2 GB takes by default.
 
     Raises InputError on channels that differ, features that are not finite, and k beyond the gallery.
     """
@@ -108,7 +74,7 @@ def rank_parts(
     k: int,
     fallback: Literal["last", "whole"] = "last",
     candidates: Shaped[Tensor, "queries _candidates"] | None = None,
-    block: int = 512,
+    block: int | None = None,
 ) -> Ranking:
     """The k gallery photos nearest part by part.
 
@@ -130,9 +96,9 @@ def rank_parts(
     def distances(rows: Tensor) -> Tensor:
         mean, shared = _part_distances(query, gallery, rows)
         if fallback == "whole":
-            whole = _euclidean(query.features[rows, 0].float(), gallery.features[:, 0].float())
+            whole = _euclidean(query.whole(rows), gallery.whole(torch.arange(len(gallery), device=rows.device)))
             return torch.where(shared > 0, mean, whole)
-        return mean.masked_fill(shared == 0, torch.inf)
+        return mean.masked_fill_(shared == 0, torch.inf)
 
     return _ranked(distances, query.features, len(gallery), k, candidates, block)
 
@@ -150,7 +116,7 @@ def explain(query: PartFeatures, gallery: PartFeatures, i: int, j: int) -> list[
     matches = []
     for label in (query.assigned[i] & gallery.assigned[j]).nonzero().flatten().tolist():
         here, there = int(query.best_step[i, label]), int(gallery.best_step[j, label])
-        apart = query.features[i, here].float() - gallery.features[j, there].float()
+        apart = query.of(torch.tensor([i]), label) - gallery.of(torch.tensor([j]), label)
         matches.append(Match(label, here, there, float(apart.norm())))
     return sorted(matches, key=lambda match: match.distance)
 
@@ -163,45 +129,54 @@ def _part_distances(query: PartFeatures, gallery: PartFeatures, rows: Tensor) ->
     here_weights, there_weights = query.weights()[rows], gallery.weights()
     shared = here_weights @ there_weights.T
     total = torch.zeros_like(shared)
+    counted = query.confidence is not None or gallery.confidence is not None
     for label in range(here_weights.shape[1]):
         here = here_weights[:, label].nonzero().flatten()
         there = there_weights[:, label].nonzero().flatten()
         if len(here) and len(there):
             apart = _euclidean(query.of(rows[here], label), gallery.of(there, label))
-            weight = here_weights[here, label][:, None] * there_weights[there, label]
-            total[here[:, None], there] += weight * apart
-    return total / shared.clamp(min=1e-12), shared
+            if counted:
+                apart *= here_weights[here, label][:, None] * there_weights[there, label]
+            total[here[:, None], there] += apart
+    return total.div_(shared.clamp(min=1e-12)), shared
 
 
 def _euclidean(a: Tensor, b: Tensor) -> Tensor:
     """Distances of all pairs by one matrix product; near zero they err by about 3e-4 of a vector's length."""
-    squared = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1) - 2 * (a @ b.T)
-    return squared.clamp(min=0).sqrt()
+    lengths = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
+    return torch.addmm(lengths, a, b.T, alpha=-2).clamp_(min=0).sqrt_()
 
 
 def _ranked(
     distances: Callable[[Tensor], Tensor],
-    query: Tensor,
+    query: Tensor | Stack,
     gallery: int,
     k: int,
     candidates: Tensor | None,
-    block: int,
+    block: int | None,
 ) -> Ranking:
-    order = torch.arange(gallery, device=query.device)
+    block = block or -(-len(query) // math.ceil(_BYTES_A_PAIR * gallery * len(query) / _MEMORY))
     indices, values = [], []
     for rows in torch.arange(len(query), device=query.device).split(block):
         near = distances(rows)
-        # Bits of floats that are not negative sort as the floats do: with the gallery index below them,
-        # one integer holds distance and tie-break, which topk alone leaves to chance.
-        key = (near.contiguous().view(torch.int32).long() << 32) | order
-        if candidates is not None:
-            key = key.masked_fill(~_mask(candidates[rows], gallery), torch.iinfo(torch.int64).max)
-        key = key.topk(k, largest=False, sorted=True).values
-        empty = key == torch.iinfo(torch.int64).max
-        place = (key & 0xFFFFFFFF).masked_fill(empty, 0)
-        indices.append(place.masked_fill(empty, -1))
-        values.append(near.gather(1, place).masked_fill(empty, torch.inf))
+        for part, some in zip(rows.split(_SORTED_AT_ONCE), near.split(_SORTED_AT_ONCE), strict=True):
+            place, empty = _nearest(some, k, None if candidates is None else _mask(candidates[part], gallery))
+            indices.append(place.masked_fill(empty, -1))
+            values.append(some.gather(1, place).masked_fill(empty, torch.inf))
     return Ranking(torch.cat(indices), torch.cat(values))
+
+
+def _nearest(near: Tensor, k: int, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The places of the k smallest distances in each row, and where there is none."""
+    order = torch.arange(near.shape[1], device=near.device)
+    # Bits of floats that are not negative sort as the floats do: with the gallery index below them,
+    # one integer holds distance and tie-break, which topk alone leaves to chance.
+    key = (near.contiguous().view(torch.int32).long() << 32) | order
+    if mask is not None:
+        key = key.masked_fill(~mask, torch.iinfo(torch.int64).max)
+    key = key.topk(k, largest=False, sorted=True).values
+    empty = key == torch.iinfo(torch.int64).max
+    return (key & 0xFFFFFFFF).masked_fill(empty, 0), empty
 
 
 def _mask(candidates: Tensor, gallery: int) -> Tensor:
@@ -213,7 +188,7 @@ def _mask(candidates: Tensor, gallery: int) -> Tensor:
     return mask[:, :gallery]
 
 
-def _check(query: Tensor, gallery: Tensor, size: int, k: int) -> None:
+def _check(query: Tensor | Stack, gallery: Tensor | Stack, size: int, k: int) -> None:
     if query.shape[-1] != gallery.shape[-1]:
         raise InputError(
             f"Query features have {query.shape[-1]} channels, gallery features {gallery.shape[-1]}: "
@@ -224,6 +199,6 @@ def _check(query: Tensor, gallery: Tensor, size: int, k: int) -> None:
     if not 1 <= k <= size:
         raise InputError(f"k is {k} and the gallery has {size} photos: give a k from 1 to that number.")
     for name, features in (("query", query), ("gallery", gallery)):
-        bad = (~features.isfinite()).flatten(1).any(dim=1).nonzero().flatten().tolist()
+        bad = first_not_finite(features)
         if bad:
-            raise InputError(f"The features of {name} photo {bad[0]} are not finite ({len(bad)} such photos).")
+            raise InputError(f"The features of {name} photo {bad[0]} are not finite ({bad[1]} such photos).")

@@ -10,8 +10,8 @@ import pandas as pd
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.experiments.attention import Looks
+from fashionlib.lookalikes import Row
 from fashionlib.profiles import Profile
-from fashionlib.recommend import Row
 from fashionlib.results import Entry
 from fashionlib.runs import run_folder, training_seconds
 from fashionlib.tagger import Tagger
@@ -144,3 +144,19 @@ def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
         carried = np.flatnonzero(looks.photos.tags[number])[:labels]
         winners[number, carried] = looks.winners[number, carried]
     return winners
+
+
+def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
+    """Fig. 1's claim in one number: parts covered at equal relevance, and what each method's list covers."""
+    plain = {(entry.method, entry.metric): entry for entry in entries if entry.experiment == "diversity"}
+    ratio = plain["parts", f"coverage_ratio@{k}"]
+    sure = "more" if (ratio.low or 0) > 1 else "fewer" if (ratio.high or 0) < 1 else "no clearly different number of"
+    covers = []
+    for method in ("parts", "whole", "whole-mmr", "random"):
+        covered, relevant = (plain[method, f"{metric}@{k}"].value for metric in ("part_coverage", "relevance"))
+        covers.append(f"{method} {covered:.0%} (relevance {relevant:.0%})")
+    return (
+        f"At the relevance of whole-picture look-alikes, part by part covers **{ratio.value:.2f} times** as many of "
+        f"the query's parts (95% interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} queries): {sure} parts. "
+        f"Covered by {k} photos: {', '.join(covers)}."
+    )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from fashionlib.data.photos import Placement, letterbox, read_photo
 from fashionlib.errors import InputError
+from fashionlib.index import model_folder
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.output import Output
 from fashionlib.models.parser import Parser, ParserOptions
@@ -27,7 +28,6 @@ from fashionlib.trunks import build_trunk, fold
 from fashionlib.views import images_to_float
 
 HEADS = {"parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions), "csra": (CSRA, CSRAOptions)}
-SHIPPED = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,7 @@ def load_model(folder: str | Path) -> Tagger:
 
     Raises InputError where the folder, its configuration or its weights are missing, damaged or of another model.
     """
-    shipped = SHIPPED / folder
-    folder = shipped if not Path(folder).exists() and shipped.parent == SHIPPED and shipped.is_dir() else Path(folder)
+    folder = model_folder(folder)
     config = _read_config(folder)
     try:
         model = Tagger(**config, pretrained=config.get("frozen", True))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
 from fashionlib.experiments.topk import part_features
+from fashionlib.lookalikes import Collection, LookAlike, Row, recommend_parts, recommend_whole
+from fashionlib.models.attention import boxes_of
 from fashionlib.profiles import Profile
-from fashionlib.recommend import Collection, LookAlike, Row, recommend_parts, recommend_whole
 from fashionlib.runs import fit, inputs_of, photos_of
 from fashionlib.training import Predictions, predict
 from fashionlib.views import PLAIN
@@ -18,7 +20,7 @@ from fashionlib.views import PLAIN
 
 @dataclass(frozen=True)
 class Recommender:
-    """Test photos as queries, training photos as gallery, seen by the parser and by the whole-image rival."""
+    """Test photos as queries and a gallery, seen by the parser and by the whole-image rival."""
 
     query: Collection
     gallery: Collection
@@ -32,25 +34,30 @@ class Recommender:
         return recommend_whole(self.whole_query, photo, self.whole_gallery, most=most)
 
 
-def recommender(profile: Profile, method: str = "parser", rival: str = "whole") -> Recommender:
-    """Both methods, trained or loaded with the profile's first seed, on its test and training photos.
+def recommender(
+    profile: Profile, method: str = "parser", rival: str = "whole", *, seed: int | None = None, gallery: str = "train"
+) -> Recommender:
+    """Both methods, trained or loaded, on the profile's test photos as queries and those of the split `gallery`.
 
-    Raises InputError where `method` sees the picture whole.
+    seed: the profile's first one by default. Raises InputError where `method` sees the picture whole.
     """
-    seed = profile.seeds[0]
-    sides = [photos_of(profile, split, seed) for split in ("test", "train")]
+    seed = profile.seeds[0] if seed is None else seed
+    sides = [photos_of(profile, split, seed) for split in ("test", gallery)]
     inputs = [inputs_of(profile, side, [PLAIN]) for side in sides]
     model, whole = fit(profile, method, seed), fit(profile, rival, seed)
     seen = [predict(model, each, mirror=False) for each in inputs]
-    query, gallery = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))
+    query, shown = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))
     pooled = [predict(whole, each, mirror=False).features[:, 0] for each in inputs]
-    return Recommender(query, gallery, *pooled)
+    return Recommender(query, shown, *pooled)
 
 
 def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
     if seen.theta is None:
         raise InputError(f"the method {method!r} sees the picture whole and has no parts; choose one of kind parser")
-    return Collection(np.asarray(photos.images), seen.scores, part_features(seen), seen.theta, photos.labels)
+    theta = torch.from_numpy(seen.theta)
+    boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
+    images = np.asarray(photos.images)
+    return Collection(seen.scores, part_features(seen), boxes, photos.labels, photos.ids, images)
 
 
 def telling_queries(recommend: Recommender, count: int = 6, parts: int = 4) -> list[int]:
