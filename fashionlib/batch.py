@@ -32,7 +32,10 @@ class Job:
 
 
 # what notebooks leave in results/<profile>/
-LEDGERS = {"table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",)}
+LEDGERS = {
+    "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
+    "diversity": ("diversity", "diversity_curve"),
+}  # fmt: skip
 
 
 def jobs_of(profile: Profile) -> list[Job]:
@@ -40,7 +43,7 @@ def jobs_of(profile: Profile) -> list[Job]:
     trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
     training = [Job(f"train-{name}", "train", {"method": name}) for name in trained]
     after = tuple(job.name for job in training)
-    measured = ["table1", *(["topk"] if profile.retrieval else []), "recommend", "attention"]
+    measured = ["table1", *(["topk"] if profile.retrieval else []), "recommend", "diversity", "attention"]
     return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in measured)]
 
 

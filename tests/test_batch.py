@@ -14,7 +14,7 @@ from fashionlib import sources
 from fashionlib.batch import fingerprint, jobs_of, main
 from fashionlib.profiles import load_profile
 
-ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "attention"}
+ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "diversity", "attention"}
 FIRST_CELL = '"from IPython.display import Markdown'
 
 
@@ -37,7 +37,9 @@ def test_executed_notebooks_hold_figures_and_no_error_and_no_path(smoke):
 
 
 def test_every_experiment_leaves_its_ledger(smoke):
-    assert smoke.ledgers().keys() == {"table1", "topk_inshop", "topk_c2s", "attention"}
+    assert smoke.ledgers().keys() == {
+        "table1", "topk_inshop", "topk_c2s", "attention", "diversity", "diversity_curve",
+    }  # fmt: skip
     entries = json.loads(smoke.ledgers()["topk_c2s"])
     assert {entry["metric"] for entry in entries} == {f"top{k}" for k in range(1, 51)}
 
@@ -71,7 +73,7 @@ def test_a_second_call_runs_nothing_even_where_files_were_touched(smoke):
         ("profiles/smoke.yaml", "resamples: 50", "resamples: 51", ALL),
         ("notebooks/attention.ipynb", "## The answer", "## An answer", {"attention"}),
         ("notebooks/train.ipynb", "## The curves", "## Curves", ALL - {"data"}),
-        ("fashionlib/experiments/topk.py", "def topk(", "# new\ndef topk(", {"topk", "recommend"}),
+        ("fashionlib/experiments/topk.py", "def topk(", "# new\ndef topk(", {"topk", "recommend", "diversity"}),
         ("fashionlib/profiles.py", "def load_profile(", "# new\ndef load_profile(", ALL),
         ("fashionlib/cli.py", "def tag(", "# new\ndef tag(", set()),
     ],
