@@ -122,9 +122,9 @@ def _split(ids: list[str], split: str, split_seed: int) -> tuple[str, ...]:
 
 def read_matlab(path: Path, key: str) -> np.ndarray:
     """The array `key` of a MATLAB file. Raises InputError where there is none."""
+    if not path.is_file():
+        raise InputError(f"{path}: missing; {GET_IT}")
     try:
         return loadmat(path)[key]
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing; {GET_IT}") from error
     except Exception as error:  # scipy raises half a dozen kinds on a damaged file
         raise InputError(f"{path}: no MATLAB file with the array {key!r}; {GET_IT}") from error
