@@ -42,7 +42,8 @@ HEADINGS = {
     "pointing_centre": "picture's centre", "iou": "box overlap", "theta_std": "movement",
     "step_overlap": "steps overlap", "relevance@10": "relevance", "part_coverage@10": "part coverage",
     "intra_list@10": "distance within the list", "alpha_ndcg@10": "alpha-nDCG", "centre_r": "centre r",
-    "follows_x": "follows across", "follows_y": "follows down",
+    "ap_all_moved": "AP all, moved", "map_moved": "mAP, moved", "follows_x": "follows across",
+    "follows_y": "follows down",
 }  # fmt: skip
 DATASETS = {
     "fashion144k": "Fashion144k", "fashion550k": "Fashion550k", "deepfashion_inshop": "DeepFashion, in-shop",
