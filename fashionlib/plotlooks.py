@@ -84,11 +84,11 @@ def wins_map(
     axes = figure.subplots()
     axes.imshow(wins[:, order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.grid(False)
-    axes.set_yticks(range(len(order)), [names[label] for label in order])
+    axes.set_yticks(range(len(order)), [str(names[label]) for label in order.tolist()])
     axes.set_xticks(range(len(wins)), [f"{step + 1}" for step in range(len(wins))])
     axes.set_xlabel("step")
     for row, label in enumerate(order):
-        for step in np.flatnonzero(wins[:, label] >= 0.1):
+        for step in np.flatnonzero(wins[:, label] >= 0.1).tolist():
             share = wins[step, label]
             axes.text(step, row, f"{share:.0%}", ha="center", va="center", fontsize=6.5,
                       color="white" if share > 0.55 else "black")  # fmt: skip

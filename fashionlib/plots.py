@@ -112,8 +112,8 @@ def _history_frame(source: str | Path | pd.DataFrame) -> pd.DataFrame:
 
 def method_colours() -> dict[str, str]:
     """Ours and the whole picture in the first two colours, as in every figure; the others quiet."""
-    quiet, (ours, whole) = mpl.rcParams["xtick.color"], colours()[:2]
-    return {name: {"parser": ours, "whole": whole}.get(name, quiet) for name in METHODS}
+    ours, whole = colours()[:2]
+    return {**dict.fromkeys(METHODS, str(mpl.rcParams["xtick.color"])), "parser": ours, "whole": whole}
 
 
 @themed

@@ -61,8 +61,9 @@ class Tagger(nn.Module):
         make, options_of = HEADS[kind]
         self.options = build(options_of, head or {}, f"options of {kind}")
         self.trunk_options = {"name": "lite0", **(trunk or {})}
-        trunk = build_trunk(**self.trunk_options, pretrained=pretrained)
-        self.trunk = (fold(trunk) if frozen else trunk).requires_grad_(not frozen).to(memory_format=torch.channels_last)
+        body = build_trunk(**self.trunk_options, pretrained=pretrained)
+        body = (fold(body) if frozen else body).requires_grad_(not frozen)
+        self.trunk = body.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.head = make(self.trunk.depths, len(self.labels), self.options)
 
     def train(self, mode: bool = True) -> Tagger:

@@ -121,7 +121,7 @@ def _measured(profile: Profile, methods: list[str], seed: int) -> _Run:
     return _Run(
         photos,
         compare(truths, photos.labels, size, guesses),
-        {name: health(one.boxes, one.winners, photos.targets) for name, one in looks.items()},
+        {name: health(one.boxes, one.winners, photos.tags) for name, one in looks.items()},
         {name: following(one.centres, moved[name].centres, theta) for name, one in looks.items()},
         {name: centre_correlation(one.label_boxes, true) for name, one in looks.items()},
     )

@@ -86,13 +86,14 @@ class BoxLocator(nn.Module):
     def __init__(self, look: str, anchors: Float[Tensor, "s 4"], hidden: int, numbers: int = 4):
         super().__init__()
         self.look = look
-        self.register_buffer("anchors", anchors if numbers == 4 else affine_matrix(anchors).flatten(1))
+        anchors = anchors if numbers == 4 else affine_matrix(anchors).flatten(1)
+        self.register_buffer("anchors", anchors)
         if look == "state":
             self.predict = nn.Linear(hidden, numbers)
             nn.init.zeros_(self.predict.weight)
             nn.init.zeros_(self.predict.bias)
         elif look == "learned":
-            self.change = nn.Parameter(torch.zeros_like(self.anchors))
+            self.change = nn.Parameter(torch.zeros_like(anchors))
 
     def read(self, maps: Float[Tensor, "b d y x"]) -> tuple[int, int]:
         """What `forward` needs to know of the map: its size."""

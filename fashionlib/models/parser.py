@@ -79,6 +79,8 @@ class Parser(nn.Module):
     depths: channels of the trunk's map, depth by depth, the shallowest first.
     """
 
+    pull: Tensor
+
     def __init__(self, depths: Sequence[int], labels: int, options: ParserOptions | None = None):
         super().__init__()
         self.options, self.depths = options or ParserOptions(), tuple(depths)
