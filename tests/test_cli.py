@@ -100,3 +100,32 @@ def test_the_installed_program_shows_no_traceback(model, tmp_path):
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_the_model_that_comes_with_the_package_is_small_and_tags_a_photo():
+    from fashionlib.index import model_folder
+
+    files = list(model_folder("ccp").iterdir())
+    assert {path.name for path in files} == {"README.md", "config.json", "model.safetensors"}
+    assert sum(path.stat().st_size for path in files) < 10_000_000
+    model = load_model("ccp")
+    assert len(model.labels) == 56
+    image = np.random.default_rng(0).integers(0, 255, (120, 80, 3), dtype=np.uint8)
+    tags = model.tag(image, most=3)[0]
+    assert [tag.score for tag in tags] == sorted((tag.score for tag in tags), reverse=True)
+    for tag in tags:
+        x1, y1, x2, y2 = tag.box
+        assert 0 <= x1 < x2 <= 80
+        assert 0 <= y1 < y2 <= 120
+
+
+def test_the_model_that_comes_with_the_package_names_what_real_photos_show(ccp_root):
+    """Not a measure (it was trained on most of them): a wrong or shuffled label list would show."""
+
+    photos = load("ccp", ccp_root, "test")
+    model, hits = load_model("ccp"), 0
+    for number in range(8):
+        sample = photos[number]
+        best = model.tag(sample.image, most=1)[0][0].label
+        hits += sample.labels[photos.labels.index(best)] > 0
+    assert hits >= 6
