@@ -177,15 +177,20 @@ def topk_curves(entries: Sequence[Entry], published: Sequence[Row] | None = None
 
 
 def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
-    """The measured lines, each named at its right end: the best above its band, the others below theirs."""
+    """Parts and whole picture, each named at its right end, the better above its band; the controls thin and grey."""
     lines = {}
     for name in METHODS:
         found = [(int(e.metric[3:]), e) for e in entries if e.method == name and e.metric[3:].isdigit()]
         lines |= {name: [e for _, e in sorted(found, key=lambda pair: pair[0])]} if found else {}
         if len({k for k, _ in found}) < len(found):
             raise InputError(f"two values of {name} at one k: draw one protocol at a time")
-    best = max(lines, key=lambda name: lines[name][-1].value)
-    for (name, line), colour in zip(lines.items(), colours(), strict=False):
+    named = [name for name in lines if name in ("parser", "whole")] or list(lines)
+    for name in lines.keys() - set(named):  # the controls: their lines lie too near each other for names
+        axes.plot([int(e.metric[3:]) for e in lines[name]], [e.value for e in lines[name]],
+                  color=mpl.rcParams["xtick.color"], linewidth=0.8, alpha=0.7)  # fmt: skip
+    best = max(named, key=lambda name: lines[name][-1].value)
+    for name, colour in zip(named, colours(), strict=False):
+        line = lines[name]
         ks = [int(e.metric[3:]) for e in line]
         low, high = ([getattr(e, end) or e.value for e in line] for end in ("low", "high"))
         axes.plot(ks, [e.value for e in line], color=colour, linewidth=1.8)

@@ -95,6 +95,16 @@ def test_top_k_curves_run_over_k_and_name_each_line_at_its_end():
     assert len(axes.collections) == 2
 
 
+def test_controls_are_thin_lines_without_name_or_band():
+    """Seen: the names of five lines that end together lay on each other and none could be read."""
+    methods = ("parser", "whole", "csra", "fixed")
+    entries = [entry(method, f"top{k}", 0.2 * k, "topk_c2s") for method in methods for k in (1, 2)]
+    (axes,) = plots.topk_curves(entries).axes
+    assert len(axes.lines) == 4
+    assert {text.get_text() for text in axes.texts} == {"by parts", "whole picture"}
+    assert len(axes.collections) == 2
+
+
 def test_published_curves_stand_in_a_panel_of_their_own():
     rows = [
         {"dataset": "deepfashion_c2s", "method": method, "metric": f"top{k}", "value": "0.2", "source": source}
