@@ -42,6 +42,8 @@ class TrainingOptions:
     image; a trained trunk is shown another one each time.
     mixup: α of Beta(α, α), the shares in which a batch and its shuffle are added up, tags and all (Zhang et al., ICLR
     2018); 0 for none.
+    average: what is validated and kept is an exponential moving average of the weights, of this decay a step; 0 for the
+    weights as they are.
     """
 
     epochs: int = 30
@@ -56,6 +58,7 @@ class TrainingOptions:
     shift: float = 0.0
     copies: int = 0
     mixup: float = 0.0
+    average: float = 0.0
 
 
 @dataclass(frozen=True)

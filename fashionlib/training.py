@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import os
 import time
@@ -54,7 +55,8 @@ def train(
     optimiser = _optimiser(net, options)
     schedule = _schedule(optimiser, options, batches)
     run, optimiser = accelerator.prepare(net, optimiser)
-    state = _State(folder, fingerprint, net, optimiser, schedule)
+    kept = _Averaged(model, net, options.average)
+    state = _State(folder, fingerprint, net, optimiser, schedule, kept)
     first, best, history = state.restore()
     with _progress() as progress:
         bar = progress.add_task("training", total=options.epochs * batches, completed=first * batches)
@@ -66,12 +68,42 @@ def train(
                 for name, value in _step(run, model, *batch, optimiser, accelerator, options).items():
                     terms[name] += value * photos / len(inputs)
                 schedule.step()
+                kept.update()
                 progress.advance(bar)
-            row = {"epoch": epoch + 1, **_finite(terms, epoch), **_validate(model, validation, options)}
+            row = {"epoch": epoch + 1, **_finite(terms, epoch), **_validate(kept.model, validation, options)}
             history.append({**row, "seconds": time.perf_counter() - started})
             if accelerator.is_main_process:
-                best = state.save(epoch + 1, best, history, model)
+                best = state.save(epoch + 1, best, history, kept.model)
     return load_best(model, folder)
+
+
+class _Averaged:
+    """The model that is validated and kept: the one in training (decay 0), or one with the moving average of its weights.
+
+    Early on the average is over fewer steps, so that it does not remember the weights' first draw.
+    """
+
+    def __init__(self, model: Tagger, net: nn.Module, decay: float):
+        self.net, self.decay, self.steps = net, decay, 0
+        self.model = copy.deepcopy(model) if decay else model
+        self.average = self.model if net is model else self.model.head
+
+    @torch.no_grad()
+    def update(self) -> None:
+        if not self.decay:
+            return
+        self.steps += 1
+        decay = min(self.decay, self.steps / (self.steps + 9))
+        for mean, value in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+            mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
+
+    def state_dict(self) -> dict:
+        return {"steps": self.steps, "average": self.average.state_dict()} if self.decay else {}
+
+    def load_state_dict(self, state: dict) -> None:
+        if self.decay:
+            self.steps = state["steps"]
+            self.average.load_state_dict(state["average"])
 
 
 def _progress() -> Progress:
@@ -179,9 +211,9 @@ def predict(model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 
 class _State:
     """An interrupted run goes on from here: weights, optimiser, schedule and history of the last whole epoch."""
 
-    def __init__(self, folder: Path, fingerprint: str, net: nn.Module, optimiser, schedule):
+    def __init__(self, folder: Path, fingerprint: str, net: nn.Module, optimiser, schedule, kept: _Averaged):
         self.path, self.folder, self.fingerprint = folder / "last.pt", folder, fingerprint
-        self.parts = {"net": net, "optimiser": optimiser, "schedule": schedule}
+        self.parts = {"net": net, "optimiser": optimiser, "schedule": schedule, "average": kept}
 
     def restore(self) -> tuple[int, float, list[dict]]:
         """Epochs done, the best validation so far, the history."""

@@ -58,13 +58,15 @@ class Looks:
         return self.boxes[..., :2] + self.boxes[..., 2:] - 1
 
 
-def looks_of(profile: Profile, method: str = "parser", seed: int | None = None, view: View = PLAIN) -> Looks:
-    """Where the trained method looks on the test photos in `view`; with the profile's first seed if none is named.
+def looks_of(
+    profile: Profile, method: str = "parser", seed: int | None = None, view: View = PLAIN, split: str = "test"
+) -> Looks:
+    """Where the trained method looks on the split's photos in `view`; with the profile's first seed if none is named.
 
     Raises InputError for a method that sees the picture whole.
     """
     seed = profile.seeds[0] if seed is None else seed
-    photos = photos_of(profile, "test", seed)
+    photos = photos_of(profile, split, seed)
     model = fit(profile, method, seed)
     seen = predict(model, inputs_of(profile, photos, [view]), mirror=False)
     if seen.theta is None or seen.steps is None:

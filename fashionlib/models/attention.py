@@ -115,13 +115,13 @@ class MapLocator(nn.Module):
     at the step's anchor, so that at first each step looks at its anchor, and then learns what to look for.
     """
 
-    def __init__(self, width: int, anchors: Float[Tensor, "s 4"], hidden: int, dimension: int = 64):
+    def __init__(self, width: int, anchors: Float[Tensor, "s 4"], hidden: int, dimension: int = 64, prior: float = 1.0):
         super().__init__()
         self.register_buffer("anchors", anchors)
         self.key = nn.Conv2d(width, dimension, 1)
         self.query = nn.Linear(hidden, dimension)
         self.what = nn.Parameter(torch.randn(len(anchors), dimension))
-        self.prior = nn.Parameter(torch.ones(len(anchors)))
+        self.prior = nn.Parameter(torch.full((len(anchors),), prior))
 
     def read(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b k y x"]:
         """Every cell's key."""

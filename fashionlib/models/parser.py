@@ -32,10 +32,13 @@ class ParserOptions:
     look: "state" (paper: the next box is predicted from the LSTM's state alone), "map" (read off an attention map, a
         query from the state against every cell; see `MapLocator`), or, as controls that cannot look, "fixed" (the
         anchors) and "learned" (one layout for all photos).
+    prior: how strongly each step of look "map" is drawn to its anchor before training, 1 for a bump as wide as its box.
     numbers: 4 predicts scale and translation [W]; 6 a full affine matrix (released code). For look "state".
     cell: "lstm", or "released" (h = o·c, without the tanh).
     hidden: LSTM units.
     scores_from: "state" (paper: the LSTM's hidden state alone), "region", or "both".
+    cells: what the scores of single cells add to a step's: "none" (paper), "mean" (of the cells it attends to), or
+        "attend" (to which each label adds those of them that it likes best: `attended_scores`).
     score_whole: whether step 0's scores take part in the maximum.
     pool: of a region's points, "mean" or "flatten".
     texture: "scores" (paper: the encoding stands before the LSTM and the classifier), "beside" (a head of its own over
@@ -55,10 +58,12 @@ class ParserOptions:
     region: tuple[int, int] = (4, 4)
     anchors: str = "body"
     look: str = "map"
+    prior: float = 1.0
     numbers: int = 4
     cell: str = "lstm"
     hidden: int = 256
     scores_from: str = "both"
+    cells: str = "none"
     score_whole: bool = True
     pool: str = "mean"
     texture: str = "beside"
@@ -90,7 +95,7 @@ class Parser(nn.Module):
         self.reduce = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU()) if options.reduce else nn.Identity()
         anchors = anchor_boxes(options.anchors, options.steps)
         if options.look == "map":
-            self.locate = MapLocator(width, anchors, options.hidden)
+            self.locate = MapLocator(width, anchors, options.hidden, prior=options.prior)
         else:
             self.locate = BoxLocator(options.look, anchors, options.hidden, options.numbers)
         self.describe, described = _describer(width, options)
@@ -99,6 +104,10 @@ class Parser(nn.Module):
         self.score = nn.Sequential(
             nn.Linear(read[options.scores_from], 512), nn.ReLU(), nn.Dropout(options.dropout), nn.Linear(512, labels)
         )
+        if options.cells != "none":
+            self.score_cells = nn.Sequential(
+                nn.Conv2d(channels, 512, 1), nn.ReLU(), nn.Dropout(options.dropout), nn.Conv2d(512, labels, 1)
+            )
         if options.texture == "beside":
             self.texture = TextureEncoding(self.depths[0], options.codewords)
             self.texture_score = nn.Linear(options.codewords * self.depths[0], labels)
@@ -110,13 +119,14 @@ class Parser(nn.Module):
         standard = self.standardise(maps)
         maps = self.reduce(standard if options.reduce else maps)
         read = self.locate.read(maps)
+        cells = None if options.cells == "none" else self.score_cells(standard).flatten(2)  # b c n
         theta, attention = whole_picture(maps, options.numbers)  # step 0 sees everything
         state: tuple[Tensor, Tensor] | None = None
         looked, attentions, vectors, scores = [], [], [], []
         for step in range(options.steps + 1):
             vector = self._region(maps, theta, attention)  # b f
             state = self.lstm(vector, state)
-            scores.append(self.score(self._read(state[0], vector)))  # b c
+            scores.append(self._score(state[0], vector, cells, attention))  # b c
             looked.append(theta)
             attentions.append(attention)
             vectors.append(vector)
@@ -139,10 +149,12 @@ class Parser(nn.Module):
             return vector
         return torch.cat([vector, torch.einsum("byx,bdyx->bd", attention, maps)], 1)
 
-    def _read(self, hidden: Tensor, vector: Tensor) -> Tensor:
-        if self.options.scores_from == "both":
-            return torch.cat([hidden, vector], 1)
-        return hidden if self.options.scores_from == "state" else vector
+    def _score(self, hidden: Tensor, vector: Tensor, cells: Tensor | None, attention: Tensor) -> Tensor:
+        read = {"state": [hidden], "region": [vector], "both": [hidden, vector]}[self.options.scores_from]
+        scores = self.score(torch.cat(read, 1))
+        if cells is None:
+            return scores
+        return scores + attended_scores(cells, attention.flatten(1), own=self.options.cells == "attend")
 
     def _compared(self, standard: Tensor, attention: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
         """What retrieval compares, b s f, and the texture head's scores, b s c. Trains no attention."""
@@ -172,6 +184,21 @@ class Parser(nn.Module):
         if output.texture_scores is not None:
             terms["texture"] = self.classification(output.texture_scores.amax(1), targets)
         return terms
+
+
+def attended_scores(
+    cells: Float[Tensor, "b c n"], attention: Float[Tensor, "b n"], own: bool
+) -> Float[Tensor, "b c"]:
+    """The cells' scores under a step's attention a: Σ_n a(n) s_c(n).
+
+    own: and again with each label's own weights among those cells, softmax_n(log a(n) + s_c(n)). On a flat map this is
+    class-specific residual attention (Zhu and Wu, ICCV 2021); here it looks only where the step does.
+    """
+    mean = torch.einsum("bcn,bn->bc", cells, attention)
+    if not own:
+        return mean
+    weights = (cells + attention.clamp(min=1e-8).log().unsqueeze(1)).softmax(-1)
+    return mean + (weights * cells).sum(-1)
 
 
 class ReleasedCell(nn.LSTMCell):
