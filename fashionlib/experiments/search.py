@@ -1,4 +1,4 @@
-"""Which option does best on the validation photos. Test photos are not read: `python -m fashionlib.experiments.search`.
+"""Which option does best on the validation photos. Test photos are not read: `python -m fashionlib.experiments.search PROFILE DATA [METHOD…]`.
 
 A profile names the variants as its methods; seeds draw other splits than the ones whose test photos are published.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -17,7 +18,7 @@ from fashionlib.experiments.attention import FOLLOWS, MOVED, PROTOCOLS, looks_of
 from fashionlib.experiments.table1 import METRICS
 from fashionlib.health import following
 from fashionlib.profiles import Profile, load_profile, project_root
-from fashionlib.results import Entry, entry, write
+from fashionlib.results import Entry, entry, read, write
 from fashionlib.runs import fit, inputs_of, photos_of, prior_scores
 from fashionlib.training import predict
 from fashionlib.views import PLAIN
@@ -25,15 +26,16 @@ from fashionlib.views import PLAIN
 WANTED = ("ap_all", "map")
 
 
-def search(profile: Profile) -> list[Entry]:
-    """Train every method at every seed and write what each scores on the validation photos to results/<profile>/search.json.
+def search(profile: Profile, methods: Sequence[str] = ()) -> list[Entry]:
+    """Train the methods (all, if none are named) and write what they score on the validation photos to
+    results/<profile>/search.json, where what is known of others stays.
 
     The epoch, too, was chosen on these photos, in every method alike: the values are a little too high, the order is
     what they are for.
     """
     validation = [photos_of(profile, "val", seed) for seed in profile.seeds]
-    kept = {}
-    for method in profile.methods:
+    kept = {(one.method, one.metric): one for one in _known(profile)}
+    for method in methods or profile.methods:
         started = time.perf_counter()
         runs = [
             (_scores(profile, method, seed, photos), photos.targets)
@@ -63,6 +65,11 @@ def search(profile: Profile) -> list[Entry]:
     return list(kept.values())
 
 
+def _known(profile: Profile) -> list[Entry]:
+    path = project_root() / "results" / profile.name / "search.json"
+    return read(project_root(), profile.name, "search") if path.exists() else []
+
+
 def _following(profile: Profile, method: str) -> dict[str, list[float]]:
     """By metric, how far the method's steps follow photos that are moved about, for each seed."""
     slopes = []
@@ -84,4 +91,4 @@ def _scores(profile: Profile, method: str, seed: int, photos) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    search(load_profile(sys.argv[1], data=sys.argv[2], seeds=sys.argv[3] if len(sys.argv) > 3 else None))
+    search(load_profile(sys.argv[1], data=sys.argv[2]), sys.argv[3:])

@@ -105,9 +105,7 @@ class Parser(nn.Module):
             nn.Linear(read[options.scores_from], 512), nn.ReLU(), nn.Dropout(options.dropout), nn.Linear(512, labels)
         )
         if options.cells != "none":
-            self.score_cells = nn.Sequential(
-                nn.Conv2d(channels, 512, 1), nn.ReLU(), nn.Dropout(options.dropout), nn.Conv2d(512, labels, 1)
-            )
+            self.score_cells = nn.Sequential(nn.Dropout(options.dropout), nn.Conv2d(width, labels, 1))
         if options.texture == "beside":
             self.texture = TextureEncoding(self.depths[0], options.codewords)
             self.texture_score = nn.Linear(options.codewords * self.depths[0], labels)
@@ -119,7 +117,7 @@ class Parser(nn.Module):
         standard = self.standardise(maps)
         maps = self.reduce(standard if options.reduce else maps)
         read = self.locate.read(maps)
-        cells = None if options.cells == "none" else self.score_cells(standard).flatten(2)  # b c n
+        cells = None if options.cells == "none" else self.score_cells(maps).flatten(2)  # b c n
         theta, attention = whole_picture(maps, options.numbers)  # step 0 sees everything
         state: tuple[Tensor, Tensor] | None = None
         looked, attentions, vectors, scores = [], [], [], []
