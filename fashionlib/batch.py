@@ -34,12 +34,14 @@ class Job:
 # what notebooks leave in results/<profile>/
 LEDGERS = {
     "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
-    "diversity": ("diversity", "diversity_curve"),
+    "diversity": ("diversity", "diversity_curve"), "ablation": ("ablation",),
 }  # fmt: skip
 
 
 def jobs_of(profile: Profile) -> list[Job]:
     """The notebooks of a profile: the data, one training each method, then what is measured with them."""
+    if profile.ablation:
+        return [Job("ablation", "ablation", {})]
     trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
     training = [Job(f"train-{name}", "train", {"method": name}) for name in trained]
     after = tuple(job.name for job in training)

@@ -276,3 +276,34 @@ def compare_rows(query_image: Photo, whole: Sequence[Cell], parts: Sequence[Row]
     whole: cells, and parts: rows, as in `recommendation_grid`. Raises InputError as it does.
     """
     return recommendation_grid(query_image, [{"label": "whole picture", "region": None, "cells": whole}, *parts])
+
+
+@themed
+def ablation_figure(gains: Mapping[str, Mapping[str, tuple[float, float, float]]], metric: str = "ap_all") -> Figure:
+    """Two bars with 95% intervals for each group of options: what it gains the paper's network, and what ours loses
+    without it, in points.
+
+    gains: see `fashionlib.experiments.ablation.gains`.
+    """
+    names = list(gains)[::-1]
+    figure = new_figure(0.7 + 0.42 * len(names))
+    axes = figure.subplots()
+    words = {"added": "added to the paper's network", "removed": "taken from ours"}
+    for (kind, label), colour, place in zip(words.items(), colours(), (0.19, -0.19), strict=False):
+        shown = [(row + place, [100 * part for part in gains[name][kind]])
+                 for row, name in enumerate(names) if kind in gains[name]]  # fmt: skip
+        rows, triples = [row for row, _ in shown], [triple for _, triple in shown]
+        reach = [[value - low for value, low, _ in triples], [high - value for value, _, high in triples]]
+        axes.barh(rows, [value for value, _, _ in triples], 0.36, color=colour, label=label,
+                  xerr=reach, error_kw={"ecolor": mpl.rcParams["xtick.color"], "linewidth": 1.2})  # fmt: skip
+        for row, (value, _, high) in shown:
+            axes.annotate(
+                f"{value:+.1f}", (max(high, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=7.5
+            )
+    axes.axvline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel(f"points of {METRICS[metric].split(',')[0]} gained by our choice")
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.12)
+    figure.legend(loc="outside upper left", frameon=False, fontsize=8, ncols=2)
+    return figure

@@ -72,7 +72,10 @@ class MethodOptions:
 
 @dataclass(frozen=True)
 class Profile:
-    """A run: its data, sizes, methods and seeds. See the fields' own classes."""
+    """A run: its data, sizes, methods and seeds. See the fields' own classes.
+
+    retrieval: products are looked for, too. ablation: the way from `parser-paper` to `parser` is all that is measured.
+    """
 
     name: str
     data: DataOptions
@@ -82,6 +85,7 @@ class Profile:
     trunk: TrunkOptions = field(default_factory=TrunkOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
     retrieval: bool = False
+    ablation: bool = False
     resamples: int = 1000
     root: str | None = None
 

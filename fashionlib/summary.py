@@ -9,6 +9,7 @@ import pandas as pd
 
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
+from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.attention import Looks
 from fashionlib.lookalikes import Row
 from fashionlib.profiles import Profile
@@ -160,3 +161,25 @@ def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
         f"the query's parts (95% interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} queries): {sure} parts. "
         f"Covered by {k} photos: {', '.join(covers)}."
     )
+
+
+def sentence_about_ablation(entries: Sequence[Entry], metric: str = "ap_all") -> str:
+    """How far it is from the paper's network to ours, which group of options matters in both, and which in neither."""
+    found = gains(entries, metric)
+    points = {
+        name: {kind: [100 * part for part in triple] for kind, triple in of.items()} for name, of in found.items()
+    }
+    value, low, high = points.pop("all together")["added"]
+    sure = {name for name, of in points.items() if all(triple[1] > 0 for triple in of.values())}
+    none = {name for name, of in points.items() if all(triple[1] <= 0 <= triple[2] for triple in of.values())}
+    worse = {name for name, of in points.items() if any(triple[2] < 0 for triple in of.values())}
+    words = [
+        f"From the paper's network to ours it is **{value:+.1f} points** of {metric} "
+        f"(95% interval {low:+.1f} to {high:+.1f})."
+    ]
+    for names, says in (
+        (sure, "help in both directions"), (worse, "cost in at least one"), (none, "show no effect in either"),
+    ):  # fmt: skip
+        if names:
+            words.append(f"These {says}: {', '.join(name for name in points if name in names)}.")
+    return " ".join(words)

@@ -61,7 +61,8 @@ class Tagger(nn.Module):
         make, options_of = HEADS[kind]
         self.options = build(options_of, head or {}, f"options of {kind}")
         self.trunk_options = {"name": "lite0", **(trunk or {})}
-        body = build_trunk(**self.trunk_options, pretrained=pretrained)
+        with torch.random.fork_rng(devices=[]):  # the head's first weights do not hang on what the trunk drew or found
+            body = build_trunk(**self.trunk_options, pretrained=pretrained)
         body = (fold(body) if frozen else body).requires_grad_(not frozen)
         self.trunk = body.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.head = make(self.trunk.depths, len(self.labels), self.options)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, boxes_of, crop, moments
-from fashionlib.models.parser import Parser, ParserOptions, ReleasedCell
+from fashionlib.models.parser import Parser, ParserOptions, ReleasedCell, attended_scores
 from fashionlib.rivals.csra import CSRA, CSRAOptions
 from fashionlib.rivals.whole import WholeImage
 
@@ -18,7 +18,8 @@ def parser(**options):
 
 
 def test_the_paper_configuration_equals_its_recurrence_written_out():
-    net = parser(reduce=0, look="state", scores_from="state", texture="scores", score_whole=False, anchors="circle")
+    net = parser(reduce=0, look="state", scores_from="state", cells="none", texture="scores", score_whole=False,
+                 anchors="circle")  # fmt: skip
     torch.nn.init.normal_(net.locate.predict.weight, std=0.1)
     maps, anchors = torch.randn(MAPS), anchor_boxes("circle", 3)
     box, hidden, cell, scores = torch.tensor([[1.0, 1, 0, 0]] * 3), torch.zeros(3, 5), torch.zeros(3, 5), []
@@ -56,6 +57,8 @@ def test_labels_are_scored_by_their_best_step():
         {"look": "state", "texture": "scores", "scores_from": "state"},
         {"look": "state", "pool": "flatten", "cell": "released", "numbers": 6},
         {"look": "learned"},
+        {"cells": "mean"},
+        {"cells": "attend", "look": "state"},
     ],
     ids=str,
 )
@@ -148,6 +151,39 @@ def test_csra_adds_each_labels_attended_score_to_its_average():
             z = cells[photo, label].flatten()
             expected = z.mean() + 0.5 * (torch.softmax(2 * z, 0) * z).sum()
             torch.testing.assert_close(net(maps).scores[photo, label], expected)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_cells_scores_are_summed_under_the_attention_as_a_loop_does_it(own):
+    torch.manual_seed(0)
+    cells, attention = torch.randn(2, 3, 5), torch.randn(2, 5).softmax(1)
+    found = attended_scores(cells, attention, own)
+    for photo in range(2):
+        for label in range(3):
+            z, a = cells[photo, label], attention[photo]
+            expected = sum(a[n] * z[n] for n in range(5))
+            if own:
+                weights = [a[n] * z[n].exp() for n in range(5)]
+                expected = expected + sum(w * z[n] for n, w in enumerate(weights)) / sum(weights)
+            torch.testing.assert_close(found[photo, label], expected)
+
+
+def test_on_the_whole_picture_attended_scores_are_class_specific_residual_attention():
+    torch.manual_seed(0)
+    net, maps = CSRA((3, 5), 7, CSRAOptions(hidden=4)).eval(), torch.randn(MAPS)
+    cells = net.classify(net.reduce(net.standardise(maps))).flatten(2)
+    flat = torch.full((3, 24), 1 / 24)
+    torch.testing.assert_close(attended_scores(cells, flat, own=True), net(maps).scores)
+
+
+def test_cells_that_a_step_does_not_attend_to_do_not_score():
+    cells = torch.tensor([[[1.0, 50.0]]])
+    torch.testing.assert_close(attended_scores(cells, torch.tensor([[1.0, 0.0]]), own=False), torch.tensor([[1.0]]))
+
+
+def test_a_weaker_prior_starts_with_wider_boxes():
+    strong, weak = parser(anchors="body")(torch.zeros(MAPS)), parser(anchors="body", prior=0.2)(torch.zeros(MAPS))
+    assert (weak.theta[0, 1:, :2] > strong.theta[0, 1:, :2]).all()
 
 
 def test_six_affine_numbers_start_at_the_same_boxes():

@@ -17,17 +17,17 @@ from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, MapInputs
 from fashionlib.profiles import TrainingOptions
 from fashionlib.tagger import Tagger, load_model, save_model
-from fashionlib.training import predict, train
+from fashionlib.training import _Averaged, predict, train
 
 HEAD = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2]}
 
 
-def tagger(seed=0, kind="parser", frozen=True, **trunk):
+def tagger(seed=0, kind="parser", frozen=True, pretrained=False, **trunk):
     torch.manual_seed(seed)
     return Tagger(
         labels=["bag", "coat", "hat"], image_size=(64, 48), kind=kind, head=HEAD if kind == "parser" else {},
         trunk={"depths": [16], "stride": 16, **trunk} if trunk.get("name") != "paper" else trunk,
-        frozen=frozen, pretrained=False,
+        frozen=frozen, pretrained=pretrained,
     )  # fmt: skip
 
 
@@ -58,6 +58,42 @@ def test_training_learns_and_keeps_the_best_epoch(tmp_path):
 
     targets = lesson()[1]
     assert average_precision_all(scores, targets) + mean_average_precision(scores, targets) == pytest.approx(best)
+
+
+def test_a_heads_first_weights_are_the_seeds_however_many_models_were_made_before():
+    first, second = (tagger(pretrained=True).head.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_what_is_kept_can_be_the_moving_average_of_the_weights(tmp_path):
+    """Of one weight, followed by hand: shorter averages at first, the decay that was asked for later."""
+    torch.manual_seed(0)
+    model = tagger()
+    kept = _Averaged(model, model.head, 0.5)
+    weight, values = model.head.score[0].bias, []
+    for step in range(1, 21):
+        with torch.no_grad():
+            weight.fill_(float(step))
+        kept.update()
+        decay = min(0.5, step / (step + 9))
+        values.append(values[-1] * decay + step * (1 - decay) if values else None)
+        if values[-1] is None:
+            values[-1] = float(kept.model.head.score[0].bias[0].detach())
+    assert float(kept.model.head.score[0].bias[0].detach()) == pytest.approx(values[-1], rel=1e-5)
+    assert float(weight[0].detach()) == 20.0
+    assert kept.model is not model
+
+
+def test_a_run_with_averaged_weights_repeats_itself_and_differs_from_one_without(tmp_path):
+    averaged = teach(tmp_path / "a", average=0.9)
+    assert averaged.tobytes() == teach(tmp_path / "b", average=0.9).tobytes()
+    assert averaged.tobytes() != teach(tmp_path / "c").tobytes()
+
+
+def test_an_interrupted_run_takes_its_averaged_weights_up_again(tmp_path):
+    whole = teach(tmp_path / "whole", epochs=4, average=0.9, schedule="constant")
+    teach(tmp_path / "half", epochs=2, average=0.9, schedule="constant")
+    assert teach(tmp_path / "half", epochs=4, average=0.9, schedule="constant").tobytes() == whole.tobytes()
 
 
 def test_the_same_seed_gives_the_same_scores_to_the_last_bit(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 
 from fashionlib.bootstrap import mean_interval
 from fashionlib.data.base import split_hash
@@ -43,7 +44,9 @@ def variants(profile: Profile) -> Profile:
     differing = {name for name in ours if paper[name] != ours[name]}
     lost = differing - {name for names in GROUPS.values() for name in names}
     if lost:
-        raise InputError(f"profile {profile.name}: {', '.join(sorted(lost))} differ and are in no group of the ablation")
+        raise InputError(
+            f"profile {profile.name}: {', '.join(sorted(lost))} differ and are in no group of the ablation"
+        )
     methods = {PAPER: _method(profile, paper), OURS: _method(profile, ours)}
     for group, names in GROUPS.items():
         changed = differing.intersection(names)
@@ -135,3 +138,12 @@ def gains(entries: Sequence[Entry], metric: str = "ap_all") -> dict[str, dict[st
         if f"{PAPER}+{_word(group)}" in by_method
     }
     return {**found, "all together": {"added": triple(OURS)}}
+
+
+def options_table(profile: Profile) -> pd.DataFrame:
+    """What each group is: its options in the paper's network and in ours, a row an option that differs."""
+    found, rows = variants(profile), []
+    paper, ours = ({**found.method(name).head, **found.method(name).training} for name in (PAPER, OURS))
+    for group, names in GROUPS.items():
+        rows += [(group, name, str(paper[name]), str(ours[name])) for name in names if paper[name] != ours[name]]
+    return pd.DataFrame(rows, columns=["group", "option", "paper", "ours"]).set_index("group")

@@ -54,16 +54,16 @@ class ParserOptions:
     """
 
     steps: int = 6
-    reduce: int = 128
+    reduce: int = 256
     region: tuple[int, int] = (4, 4)
     anchors: str = "body"
     look: str = "map"
-    prior: float = 1.0
+    prior: float = 0.4
     numbers: int = 4
     cell: str = "lstm"
     hidden: int = 256
     scores_from: str = "both"
-    cells: str = "none"
+    cells: str = "attend"
     score_whole: bool = True
     pool: str = "mean"
     texture: str = "beside"
@@ -184,9 +184,7 @@ class Parser(nn.Module):
         return terms
 
 
-def attended_scores(
-    cells: Float[Tensor, "b c n"], attention: Float[Tensor, "b n"], own: bool
-) -> Float[Tensor, "b c"]:
+def attended_scores(cells: Float[Tensor, "b c n"], attention: Float[Tensor, "b n"], own: bool) -> Float[Tensor, "b c"]:
     """The cells' scores under a step's attention a: Σ_n a(n) s_c(n).
 
     own: and again with each label's own weights among those cells, softmax_n(log a(n) + s_c(n)). On a flat map this is
