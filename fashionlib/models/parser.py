@@ -58,7 +58,7 @@ class ParserOptions:
     region: tuple[int, int] = (4, 4)
     anchors: str = "body"
     look: str = "map"
-    prior: float = 0.4
+    prior: float = 0.1
     numbers: int = 4
     cell: str = "lstm"
     hidden: int = 256
