@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fashionlib.errors import InputError
-from fashionlib.models.attention import affine_matrix, anchor_boxes, boxes_of, crop
+from fashionlib.models.attention import affine_matrix, anchor_boxes, boxes_of, crop, crop_weights
 
 
 def bilinear(plane, y, x):
@@ -86,3 +86,20 @@ def test_stripes_tile_the_picture():
 def test_an_unknown_layout_is_named():
     with pytest.raises(InputError, match=r"spiral.*body, circle"):
         anchor_boxes("spiral", 3)
+
+
+def test_crop_weights_give_the_mean_over_the_crop():
+    torch.manual_seed(0)
+    maps, theta = torch.randn(5, 3, 6, 4, dtype=torch.float64), 0.8 * torch.randn(5, 4, dtype=torch.float64)
+    expected = crop(maps, theta, (3, 2)).mean((2, 3))
+    weights = crop_weights(theta, (3, 2), (6, 4))
+    torch.testing.assert_close((weights.unsqueeze(1) @ maps.flatten(2).transpose(1, 2)).squeeze(1), expected)
+
+
+def test_crop_weights_have_the_crops_gradient():
+    torch.manual_seed(0)
+    maps = torch.randn(2, 3, 6, 4, dtype=torch.float64)
+    theta = (0.4 * torch.randn(2, 4, dtype=torch.float64)).requires_grad_()
+    through_crop = torch.autograd.grad(crop(maps, theta, (2, 2)).mean((2, 3)).sum(), theta)[0]
+    mean = crop_weights(theta, (2, 2), (6, 4)).unsqueeze(1) @ maps.flatten(2).transpose(1, 2)
+    torch.testing.assert_close(torch.autograd.grad(mean.sum(), theta)[0], through_crop)

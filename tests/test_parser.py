@@ -182,7 +182,7 @@ def test_cells_that_a_step_does_not_attend_to_do_not_score():
 
 
 def test_a_weaker_prior_starts_with_wider_boxes():
-    strong, weak = parser(anchors="body")(torch.zeros(MAPS)), parser(anchors="body", prior=0.2)(torch.zeros(MAPS))
+    strong, weak = (parser(anchors="body", prior=prior)(torch.zeros(MAPS)) for prior in (1.0, 0.2))
     assert (weak.theta[0, 1:, :2] > strong.theta[0, 1:, :2]).all()
 
 

@@ -47,6 +47,20 @@ def crop(
         return F.grid_sample(maps, grid, align_corners=False)
 
 
+def crop_weights(theta: Float[Tensor, "b 4"], size: tuple[int, int], grid: tuple[int, int]) -> Float[Tensor, "b n"]:
+    """How much each cell of the grid counts in the mean over `crop`'s points, for an upright box: y's times x's share.
+
+    With them the mean is a product with the cells, whose gradient needs no map of its own at every step.
+    """
+    axes = []
+    for cells, points, half, centre in zip(grid, size, theta[:, [1, 0]].T, theta[:, [3, 2]].T, strict=True):
+        points_at = centre.unsqueeze(1) + half.unsqueeze(1) * _cell_centres(points, theta)  # b p, −1 … 1
+        in_cells = (points_at + 1) * (cells / 2) - 0.5
+        apart = (in_cells.unsqueeze(2) - torch.arange(cells).to(theta)).abs()  # b p cells
+        axes.append((1 - apart).clamp(min=0).mean(1))  # bilinear, zero outside the map
+    return (axes[0].unsqueeze(2) * axes[1].unsqueeze(1)).flatten(1)
+
+
 def boxes_of(theta: Float[Tensor, "b numbers"]) -> Float[Tensor, "b 4"]:
     """(x1, y1, x2, y2) in 0..1 of the picture, not clipped to it. Of a rotated region: the box around it."""
     matrix = affine_matrix(theta)

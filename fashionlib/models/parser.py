@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fashionlib import losses
-from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, upright, whole_picture
+from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, crop_weights, upright, whole_picture
 from fashionlib.models.output import Output
 from fashionlib.models.texture import TextureEncoding
 
@@ -105,7 +105,7 @@ class Parser(nn.Module):
             nn.Linear(read[options.scores_from], 512), nn.ReLU(), nn.Dropout(options.dropout), nn.Linear(512, labels)
         )
         if options.cells != "none":
-            self.score_cells = nn.Sequential(nn.Dropout(options.dropout), nn.Conv2d(width, labels, 1))
+            self.score_cells = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(width, labels))
         if options.texture == "beside":
             self.texture = TextureEncoding(self.depths[0], options.codewords)
             self.texture_score = nn.Linear(options.codewords * self.depths[0], labels)
@@ -117,12 +117,13 @@ class Parser(nn.Module):
         standard = self.standardise(maps)
         maps = self.reduce(standard if options.reduce else maps)
         read = self.locate.read(maps)
-        cells = None if options.cells == "none" else self.score_cells(maps).flatten(2)  # b c n
+        places = maps.flatten(2).transpose(1, 2).contiguous()  # b n d
+        cells = None if options.cells == "none" else self.score_cells(places).transpose(1, 2).contiguous()  # b c n
         theta, attention = whole_picture(maps, options.numbers)  # step 0 sees everything
         state: tuple[Tensor, Tensor] | None = None
         looked, attentions, vectors, scores = [], [], [], []
         for step in range(options.steps + 1):
-            vector = self._region(maps, theta, attention)  # b f
+            vector = self._region(maps, places, theta, attention)  # b f
             state = self.lstm(vector, state)
             scores.append(self._score(state[0], vector, cells, attention))  # b c
             looked.append(theta)
@@ -140,12 +141,18 @@ class Parser(nn.Module):
             features=features, steps=steps, theta=theta, attention=attention.flatten(2), texture_scores=textures,
         )  # fmt: skip
 
-    def _region(self, maps: Tensor, theta: Tensor, attention: Tensor) -> Tensor:
+    def _region(self, maps: Tensor, places: Tensor, theta: Tensor, attention: Tensor) -> Tensor:
         """What a step sees: the described crop, and the features summed under the attention where a map is read."""
-        vector = self.describe(crop(maps, theta, self.options.region))
-        if self.options.look != "map":
+        options, attended = self.options, attention.flatten(1)  # b n
+        if options.pool == "mean" and options.texture != "scores" and options.numbers == 4:
+            mean = crop_weights(theta, options.region, (maps.shape[-2], maps.shape[-1]))
+            looked = torch.stack([mean, attended], 1) if options.look == "map" else mean.unsqueeze(1)
+            vector, *under = (looked @ places).unbind(1)
+            return torch.cat([self.describe(vector), *under], 1)
+        vector = self.describe(crop(maps, theta, options.region))
+        if options.look != "map":
             return vector
-        return torch.cat([vector, torch.einsum("byx,bdyx->bd", attention, maps)], 1)
+        return torch.cat([vector, (attended.unsqueeze(1) @ places).squeeze(1)], 1)
 
     def _score(self, hidden: Tensor, vector: Tensor, cells: Tensor | None, attention: Tensor) -> Tensor:
         read = {"state": [hidden], "region": [vector], "both": [hidden, vector]}[self.options.scores_from]
@@ -208,6 +215,13 @@ class ReleasedCell(nn.LSTMCell):
         return o.sigmoid() * cell, cell
 
 
+class _Mean(nn.Module):
+    """b d y x → b d; what is a mean already stays."""
+
+    def forward(self, region: Tensor) -> Tensor:
+        return region.flatten(2).mean(2) if region.ndim == 4 else region
+
+
 class _Cells(nn.Module):
     """b d y x → b (y·x) d"""
 
@@ -216,7 +230,7 @@ class _Cells(nn.Module):
 
 
 def _describer(width: int, options: ParserOptions) -> tuple[nn.Module, int]:
-    """How a region b d y x becomes a vector, and how many numbers the LSTM is then given."""
+    """How a region b d y x (or its mean, b d) becomes a vector, and how many numbers the LSTM is then given."""
     drop, attended = nn.Dropout(options.dropout), width if options.look == "map" else 0
     if options.texture == "scores":
         encoded = options.codewords * width
@@ -224,4 +238,4 @@ def _describer(width: int, options: ParserOptions) -> tuple[nn.Module, int]:
     if options.pool == "flatten":
         flat = width * options.region[0] * options.region[1]
         return nn.Sequential(nn.Flatten(), drop), flat + attended
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop), width + attended
+    return nn.Sequential(_Mean(), drop), width + attended

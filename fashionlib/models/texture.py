@@ -49,5 +49,5 @@ class TextureEncoding(nn.Module):
         assignment = self.assignment(features).transpose(1, 2)  # b k n
         if weights is not None:
             assignment = weights.to(assignment).unsqueeze(2) * assignment.unsqueeze(1)  # b s k n
-            features = features.unsqueeze(1)
-        return assignment @ features - assignment.sum(-1, keepdim=True) * self.codewords
+        sums = assignment.flatten(1, -2) @ features  # b (s·k) d: one product, the features are not repeated for each s
+        return sums.view(*assignment.shape[:-1], -1) - assignment.sum(-1, keepdim=True) * self.codewords
