@@ -85,6 +85,17 @@ def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows).T.fillna("")
 
 
+def differences_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Ours minus each control, in points with the 95% interval: a row a control, a column a metric."""
+    rows: dict[str, dict[str, str]] = {}
+    for one in entries:
+        metric, _, control = one.metric.partition("_over_")
+        if control and one.low is not None and one.high is not None:
+            value, low, high = (100 * part for part in (one.value, one.low, one.high))
+            rows.setdefault(f"over {control}", {})[metric] = f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return pd.DataFrame(rows).T
+
+
 def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "parser") -> str:
     """By how much `method` is above or below the rival in its entry, and whether the interval excludes zero."""
     entry = next(each for each in entries if each.metric == metric and each.method == method)

@@ -56,6 +56,14 @@ def test_scikit_learn_recomputes_the_ledger_from_the_kept_scores(smoke, method):
     assert value["map"] == pytest.approx(np.mean(each), abs=1e-6)
 
 
+@pytest.mark.parametrize("metric", ["ap_all", "map"])
+def test_what_ours_gains_over_fixed_regions_is_the_difference_of_their_rows(smoke, metric):
+    entries = json.loads(smoke.ledgers()["table1"])
+    value = {(entry["method"], entry["metric"]): entry["value"] for entry in entries}
+    gained = value["parser", metric] - value["fixed", metric]
+    assert value["parser", f"{metric}_over_fixed"] == pytest.approx(gained, abs=1e-9)
+
+
 def test_a_second_call_runs_nothing_even_where_files_were_touched(smoke):
     before = smoke.notebooks()
     for folder in ("notebooks", "profiles", "fashionlib"):
