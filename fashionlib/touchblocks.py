@@ -6,7 +6,6 @@ book/_static/touch builds the one that moves. Labels may be anybody's words: all
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from html import escape
@@ -22,11 +21,12 @@ from fashionlib.bookblocks import LedgerDirective, LedgerFigure
 from fashionlib.ledgertext import entries, interval
 from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
 from fashionlib.results import Entry, find
+from fashionlib.touchhtml import Content, block, figure, picture, table
 
 TOP = 6  # the paper's "top 6 highest-ranked labels"
 STRONG = ("parser", "whole")  # the curves that stand out at first
+TONES = 6  # colours of lines in touch.css
 LEAST_SCORE = 0.1  # a label below is not said to be found
-Content = dict[str, Any]
 
 
 class Touch(LedgerDirective):
@@ -39,15 +39,15 @@ class Touch(LedgerDirective):
         return [touchdata.KEPT["experiment"]]
 
     def draw(self) -> list[nodes.Node]:
-        table = entries(self.env, self.profile, touchdata.KEPT["experiment"])
-        if table[0].dataset != "wardrobe":
+        ledger = entries(self.env, self.profile, touchdata.KEPT["experiment"])
+        if ledger[0].dataset != "wardrobe":
             words = f"Not shown for {self.profile}: its photos are not ours to publish."
             return [nodes.paragraph("", words, classes=["ledger-missing"])]
         root = (Path(self.env.srcdir) / self.config.fashionlib_root).resolve()
         self.env.note_dependency(str(touchdata.folder(root, self.profile) / f"{self.kind}.json"))
         content = touchdata.read(root, self.profile, self.kind)
         run = content.pop("run")
-        touchdata.check_same_run(run, table)
+        touchdata.check_same_run(run, ledger)
         for sheet in (content[key] for key in ("sheet", "gallery") if key in content):
             sheet["file"] = f"{'../' * self.env.docname.count('/')}_images/{_published(self.profile, sheet['file'])}"
         source = f"Profile {run['profile']}, {run['n']} test photos, seed {run['seed']}, commit {run['commit']}."
@@ -81,7 +81,7 @@ class Playground(Touch):
             for label, own, tags in zip(content["labels"], scores.T, targets.T, strict=True)
         ]
         photos = [f"photo {number + 1}" for number in range(len(scores))]
-        return _table("Average precision of these photos alone", ["measure", *given], numbers) + _table(
+        return table("Average precision of these photos alone", ["measure", *given], numbers) + table(
             "The network's scores", ["label", *photos], rows
         )
 
@@ -102,7 +102,7 @@ class Steps(Touch):
                 if winner == step and scores[step] >= LEAST_SCORE
             ]
             words = f"{name}: {', '.join(won) or 'no label'}"
-            figures.append(_figure(_picture(sheet, looks["tile"], f"A photo, {words}", box), words))
+            figures.append(figure(picture(sheet, looks["tile"], f"A photo, {words}", box), words))
         return f'<div class="row">{"".join(figures)}</div>'
 
 
@@ -118,15 +118,14 @@ class Explorer(Touch):
     def still(self, content: Content) -> str:
         query, gallery = content["queries"][0], content["gallery"]
         boxes, names = [part["box"] for part in query["parts"]], ", ".join(part["label"] for part in query["parts"])
-        first = _picture(content["sheet"], query["tile"], f"A query photo; parts outlined: {names}", *boxes)
-        html = f'<div class="row">{_figure(first, "the query")}</div>'
+        first = picture(content["sheet"], query["tile"], f"A query photo; parts outlined: {names}", *boxes)
+        html = f'<div class="row">{figure(first, "the query")}</div>'
         for part in [*query["parts"], {**query["whole"], "label": "the whole picture"}]:
             cards = ""
             for look in (part["looks"][place] for place in part["lists"][0]):
-                shown = _picture(
-                    gallery, look["tile"], f"Look-alike for {part['label']}", *([look.get("box")] * ("box" in look))
-                )
-                cards += _figure(shown, f"distance {look['distance']:.3f}")
+                own = [look["box"]] if "box" in look else []
+                shown = picture(gallery, look["tile"], f"Look-alike for {part['label']}", *own)
+                cards += figure(shown, f"distance {look['distance']:.3f}")
             html += f'<p>{escape(part["label"])}</p><div class="row">{cards}</div>'
         return html
 
@@ -146,22 +145,14 @@ class Curves(LedgerFigure):
             for name, one in found.items()
         ]  # fmt: skip
         order = [*strong, *(method for method in methods if method not in strong)]
-        tones = {method: place for place, method in enumerate(order)}
+        tones = {method: min(place, TONES - 1) for place, method in enumerate(order)}
         shown = block("curves", {"ks": ks, "strong": strong, "tones": tones, "panels": panels}, None)
         figures = super().draw()
-        captions = [caption for figure in figures for caption in figure.findall(nodes.caption)]
+        captions = [caption for one in figures for caption in one.findall(nodes.caption)]
         for caption in captions:  # it is of both
             caption.parent.remove(caption)
         shown.insert(0, nodes.container("", *figures, classes=["still"]))
         return [shown, *(nodes.paragraph("", "", *caption.children, classes=["ledger-source"]) for caption in captions)]
-
-
-def block(kind: str, data: Content, still: str | None) -> nodes.container:
-    """What a script of that kind looks for: the still block, and the data as JSON that cannot end its own element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    html = "" if still is None else f'<div class="still">{still}</div>'
-    html += f'<script type="application/json">{text}</script>'
-    return nodes.container("", nodes.raw("", html, format="html"), classes=["touch", f"touch-{kind}"])
 
 
 def _k(entry: Entry) -> int:
@@ -187,37 +178,11 @@ def _measured(curve: Sequence[Entry], dial: float) -> str:
             find(here, method=method, metric=f"{what}@10") for what in ("relevance", "part_coverage")
         )
         words.append(
-            f"{name}, {relevance.value:.1%} of ten look-alikes match a part of the query ({interval(relevance, True)}), "
-            f"and {coverage.value:.1%} of its parts are matched by one ({interval(coverage, True)})"
+            f"{name}, {relevance.value:.1%} of ten look-alikes match a part of the query "
+            f"({interval(relevance, True)}), and {coverage.value:.1%} of its parts are matched by one "
+            f"({interval(coverage, True)})"
         )
     return f"Over {here[0].n} test photos at this setting: {'; '.join(words)}."
-
-
-def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
-        for row in rows
-    )
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _figure(picture: str, words: str) -> str:
-    return f"<figure>{picture}<figcaption>{escape(words)}</figcaption></figure>"
-
-
-def _picture(sheet: Content, tile: int, words: str, *boxes: Sequence[float]) -> str:
-    """One picture of a sheet with outlines, as SVG; boxes (x1, y1, x2, y2) in parts of the picture."""
-    width, height = sheet["width"], sheet["height"]
-    x, y = (tile % sheet["columns"]) * width, (tile // sheet["columns"]) * height
-    over = ""
-    for x1, y1, x2, y2 in np.clip(np.array(boxes).reshape(-1, 4), 0, 1).tolist():
-        place = f'x="{x + x1 * width:.1f}" y="{y + y1 * height:.1f}" '
-        place += f'width="{(x2 - x1) * width:.1f}" height="{(y2 - y1) * height:.1f}"'
-        over += f'<rect class="under" {place}/><rect class="over" {place}/>'
-    whole = f'href="{escape(sheet["file"])}" width="{sheet["sheet"][0]}" height="{sheet["sheet"][1]}"'
-    said = f'role="img" aria-label="{escape(words)}" focusable="false"'
-    return f'<svg class="tile" viewBox="{x} {y} {width} {height}" {said}><image {whole}/>{over}</svg>'
 
 
 def _published(profile: str, sheet: str) -> str:

@@ -230,13 +230,14 @@ def _rounded(values, digits: int = 3) -> list[float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m fashionlib.experiments.touch PROFILE [--seeds 0]`"""
+    """`python -m fashionlib.experiments.touch PROFILE [--data FOLDER] [--seeds 0]`"""
     parser = argparse.ArgumentParser(description="Write what the book's things to touch show, from a run.")
     parser.add_argument("profile")
+    parser.add_argument("--data", default="")
     parser.add_argument("--seeds", default="")
     options = parser.parse_args(arguments)
     try:
-        profile = load_profile(options.profile, seeds=options.seeds or None)
+        profile = load_profile(options.profile, data=options.data or None, seeds=options.seeds or None)
         place = touch(profile)
         if place is None:
             raise InputError(f"the photos of {profile.data.name} are not ours to show; only drawn ones are exported")

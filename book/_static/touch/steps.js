@@ -5,7 +5,7 @@ touch.start("steps", (data, live) => {
   const { el, draw, two, picture, place, outline, choice, slider, button, tick, status, start } = touch;
   const [rows, columns] = data.grid;
   const last = data.photos[0].plain.boxes.length - 1;
-  const state = { photo: 0, step: 1, view: "plain", heat: true };
+  const state = { photo: 0, step: Math.min(1, last), view: "plain", heat: true };
   const number = (step) => (data.whole && step === 0 ? "0, the whole picture" : `${step + data.first} of ${last + data.first}`);
 
   const stage = el("div", { class: "stage" });
