@@ -1,9 +1,9 @@
 """The book's Sphinx extension: every number, table, curve and verdict on a page is read from the ledger.
 
-Roles: {ledger}, {published} and {page}. Directives: {ledger-table}, {ledger-figure}, {ledger-times} and
-{claims}. A number that the ledger lacks, or holds twice, ends the build with its name and page. A page is read
-again when a ledger file it used changes. The profile that pages speak of is FASHIONLIB_PROFILE, or else
-"wardrobe".
+Roles: {ledger}, {published} and {page}. Directives: {ledger-table}, {ledger-figure}, {ledger-times}, {claims}, and
+those of `fashionlib.touchblocks`. A number that the ledger lacks, or holds twice, ends the build with its name and
+page. A page is read again when a ledger file it used changes. The profile that pages speak of is FASHIONLIB_PROFILE, or
+else "wardrobe".
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import ReferenceRole, SphinxRole
 
+from fashionlib import touchblocks
 from fashionlib.bookblocks import Claims, LedgerFigure, LedgerTable, LedgerTimes
 from fashionlib.errors import InputError
 from fashionlib.ledgertext import Number, build_errors, field, find, has, hover, interval, published, shown
@@ -153,6 +154,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger-figure", LedgerFigure)
     app.add_directive("ledger-times", LedgerTimes)
     app.add_directive("claims", Claims)
+    touchblocks.setup(app)
     app.connect("builder-inited", check_contents)
     app.connect("doctree-read", check_pictures)
     app.connect("html-page-context", tidy_scripts, priority=900)

@@ -4,57 +4,18 @@ The book is built once, from what is tracked, into a folder of its own, and open
 asked for a server or for the network would fail.
 """
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTHS = (1280, 390)
 
 pytest.importorskip("jupyter_book", reason="the extra 'book' is not installed")
 parsing = pytest.importorskip("sphinx_external_toc.parsing")
 PAGES = list(parsing.parse_toc_yaml(ROOT / "_toc.yml"))
-RUNS = [page for page in PAGES if page.startswith("runs/")]
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    missing = [page for page in RUNS if not (BOOK / f"{page}.ipynb").is_file()]
-    if missing:
-        pytest.skip(f"not executed yet: {', '.join(missing)}; make results PROFILE=wardrobe")
-    out = tmp_path_factory.mktemp("book")
-    command = [
-        Path(sys.executable).with_name("jupyter-book"),
-        "build",
-        BOOK,
-        "-W",
-        "--keep-going",
-        "--path-output",
-        out,
-    ]
-    environment = {name: value for name, value in os.environ.items() if name != "FASHIONLIB_PROFILE"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return out / "_build" / "html"
-
-
-@pytest.fixture(scope="session")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the extra 'test' is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium is installed: apt-get install chromium, or brew install chromium")
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session", params=WIDTHS)
@@ -168,7 +129,23 @@ def test_the_front_page_picture_keeps_its_contrast_in_the_dark(visits):
     assert "only-light" not in shown
 
 
-@pytest.mark.parametrize("name", ["index", "notes", "run"])
+@pytest.mark.parametrize("tone", ["light", "dark"])
+def test_axe_finds_no_serious_fault_on_any_page(visits, tone):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra 'test' is not installed").Axe()
+    found = {}
+    for name, (page, _) in visits.items():
+        page.evaluate("tone => { document.documentElement.dataset.theme = tone }", tone)
+        faults = axe.run(page).response["violations"]
+        page.evaluate("document.documentElement.dataset.theme = 'light'")
+        found[name] = [
+            f"{fault['id']}: {fault['nodes'][0]['target']} {fault['nodes'][0]['failureSummary']}"
+            for fault in faults
+            if fault["impact"] in ("serious", "critical")
+        ]
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("name", ["index", "notes", "run", "metrics", "touch_attention", "explorer"])
 def test_no_measured_number_is_typed(name):
     text = (BOOK / f"{name}.md").read_text(encoding="utf-8")
     text = re.sub(r"```bash.*?```|`[^`\n]*`|Python \d\.\d+", "", text, flags=re.S)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +15,6 @@ from fashionlib.cli import main
 from fashionlib.lookalikes import LookAlike, Row
 from fashionlib.page import page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = "<img src=x onerror=alert(1)>.jpg"
 ODD = "ünï cödé 写真 '\"&.jpg"
 
@@ -196,18 +194,6 @@ def test_names_that_are_no_text_are_shown_and_linked_all_the_same(tmp_path):
     text.encode()
     assert 'href="caf%E9%20%3Ci%3E.jpg"' in text
     assert "caf\ufffd &lt;i&gt;.jpg" in text
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the extra 'test' is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium is installed: apt-get install chromium, or brew install chromium")
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

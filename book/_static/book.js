@@ -22,3 +22,9 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 });
+
+// docutils calls a bibliography a list and its entries, which are no list's items, by a role that was withdrawn.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const list of document.querySelectorAll(".citation-list")) list.removeAttribute("role");
+  for (const entry of document.querySelectorAll("[role='doc-biblioentry']")) entry.removeAttribute("role");
+});
