@@ -16,7 +16,7 @@ INDENT = 4
 
 
 def plain_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings hold formulas and tensors' shapes, which are no markup: escape them, keep `code` and indented blocks."""
+    """Docstrings hold formulas and shapes, which are no markup: escape them, but keep `code` and indented blocks."""
     safe: list[str] = []
     inside = False
     for number, line in enumerate(lines):

@@ -1,9 +1,9 @@
 """The book's Sphinx extension: every number, table, curve and verdict on a page is read from the ledger.
 
 Roles: {ledger}, {published} and {page}. Directives: {ledger-table}, {ledger-figure}, {ledger-times}, {claims},
-{ledger-runs}, {receipts} and {notebook-parameters}. A number that the ledger lacks, or holds twice, ends the build with its name and page. A page is read
-again when a ledger file it used changes. The profile that pages speak of is FASHIONLIB_PROFILE, or else
-"wardrobe".
+{ledger-runs}, {receipts} and {notebook-parameters}. A number that the ledger lacks, or holds twice, ends the build with
+its name and page. A page is read again when a ledger file it used changes. The profile that pages speak of is
+FASHIONLIB_PROFILE, or else "wardrobe".
 """
 
 from __future__ import annotations

@@ -119,19 +119,24 @@ class Receipts(RunsDirective):
 
 
 class NotebookParameters(RunsDirective):
-    """{notebook-parameters}: each notebook's question and parameters, read from its parameters cell."""
+    """{notebook-parameters}: each notebook's question and parameters, read from its parameters cell.
+
+    Notebooks that take the same ones share a table.
+    """
 
     def draw(self) -> list[nodes.Node]:
-        drawn: list[nodes.Node] = []
+        alike: dict[tuple[tuple[str, str, str], ...], list[nodes.Node]] = {}
         for path in sorted((self.root / "notebooks").glob("*.ipynb")):
-            notebook = nbformat.read(path, as_version=4)
-            question = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+            question = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
             name = f"notebooks/{path.name}"
-            drawn.append(nodes.paragraph("", "", nodes.literal(name, name), nodes.Text(f": {question}")))
+            words = nodes.paragraph("", "", nodes.literal(name, name), nodes.Text(f": {question}"))
+            alike.setdefault(tuple(parameters_of(path)), []).append(nodes.list_item("", words))
+        drawn: list[nodes.Node] = []
+        for parameters, notebooks in alike.items():
             table, body = table_of("Parameter", "Default", "Is")
-            for parameter, default, meaning in parameters_of(path):
+            for parameter, default, meaning in parameters:
                 body += row_of([nodes.literal(parameter, parameter)], [nodes.literal(default, default)], lines(meaning))
-            drawn.append(table)
+            drawn += [nodes.bullet_list("", *notebooks), table]
         return drawn
 
 
