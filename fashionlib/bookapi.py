@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -15,7 +14,7 @@ _MARKUP = re.compile(r"([*|_\\])")
 INDENT = 4
 
 
-def plain_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def plain_docstring(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Docstrings hold formulas and shapes, which are no markup: escape them, but keep `code` and indented blocks."""
     safe: list[str] = []
     inside = False
@@ -47,8 +46,10 @@ def add_buttons(app: Sphinx, config: Config) -> None:
     url = os.environ.get("FASHIONLIB_REPOSITORY", "").rstrip("/")
     if not url:
         return
-    if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", url):
-        raise ExtensionError(f"FASHIONLIB_REPOSITORY={url}: expected https://host/owner/name, or nothing")
+    if not re.fullmatch(
+        r"https://[\w.-]*(github|gitlab|bitbucket)[\w.-]*/[\w.-]+/[\w.-]+", url
+    ):  # what the theme knows
+        raise ExtensionError(f"FASHIONLIB_REPOSITORY={url}: expected https://github.com/OWNER/NAME, or nothing")
     options = {
         "repository_url": url,
         "repository_branch": os.environ.get("FASHIONLIB_BRANCH") or "main",

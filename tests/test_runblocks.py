@@ -129,7 +129,15 @@ def test_every_notebook_of_ours_says_what_its_parameters_are(path):
 
 
 def test_docstrings_keep_formulas_and_code():
-    lines = ["max(|s_x| − α, 0)² of `theta`, a *b 4.", "", "    r_ik = x_i", "    a_ik = 2", "", "channels: D.", "    k: K."]
+    lines = [
+        "max(|s_x| − α, 0)² of `theta`, a *b 4.",
+        "",
+        "    r_ik = x_i",
+        "    a_ik = 2",
+        "",
+        "channels: D.",
+        "    k: K.",
+    ]
     plain_docstring(None, "function", "f", None, None, lines)
     assert lines == [
         r"max(\|s\_x\| − α, 0)² of ``theta``, a \*b 4.", "", "::", "", "    r_ik = x_i", "    a_ik = 2", "",
@@ -140,13 +148,13 @@ def test_docstrings_keep_formulas_and_code():
 def test_buttons_lead_to_the_public_copy_that_one_variable_names(book, monkeypatch):
     pytest.importorskip("sphinx_book_theme")
     book.page("Words.")
-    monkeypatch.setenv("FASHIONLIB_REPOSITORY", "https://example.org/owner/name/")
+    monkeypatch.setenv("FASHIONLIB_REPOSITORY", "https://github.com/some-owner/name/")
     page = book.build(html_theme="sphinx_book_theme")
-    assert 'href="https://example.org/owner/name"' in page
+    assert 'href="https://github.com/some-owner/name"' in page
     monkeypatch.delenv("FASHIONLIB_REPOSITORY")
-    assert "example.org" not in book.build(html_theme="sphinx_book_theme")
+    assert "some-owner" not in book.build(html_theme="sphinx_book_theme")
     monkeypatch.setenv("FASHIONLIB_REPOSITORY", "owner/name")
-    with pytest.raises(ExtensionError, match="expected https://host/owner/name"):
+    with pytest.raises(ExtensionError, match="expected https://github.com/OWNER/NAME"):
         book.build()
 
 
