@@ -1,4 +1,4 @@
-"""The book's pages on runs, parameters and functions: what they list follows from the files, and stale files end them."""
+"""The book's pages on runs, parameters and functions: what they list follows from the files; stale files end them."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from project import ROOT
 pytest.importorskip("sphinx", reason="the extra 'book' is not installed")
 pytest.importorskip("myst_parser", reason="the extra 'book' is not installed")
 
-from sphinx.errors import ExtensionError  # noqa: E402
-from test_bookext import Book, entry, table, words  # noqa: E402
+from sphinx.errors import ExtensionError
+from test_bookext import Book, entry, table, words
 
-from fashionlib.bookapi import plain_docstring  # noqa: E402
-from fashionlib.receipts import Receipt, checksum, write_receipt  # noqa: E402
-from fashionlib.runblocks import parameters_of  # noqa: E402
+from fashionlib.bookapi import plain_docstring
+from fashionlib.receipts import Receipt, checksum, write_receipt
+from fashionlib.runblocks import parameters_of
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_buttons_lead_to_the_public_copy_that_one_variable_names(book, monkeypat
     monkeypatch.delenv("FASHIONLIB_REPOSITORY")
     assert "some-owner" not in book.build(html_theme="sphinx_book_theme")
     monkeypatch.setenv("FASHIONLIB_REPOSITORY", "owner/name")
-    with pytest.raises(ExtensionError, match="expected https://github.com/OWNER/NAME"):
+    with pytest.raises(ExtensionError, match=r"expected https://github\.com/OWNER/NAME"):
         book.build()
 
 
