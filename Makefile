@@ -5,7 +5,7 @@ DATA    ?=
 SEEDS   ?=
 BIN     := .venv/bin
 
-.PHONY: setup results book site test lint clean
+.PHONY: setup results book site verify test lint clean
 
 setup: .venv/.installed
 
@@ -27,6 +27,10 @@ book: results
 # the published book, no training
 site: setup
 	$(BIN)/jupyter-book build book
+
+# the profile again in an empty folder, each number against the ledger
+verify: setup
+	$(BIN)/fashionlib verify --profile "$(PROFILE)" --data "$(DATA)" --seeds "$(SEEDS)"
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # one core a process

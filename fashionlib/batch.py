@@ -29,6 +29,7 @@ class Job:
     notebook: str
     parameters: dict[str, str]
     after: tuple[str, ...] = ()
+    title: str = ""  # instead of the notebook's own, where one notebook becomes several pages
 
 
 # what notebooks leave in results/<profile>/
@@ -43,7 +44,7 @@ def jobs_of(profile: Profile) -> list[Job]:
     if profile.ablation:
         return [Job("ablation", "ablation", {})]
     trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
-    training = [Job(f"train-{name}", "train", {"method": name}) for name in trained]
+    training = [Job(f"train-{name}", "train", {"method": name}, title=f"How does `{name}` learn?") for name in trained]
     after = tuple(job.name for job in training)
     measured = ["table1", *(["topk"] if profile.retrieval else []), "recommend", "diversity", "attention"]
     return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in measured)]
@@ -112,7 +113,7 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
         failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
         if failed:
             raise InputError(f"notebook {name}: {_reason(aside, log)}\n  its log: {log.relative_to(root)}")
-        _publish(aside, executed(profile.name, name))
+        _publish(aside, executed(profile.name, name), job.title)
     print(f"{name} done in {time.perf_counter() - started:.0f} s", flush=True)
 
 
@@ -144,9 +145,12 @@ def _reason(aside: Path, log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
-def _publish(aside: Path, place: Path) -> None:
-    """The executed notebook without the noise that differs from run to run, moved to its place."""
+def _publish(aside: Path, place: Path, title: str = "") -> None:
+    """The executed notebook without the noise that differs from run to run, moved to its place under its title."""
     notebook = nbformat.read(aside, as_version=4)
+    if title:
+        _, *rest = notebook.cells[0].source.split("\n")
+        notebook.cells[0].source = "\n".join([f"# {title}", *rest])
     if any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", [])):
         raise InputError(f"{aside}: holds an error output and is not published")
     notebook.metadata.pop("papermill", None)

@@ -1,9 +1,9 @@
 """The book's Sphinx extension: every number, table, curve and verdict on a page is read from the ledger.
 
-Roles: {ledger}, {published} and {page}. Directives: {ledger-table}, {ledger-figure}, {ledger-times}, {claims}, and
-those of `fashionlib.touchblocks`. A number that the ledger lacks, or holds twice, ends the build with its name and
-page. A page is read again when a ledger file it used changes. The profile that pages speak of is FASHIONLIB_PROFILE, or
-else "wardrobe".
+Roles: {ledger}, {published} and {page}. Directives: {ledger-table}, {ledger-figure}, {ledger-times}, {claims},
+{ledger-runs}, {receipts}, {notebook-parameters} and those of `fashionlib.touchblocks`. A number that the ledger lacks,
+or holds twice, ends the build with its name and page. A page is read again when a ledger file it used changes. The
+profile that pages speak of is FASHIONLIB_PROFILE, or else "wardrobe".
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from sphinx.util import logging
 from sphinx.util.docutils import ReferenceRole, SphinxRole
 
 from fashionlib import touchblocks
+from fashionlib.bookapi import add_buttons, plain_docstring
 from fashionlib.bookblocks import Claims, LedgerFigure, LedgerTable, LedgerTimes
 from fashionlib.errors import InputError
 from fashionlib.ledgertext import Number, build_errors, field, find, has, hover, interval, published, shown
+from fashionlib.runblocks import LedgerRuns, NotebookParameters, Receipts
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +157,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger-times", LedgerTimes)
     app.add_directive("claims", Claims)
     touchblocks.setup(app)
+    app.add_directive("ledger-runs", LedgerRuns)
+    app.add_directive("receipts", Receipts)
+    app.add_directive("notebook-parameters", NotebookParameters)
+    app.connect("config-inited", add_buttons)
     app.connect("builder-inited", check_contents)
     app.connect("doctree-read", check_pictures)
     app.connect("html-page-context", tidy_scripts, priority=900)
+    if "autodoc-process-docstring" in app.events.events:
+        app.connect("autodoc-process-docstring", plain_docstring)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -134,6 +134,27 @@ def recommend(
         _print_skipped(gallery.skipped)
 
 
+@app.command()
+def verify(
+    profile: Annotated[str, typer.Option(help="A name in profiles/, or a YAML file.")] = "quick",
+    only: Annotated[str, typer.Option(help="One notebook or experiment, such as table1.")] = "",
+    data: Annotated[str, typer.Option(help="The folder of the data, where the profile's data set needs one.")] = "",
+    seeds: Annotated[str, typer.Option(help="Such as 0,1,2; by default those that were published.")] = "",
+    tolerance: Annotated[float, typer.Option(help="Where the same bits cannot be demanded.", min=0)] = 0.02,
+) -> None:
+    """Run a profile again in a clean folder and compare each number with the ledger; exit code 1 if one differs."""
+    from fashionlib.verify import verify as run_again
+
+    verdicts = run_again(profile, only=only, data=data, seeds=seeds, absolute=tolerance)
+    for experiment, verdict in verdicts.items():
+        differing = len({one.number for one in verdict.disagreements})
+        same = f"{verdict.numbers - differing} of {verdict.numbers} numbers came out again"
+        print(f"{experiment}: {same} (rule: {verdict.rule}; largest difference {verdict.largest:.2g})")
+        for one in verdict.disagreements:
+            print(f"  {one}")
+    raise typer.Exit(1 if any(verdict.disagreements for verdict in verdicts.values()) else 0)
+
+
 def _print_skipped(skipped: dict[str, str]) -> None:
     from fashionlib.index import readable
 

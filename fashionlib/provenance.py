@@ -31,9 +31,23 @@ def commit() -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that a number depends on."""
-    found = {"python": platform.python_version()}
+    """The versions of Python and of the packages that a number depends on, and the processor's name.
+
+    The same packages on another processor may choose other instructions, and round otherwise.
+    """
+    found = {"processor": processor(), "python": platform.python_version()}
     return found | {package: _version(package) for package in _PACKAGES}
+
+
+@cache
+def processor() -> str:
+    """Its maker's name for it; "unknown" where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))]
+    return next(filter(None, names), "") or platform.processor() or "unknown"
 
 
 @cache

@@ -78,15 +78,15 @@ def write(entries: Sequence[Entry], root: str | Path, profile: str, experiment: 
     refuses.
     """
     path = _path(root, profile, experiment)
-    ordered = sorted((_checked(asdict(one)) for one in entries), key=_place)
+    ordered = sorted((_checked(asdict(one)) for one in entries), key=place)
     if not ordered:
         raise InputError(f"No entries for {path}: a ledger holds at least one number.")
     for one in ordered:
         if (one.profile, one.experiment) != (profile, experiment):
             raise InputError(f"An entry of {one.profile}/{one.experiment} does not belong in {path}.")
     for one, other in pairwise(ordered):
-        if _place(one) == _place(other):
-            raise InputError(f"Two entries give {_words(one)}: a ledger holds each number once.")
+        if place(one) == place(other):
+            raise InputError(f"Two entries give {words(one)}: a ledger holds each number once.")
     text = json.dumps([_row(one) for one in ordered], indent=2, allow_nan=False, ensure_ascii=False)
     with written_aside(path) as file:
         file.write(text.encode() + b"\n")
@@ -127,7 +127,7 @@ def find(source: Sequence[Entry] | str | Path, **wanted: Any) -> Entry:
     found = [e for e in source if all(getattr(e, name) == value for name, value in wanted.items())]
     if len(found) != 1:
         asked = " ".join(f"{name}={value}" for name, value in wanted.items())
-        there = "; ".join(_words(one) for one in sorted(found or source, key=_place)) or "nothing"
+        there = "; ".join(words(one) for one in sorted(found or source, key=place)) or "nothing"
         raise InputError(f"{len(found)} ledger entries have {asked}: expected one. There is: {there}.")
     return found[0]
 
@@ -147,18 +147,18 @@ class Difference:
 
 def compare(old: Sequence[Entry], new: Sequence[Entry], tolerance: float = 1e-6) -> list[Difference]:
     """Where two ledgers differ: values by more than `tolerance` (absolute), other data, missing numbers."""
-    before, after = {_place(e): e for e in old}, {_place(e): e for e in new}
+    before, after = {place(e): e for e in old}, {place(e): e for e in new}
     differences = []
-    for place in sorted(before.keys() | after.keys()):
-        one, other = before.get(place), after.get(place)
+    for key in sorted(before.keys() | after.keys()):
+        one, other = before.get(key), after.get(key)
         if one is None or other is None:
             old_value, new_value = one and one.value, other and other.value
-            differences += [Difference(_words(e), "value", old_value, new_value) for e in (one, other) if e]
+            differences += [Difference(words(e), "value", old_value, new_value) for e in (one, other) if e]
             continue
         for name in ("split_hash", "n", "value"):
             a, b = getattr(one, name), getattr(other, name)
             if abs(a - b) > tolerance if name == "value" else a != b:
-                differences.append(Difference(_words(one), name, a, b))
+                differences.append(Difference(words(one), name, a, b))
     return differences
 
 
@@ -219,11 +219,12 @@ def _row(one: Entry) -> dict[str, Any]:
     return {name: v for name, v in asdict(one).items() if v is not None or name not in optional}
 
 
-def _place(one: Entry) -> tuple[Any, ...]:
+def place(one: Entry) -> tuple[Any, ...]:
     """What one number is a number of, in the order of the ledger: top2 stands before top10."""
     metric = tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", one.metric))
     return (one.profile, one.experiment, one.dataset, one.split, one.protocol, one.method, metric)
 
 
-def _words(one: Entry) -> str:
+def words(one: Entry) -> str:
+    """How a number is named to a person."""
     return f"{one.dataset} {one.split} {one.method} {one.metric} ({one.protocol})"

@@ -59,11 +59,11 @@ class Book:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# Title\n\n{text}\n")
 
-    def build(self, profile="wardrobe", name="index"):
+    def build(self, profile="wardrobe", name="index", **others):
         """The page's HTML. Warnings end the build, as they do for the real book."""
         settings = {
             "extensions": ["myst_parser", "fashionlib.bookext"], "html_theme": "basic", "fashionlib_profile": profile,
-            "source_suffix": {".md": "markdown"}, "project": "scratch",
+            "source_suffix": {".md": "markdown"}, "project": "scratch", **others,
         }  # fmt: skip
         out = self.root / "built"
         warnings = io.StringIO()
