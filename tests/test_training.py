@@ -127,9 +127,9 @@ class _Enough(Exception):
 
 def resumed(folder, epochs):
     """The history's numbers (not its seconds) of the first epochs of a 400-epoch run, going on from `folder`."""
-    from fashionlib import training
+    from fashionlib import resume
 
-    saved = training._State.save
+    saved = resume.State.save
 
     def save(self, epoch, *rest):
         best = saved(self, epoch, *rest)
@@ -137,12 +137,12 @@ def resumed(folder, epochs):
             raise _Enough
         return best
 
-    training._State.save = save
+    resume.State.save = save
     try:
         with pytest.raises(_Enough):
             teach(folder, epochs=400)
     finally:
-        training._State.save = saved
+        resume.State.save = saved
     with (folder / "history.csv").open() as file:
         rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
     assert len(rows) == epochs
@@ -185,19 +185,17 @@ def test_mixup_adds_photos_and_tags_in_the_same_shares():
     """Each photo's map is its own number and its tags say which: a batch's maps must be their tags' numbers."""
     from accelerate import Accelerator
 
-    from fashionlib.training import _batches
+    from fashionlib.batches import batches
 
     targets = np.eye(6, dtype=np.float32)
     inputs = MapInputs([np.arange(6, dtype=np.float16)[:, None, None, None]])
-    options = TrainingOptions(batch=6, mixup=0.4)
-    mixed = [
-        batch for epoch in range(20) for batch in _batches(inputs, targets, options, 0, epoch, Accelerator(cpu=True))
-    ]
-    for photos, batch, tags in mixed:
-        assert photos == 6
-        torch.testing.assert_close(tags.sum(1), torch.ones(6))
-        torch.testing.assert_close(batch.flatten(), tags @ torch.arange(6.0))
-    assert any(((tags > 0.1) & (tags < 0.9)).any() for _, _, tags in mixed)
+    options, alone = TrainingOptions(batch=6, mixup=0.4), Accelerator(cpu=True)
+    mixed = [piece for epoch in range(20) for piece in batches(inputs, targets, options, 0, epoch, alone)]
+    for piece in mixed:
+        assert piece.photos == 6
+        torch.testing.assert_close(piece.targets.sum(1), torch.ones(6))
+        torch.testing.assert_close(piece.batch.flatten(), piece.targets @ torch.arange(6.0))
+    assert any(((piece.targets > 0.1) & (piece.targets < 0.9)).any() for piece in mixed)
 
 
 def test_bf16_autocast_trains_too(tmp_path):
@@ -218,9 +216,9 @@ def test_a_method_sees_every_view_of_its_photos(tmp_path):
     seen = set()
 
     class Watched(MapInputs):
-        def take(self, indices, views):
+        def read(self, indices, views):
             seen.update(views.tolist())
-            return super().take(indices, views)
+            return super().read(indices, views)
 
     watched = Watched([inputs.maps[0]] * 4)
     train(tagger(), watched, targets, (inputs, targets), TrainingOptions(epochs=2, batch=16), tmp_path)

@@ -1,0 +1,68 @@
+"""A tiny training that tests of many processes run as a script: `lessons.py KIND FOLDER [option=value …]`.
+
+KIND: maps, photos (the paper's trunk) or lite0 (timm's norms). Options are those of TrainingOptions, in JSON.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fashionlib.inputs import ImageInputs, MapInputs
+from fashionlib.processes import accelerator_here
+from fashionlib.profiles import TrainingOptions
+from fashionlib.tagger import Tagger
+from fashionlib.training import predict, train
+
+LABELS = ["bag", "coat", "hat"]
+# dropout draws each process's own: without it
+PARSER = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2], "dropout": 0.0,
+          "localisation": 1.0, "divergence": 0.1}  # fmt: skip
+WHOLE = {"hidden": 16, "dropout": 0.0, "input_dropout": 0.0}
+TRUNKS = {
+    "maps": {"depths": [16], "stride": 16},
+    "photos": {"name": "paper", "dropout": 0.0},
+    "lite0": {"depths": [16], "stride": 16},
+    "whole": {"depths": [16], "stride": 16},
+}
+
+
+def model_of(kind: str) -> Tagger:
+    torch.manual_seed(0)
+    head = ("whole", WHOLE) if kind == "whole" else ("parser", PARSER)
+    frozen = kind in ("maps", "whole")
+    return Tagger(
+        labels=LABELS, image_size=(64, 48), kind=head[0], head=head[1], trunk=TRUNKS[kind], frozen=frozen,
+        pretrained=False,
+    )  # fmt: skip
+
+
+def lesson_of(kind: str, photos: int = 43) -> tuple[ImageInputs | MapInputs, np.ndarray]:
+    """43 photos: the last batch of 16 has 11, which two processes share as 6 and 5."""
+    rng = np.random.default_rng(0)
+    targets = (rng.random((photos, 3)) < 0.4).astype(np.float32)
+    if kind in ("photos", "lite0"):
+        noise = rng.integers(0, 120, (photos, 64, 48, 3))
+        return ImageInputs((noise + 130 * targets[:, None, None]).astype(np.uint8)), targets
+    maps = (targets @ rng.normal(size=(3, 112)))[:, :, None, None] + 0.3 * rng.normal(size=(photos, 112, 4, 3))
+    return MapInputs([maps.astype(np.float16), maps[..., ::-1].astype(np.float16)]), targets
+
+
+def main(kind: str, folder: Path, *words: str) -> None:
+    options = {name: json.loads(value) for name, value in (word.split("=", 1) for word in words)}
+    plan = TrainingOptions(**{"epochs": 3, "batch": 16, "learning_rate": 0.003, "average": 0.9, **options})
+    inputs, targets = lesson_of(kind)
+    model = train(model_of(kind), inputs, targets, (inputs, targets), plan, folder, fingerprint=kind)
+    accelerator = accelerator_here()
+    seen = predict(model, inputs, batch=8, accelerator=accelerator)
+    arrays = {name: value for name, value in vars(seen).items() if value is not None}
+    np.savez(folder / f"seen-{accelerator.process_index}.npz", **arrays)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
