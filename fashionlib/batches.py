@@ -85,7 +85,7 @@ def _plans(
         draws = torch.rand(len(photos), 7, generator=moves)
         mine = np.arange(process, len(photos), processes)
         parts = _parts(len(photos), processes, options.micro_batch)
-        for part, rows in enumerate(np.array_split(np.arange(process, len(photos), processes), parts), 1):
+        for part, rows in enumerate(np.array_split(mine, parts), 1):
             share, mixed = len(rows) / len(photos), others[rows] if options.mixup else others
             yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts)
 

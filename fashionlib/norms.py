@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class _Standardised(torch.autograd.Function):
-    """(x − mean) / √(variance + ε), mean and variance over the photos and cells of every process, shares unequal or not.
+    """(x − mean) / √(variance + ε), both over the photos and cells of every process, however many each has.
 
     Returns it with the mean, the variance and how many values they are over, for the running ones.
     """

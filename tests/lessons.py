@@ -34,17 +34,17 @@ def model_of(kind: str) -> Tagger:
     head = ("whole", WHOLE) if kind == "whole" else ("parser", PARSER)
     frozen = kind in ("maps", "whole")
     return Tagger(
-        labels=LABELS, image_size=(64, 48), kind=head[0], head=head[1], trunk=TRUNKS[kind], frozen=frozen,
+        labels=LABELS, image_size=(32, 24), kind=head[0], head=head[1], trunk=TRUNKS[kind], frozen=frozen,
         pretrained=False,
     )  # fmt: skip
 
 
-def lesson_of(kind: str, photos: int = 43) -> tuple[ImageInputs | MapInputs, np.ndarray]:
-    """43 photos: the last batch of 16 has 11, which two processes share as 6 and 5."""
+def lesson_of(kind: str, photos: int = 21) -> tuple[ImageInputs | MapInputs, np.ndarray]:
+    """21 photos: the last batch of 8 has 5, which two processes share as 3 and 2."""
     rng = np.random.default_rng(0)
     targets = (rng.random((photos, 3)) < 0.4).astype(np.float32)
     if kind in ("photos", "lite0"):
-        noise = rng.integers(0, 120, (photos, 64, 48, 3))
+        noise = rng.integers(0, 120, (photos, 32, 24, 3))
         return ImageInputs((noise + 130 * targets[:, None, None]).astype(np.uint8)), targets
     maps = (targets @ rng.normal(size=(3, 112)))[:, :, None, None] + 0.3 * rng.normal(size=(photos, 112, 4, 3))
     return MapInputs([maps.astype(np.float16), maps[..., ::-1].astype(np.float16)]), targets
@@ -52,11 +52,11 @@ def lesson_of(kind: str, photos: int = 43) -> tuple[ImageInputs | MapInputs, np.
 
 def main(kind: str, folder: Path, *words: str) -> None:
     options = {name: json.loads(value) for name, value in (word.split("=", 1) for word in words)}
-    plan = TrainingOptions(**{"epochs": 3, "batch": 16, "learning_rate": 0.003, "average": 0.9, **options})
+    plan = TrainingOptions(**{"epochs": 3, "batch": 8, "learning_rate": 0.003, "average": 0.9, **options})
     inputs, targets = lesson_of(kind)
     model = train(model_of(kind), inputs, targets, (inputs, targets), plan, folder, fingerprint=kind)
     accelerator = accelerator_here()
-    seen = predict(model, inputs, batch=8, accelerator=accelerator)
+    seen = predict(model, inputs, batch=4, accelerator=accelerator)
     arrays = {name: value for name, value in vars(seen).items() if value is not None}
     np.savez(folder / f"seen-{accelerator.process_index}.npz", **arrays)
     if torch.distributed.is_initialized():
