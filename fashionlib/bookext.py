@@ -25,7 +25,7 @@ from sphinx.util.docutils import ReferenceRole, SphinxRole
 from fashionlib import touchblocks
 from fashionlib.bookblocks import Claims, LedgerFigure, LedgerTable, LedgerTimes
 from fashionlib.errors import InputError
-from fashionlib.ledgertext import Number, build_errors, field, find, has, hover, interval, published, shown
+from fashionlib.ledgertext import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class LedgerRole(SphinxRole):
                 return [hover(entry, field(entry, number.options["field"]))], []
             if "percent" in number.options:
                 return [hover(entry, f"{entry.value:.1%}")], []
+            if "digits" in number.options:
+                return [hover(entry, rounded(entry, number.options["digits"]))], []
             points = "points" in number.options
             limits = f" ({interval(entry, points)})" if "interval" in number.options else ""
             return [hover(entry, shown(entry, points)), nodes.Text(limits)], []
