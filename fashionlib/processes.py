@@ -95,7 +95,7 @@ def start(count: int, profile: Profile, method: str, seed: int, folder: Path) ->
         raise InputError(f"training {method} in {count} processes failed: {reason}\n  their log: {log}")
 
 
-def _end_with(asked_by: int) -> None:
+def end_with_parents(asked_by: int) -> None:
     """End this process when torchrun, or whoever called that, is gone: nobody else would, where they were killed."""
     torchrun = os.getppid()
 
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
     from fashionlib.runs import fit  # imports this module
 
     run = json.loads(Path(arguments[0]).read_text())
-    _end_with(run["parent"])
+    end_with_parents(run["parent"])
     try:
         fit(build(Profile, run["profile"], arguments[0]), run["method"], run["seed"])
     except InputError as error:

@@ -1,9 +1,10 @@
-"""A tiny training that tests of many processes run as a script: `lessons.py KIND FOLDER [option=value …]`.
+"""Tiny trainings that tests of many processes run as a script: `lessons.py FOLDER LESSONS`.
 
-KIND: maps, photos (the paper's trunk) or lite0 (timm's norms). Options are those of TrainingOptions, in JSON.
+LESSONS: by name (a folder in FOLDER), in JSON, the kind, a key of `TRUNKS`, and options of TrainingOptions.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from fashionlib.inputs import ImageInputs, MapInputs
-from fashionlib.processes import accelerator_here
+from fashionlib.processes import accelerator_here, end_with_parents
 from fashionlib.profiles import TrainingOptions
 from fashionlib.tagger import Tagger
 from fashionlib.training import predict, train
@@ -50,19 +51,25 @@ def lesson_of(kind: str, photos: int = 21) -> tuple[ImageInputs | MapInputs, np.
     return MapInputs([maps.astype(np.float16), maps[..., ::-1].astype(np.float16)]), targets
 
 
-def main(kind: str, folder: Path, *words: str) -> None:
-    options = {name: json.loads(value) for name, value in (word.split("=", 1) for word in words)}
+def learn(folder: Path, kind: str, **options) -> dict[str, np.ndarray]:
+    """Train, or go on, in `folder`; then what the trained model says, measured by all processes."""
     plan = TrainingOptions(**{"epochs": 3, "batch": 8, "learning_rate": 0.003, "average": 0.9, **options})
     inputs, targets = lesson_of(kind)
     model = train(model_of(kind), inputs, targets, (inputs, targets), plan, folder, fingerprint=kind)
-    accelerator = accelerator_here()
-    seen = predict(model, inputs, batch=4, accelerator=accelerator)
-    arrays = {name: value for name, value in vars(seen).items() if value is not None}
-    np.savez(folder / f"seen-{accelerator.process_index}.npz", **arrays)
+    seen = predict(model, inputs, batch=4, accelerator=accelerator_here())
+    return {name: value for name, value in vars(seen).items() if value is not None}
+
+
+def main(folder: Path, lessons: dict[str, tuple[str, dict]]) -> None:
+    torch.set_num_threads(1)
+    end_with_parents(os.getppid())
+    (folder / f"process-{os.environ['RANK']}").write_text(str(os.getpid()))
+    for name, (kind, options) in lessons.items():
+        seen = learn(folder / name, kind, **options)
+        np.savez(folder / name / f"seen-{accelerator_here().process_index}.npz", **seen)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))

@@ -38,10 +38,12 @@ def paper(tmp_path):
 
 
 def test_a_convolutions_arithmetic_is_what_the_paper_trunk_has(paper):
-    """FLOPs of the trunk's six convolutions by hand: 2 · 9 · in · out at each cell, three times that in training but for
+    """The trunk's six convolutions by hand: 2 · 9 · in · out FLOPs at each cell, three times that in training but for
     the first one, whose input needs no gradient."""
     counted = arithmetic(paper, "whole")  # a linear head of some thousands beside it
-    layers = [(3, 64, 64 * 48), (64, 64, 64 * 48), (64, 128, 16 * 12), (128, 128, 16 * 12), (128, 256, 4 * 3), (256, 256, 4 * 3)]  # fmt: skip
+    fine, middle, coarse = 64 * 48, 16 * 12, 4 * 3  # cells
+    layers = [(3, 64, fine), (64, 64, fine), (64, 128, middle), (128, 128, middle), (128, 256, coarse),
+              (256, 256, coarse)]  # fmt: skip
     flops = [18 * inputs * outputs * cells for inputs, outputs, cells in layers]
     assert counted.reading_tflop * 1e12 == pytest.approx(sum(flops), rel=0.02)
     assert counted.training_tflop * 1e12 == pytest.approx(3 * sum(flops) - flops[0], rel=0.02)
@@ -51,8 +53,9 @@ def test_a_convolutions_arithmetic_is_what_the_paper_trunk_has(paper):
 def test_moved_bytes_are_operands_and_results_and_views_are_free():
     with _Moved() as moved:
         one = torch.ones(10, 10)
-        one.view(100).T
-        one + one
+        flat = one.view(100)
+        twice = flat + flat
+    assert twice.sum() == 200
     assert moved.bytes == 4 * 100 * (1 + 3)
 
 
