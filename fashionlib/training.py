@@ -18,7 +18,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from fashionlib.batches import Piece, batches
-from fashionlib.device import autocast, compiled
+from fashionlib.device import autocast, batch_of, compiled
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, Inputs
 from fashionlib.metrics import average_precision_all, mean_average_precision
@@ -28,6 +28,9 @@ from fashionlib.processes import accelerator_here, in_order, summed
 from fashionlib.profiles import TrainingOptions
 from fashionlib.resume import Averaged, State
 from fashionlib.tagger import Tagger, load_model
+
+
+PHOTOS_AT_ONCE = 32  # whose maps at full size stay within a GPU's memory when a trained trunk is asked
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ def _predicted(
     """Scores and the rest, batch by batch; of several processes, each makes every n-th batch."""
     model.eval()
     net = model if isinstance(inputs, ImageInputs) else model.head
+    batch = batch_of(min(batch, PHOTOS_AT_ONCE)) if isinstance(inputs, ImageInputs) else batch
     first, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
     for start in range(first * batch, len(inputs), batch * processes):
         indices = np.arange(start, min(start + batch, len(inputs)))

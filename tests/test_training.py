@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from fashionlib.device import compiled, device
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, MapInputs
 from fashionlib.profiles import TrainingOptions
@@ -200,6 +201,15 @@ def test_mixup_adds_photos_and_tags_in_the_same_shares():
 
 def test_bf16_autocast_trains_too(tmp_path):
     assert np.isfinite(teach(tmp_path, epochs=2, precision="bf16")).all()
+
+
+def test_a_network_is_compiled_where_that_is_asked_for():
+    net = torch.nn.Linear(2, 2)
+    assert compiled(net, "no") is net
+    assert (compiled(net, "gpu") is net) == (device().type != "cuda")
+    assert compiled(net, "yes") is not net
+    with pytest.raises(InputError, match="unknown compile 'maybe': choose one of no, gpu, yes"):
+        compiled(net, "maybe")
 
 
 def test_maps_are_taken_in_the_view_asked_for_and_plain_where_there_is_none():
