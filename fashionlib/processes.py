@@ -54,10 +54,11 @@ def in_order(blocks: Sequence[T], accelerator: Accelerator) -> list[T]:
     return [block for block in chain.from_iterable(rounds) if block is not None]
 
 
-def wanted() -> int:
-    """How many processes train a method: FASHIONLIB_PROCESSES, or one for each GPU that may be chosen.
+def wanted(frozen: bool) -> int:
+    """How many processes train a method: FASHIONLIB_PROCESSES, or one for each GPU there is.
 
-    In one of several processes, and on a processor, 1. Raises InputError where FASHIONLIB_PROCESSES is no number.
+    1 on a processor, in one of several processes, and over a frozen trunk, whose heads train in less time than
+    processes take to start. Raises InputError where FASHIONLIB_PROCESSES is no number.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return 1
@@ -66,8 +67,8 @@ def wanted() -> int:
         if not named.isdigit() or int(named) < 1:
             raise InputError(f"FASHIONLIB_PROCESSES={named}: expected how many processes are to train, such as 2")
         return int(named)
-    chosen = os.environ.get("FASHIONLIB_DEVICE")
-    return torch.cuda.device_count() if device().type == "cuda" and not chosen else 1
+    one = frozen or device().type != "cuda" or "FASHIONLIB_DEVICE" in os.environ
+    return 1 if one else torch.cuda.device_count()
 
 
 def first() -> bool:

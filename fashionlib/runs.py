@@ -95,8 +95,9 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     if _finished(folder).get("fingerprint") == fingerprint:
         return load_model(folder)
     inputs, checks = inputs_of(profile, training, training_views(options)), inputs_of(profile, validation)
-    if processes.wanted() > 1:  # they find photos and maps made
-        processes.start(processes.wanted(), profile, method, seed, folder)
+    count = processes.wanted(profile.trunk.frozen)
+    if count > 1:  # they find photos and maps made
+        processes.start(count, profile, method, seed, folder)
         return load_model(folder)
     model = new_model(profile, method, training.labels, seed)
     started = time.perf_counter()

@@ -195,7 +195,11 @@ def test_what_failed_in_a_process_is_said_in_one_line(tmp_path, monkeypatch):
 def test_a_number_of_processes_that_is_none_is_refused(monkeypatch):
     monkeypatch.setenv("FASHIONLIB_PROCESSES", "two")
     with pytest.raises(InputError, match="FASHIONLIB_PROCESSES=two: expected"):
-        wanted()
+        wanted(frozen=True)
+    monkeypatch.setenv("FASHIONLIB_PROCESSES", "3")
+    assert wanted(frozen=True) == 3
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one of several")
+    assert wanted(frozen=False) == 1
 
 
 @pytest.mark.parametrize("micro", [0, 3, 5])
