@@ -78,7 +78,7 @@ def train(
             torch.manual_seed(seed * 100_003 + epoch + 1_000_000_007 * accelerator.process_index)
             for piece in batches(inputs, targets, options, seed, epoch, accelerator):
                 for name, value in _step(run, piece, optimiser, accelerator, options).items():
-                    terms[name] = terms[name] + value.double() * (piece.photos / len(inputs))
+                    terms[name] = terms[name] + value * (piece.photos / len(inputs))
                 if piece.last:
                     schedule.step()
                     kept.update()
@@ -165,7 +165,8 @@ def _step(
         accelerator.clip_grad_norm_(run.parameters(), options.clip)
         optimiser.step()
         optimiser.zero_grad()
-    return {name: value.detach() for name, value in terms.items()}
+    exact = torch.float32 if accelerator.device.type == "mps" else torch.float64  # which Apple's GPUs lack
+    return {name: value.detach().to(exact) for name, value in terms.items()}
 
 
 def predict(
