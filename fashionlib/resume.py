@@ -14,7 +14,7 @@ from fashionlib.tagger import Tagger, save_model
 
 
 class Averaged:
-    """What is validated and kept: the model in training (decay 0), or one with the moving average of its weights.
+    """The model that is validated and kept: the one in training (decay 0), or one with its weights' moving average.
 
     Early on the average is over fewer steps, so that it does not remember the weights' first draw.
     """

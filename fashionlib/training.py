@@ -29,7 +29,6 @@ from fashionlib.profiles import TrainingOptions
 from fashionlib.resume import Averaged, State
 from fashionlib.tagger import Tagger, load_model
 
-
 PHOTOS_AT_ONCE = 32  # whose maps at full size stay within a GPU's memory when a trained trunk is asked
 
 

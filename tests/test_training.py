@@ -17,8 +17,9 @@ from fashionlib.device import compiled, device
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, MapInputs
 from fashionlib.profiles import TrainingOptions
+from fashionlib.resume import Averaged
 from fashionlib.tagger import Tagger, load_model, save_model
-from fashionlib.training import _Averaged, predict, train
+from fashionlib.training import predict, train
 
 HEAD = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2]}
 
@@ -70,7 +71,7 @@ def test_what_is_kept_can_be_the_moving_average_of_the_weights(tmp_path):
     """Of one weight, followed by hand: shorter averages at first, the decay that was asked for later."""
     torch.manual_seed(0)
     model = tagger()
-    kept = _Averaged(model, model.head, 0.5)
+    kept = Averaged(model, model.head, 0.5)
     weight, values = model.head.score[0].bias, []
     for step in range(1, 21):
         with torch.no_grad():
