@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ AHEAD = 2  # pieces read while the network works on the one before
 class Piece:
     """What a process is fed at once: its share of a global batch, or a part of that share.
 
-    share: of the global batch's photos; all pieces of all processes make 1. photos: how many they are. last: the
-    weights are moved after it.
+    photos: how many they are. share: of the global batch's; all pieces of all processes make 1. last: the weights are
+    moved after it. more: what else the head's loss takes.
     """
 
     batch: Tensor
@@ -33,6 +34,7 @@ class Piece:
     photos: int
     share: float
     last: bool
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,10 @@ def _plans(
         draws = torch.rand(len(photos), 7, generator=moves)
         mine = np.arange(process, len(photos), processes)
         parts = _parts(len(photos), processes, options.micro_batch)
-        for part, rows in enumerate(np.array_split(mine, parts), 1):
+        for part in range(parts):
+            rows = mine[part::parts]
             share, mixed = len(rows) / len(photos), others[rows] if options.mixup else others
-            yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts)
+            yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts - 1)
 
 
 def _parts(photos: int, processes: int, most: int) -> int:

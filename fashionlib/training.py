@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +66,7 @@ def train(
     optimiser = _optimiser(net, options)
     schedule = _schedule(optimiser, options, steps)
     kept = Averaged(model, net, options.average)
-    run, optimiser = accelerator.prepare(_Lesson(net, model.head, options), optimiser)
+    run, optimiser = accelerator.prepare(_Taught(net, model.head, options), optimiser)
     state = State(folder, fingerprint, net, optimiser, schedule, kept)
     first, best, history = state.restore()
     with _progress(accelerator.is_main_process) as progress:
@@ -91,17 +92,17 @@ def train(
     return load_best(model, folder)
 
 
-class _Lesson(nn.Module):
+class _Taught(nn.Module):
     """The network with its loss: whatever has weights in either is inside what processes share."""
 
     def __init__(self, net: nn.Module, head: nn.Module, options: TrainingOptions):
         super().__init__()
         self.net, self.head, self.precision = compiled(net, options.compile), head, options.precision
 
-    def forward(self, batch: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def forward(self, batch: Tensor, targets: Tensor, **more: Any) -> dict[str, Tensor]:
         with autocast(self.precision):
             output = self.net(batch)
-        return self.head.loss(output, targets)
+        return self.head.loss(output, targets, **more)
 
 
 def _progress(shown: bool) -> Progress:
@@ -157,7 +158,7 @@ def _step(
 ) -> dict[str, Tensor]:
     """Add up a piece's gradients; after a batch's last one, move the weights. Returns the loss, term by term."""
     with nullcontext() if piece.last else accelerator.no_sync(run):
-        terms = run(piece.batch, piece.targets)
+        terms = run(piece.batch, piece.targets, **piece.more)
         # processes' gradients are averaged: each piece counts by its photos among the whole batch's
         accelerator.backward(sum(terms.values()) * (piece.share * accelerator.num_processes))
     if piece.last:

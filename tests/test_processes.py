@@ -21,7 +21,7 @@ from fashionlib.processes import accelerator_here, wanted
 from fashionlib.profiles import TrainingOptions, load_profile
 from fashionlib.resume import State
 from fashionlib.runs import fit, run_folder
-from fashionlib.training import _Lesson
+from fashionlib.training import _Taught
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}", "OMP_NUM_THREADS": "1"}
@@ -231,7 +231,7 @@ def gradients(micro, *, norms):
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train(norms)
-    lesson = _Lesson(model, model.head, options)
+    lesson = _Taught(model, model.head, options)
     pieces = list(batches(inputs, targets, options, 0, 0, accelerator_here()))
     assert len(pieces) == (-(-16 // micro) if micro else 1)
     for piece in pieces:
