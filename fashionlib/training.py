@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
-    net = model.to(accelerator.device) if isinstance(inputs, ImageInputs) else model.head.to(accelerator.device)
-    if accelerator.num_processes > 1:
-        share_norms(net)
+    net = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
     steps = -(-len(inputs) // options.batch)
     optimiser = _optimiser(net, options)
     schedule = _schedule(optimiser, options, steps)
@@ -71,25 +70,29 @@ def train(
     first, best, history = state.restore()
     with _progress(accelerator.is_main_process) as progress:
         bar = progress.add_task("training", total=options.epochs * steps, completed=first * steps)
+        after = (schedule.step, kept.update, partial(progress.advance, bar))
         for epoch in range(first, options.epochs):
-            started, terms = time.perf_counter(), defaultdict(float)
-            model.train()
-            # dropout repeats after a resume, too
-            torch.manual_seed(seed * 100_003 + epoch + 1_000_000_007 * accelerator.process_index)
-            for piece in batches(inputs, targets, options, seed, epoch, accelerator):
-                for name, value in _step(run, piece, optimiser, accelerator, options).items():
-                    terms[name] = terms[name] + value * (piece.photos / len(inputs))
-                if piece.last:
-                    schedule.step()
-                    kept.update()
-                    progress.advance(bar)
-            row = {"epoch": epoch + 1, **_finite(summed(terms, accelerator), epoch)}
-            row |= _validate(kept.model, validation, options, accelerator)
+            started = time.perf_counter()
+            _begin(model, seed, epoch, accelerator)
+            pieces = batches(inputs, targets, options, seed, epoch, accelerator)
+            terms = _finite(_learn(run, pieces, len(inputs), after, optimiser, accelerator, options), epoch)
+            row = {"epoch": epoch + 1, **terms, **_validate(kept.model, validation, options, accelerator)}
             history.append({**row, "seconds": time.perf_counter() - started})
             if accelerator.is_main_process:
                 best = state.save(epoch + 1, best, history, kept.model)
     accelerator.wait_for_everyone()
     return load_best(model, folder)
+
+
+def _placed(net: Any, accelerator: Accelerator) -> Any:
+    """The network on its device; its batch norms are one where processes share the batches."""
+    return share_norms(net.to(accelerator.device)) if accelerator.num_processes > 1 else net.to(accelerator.device)
+
+
+def _begin(model: Tagger, seed: int, epoch: int, accelerator: Accelerator) -> None:
+    """Dropout repeats after a resume, too; each process draws its own."""
+    model.train()
+    torch.manual_seed(seed * 100_003 + epoch + 1_000_000_007 * accelerator.process_index)
 
 
 class _Taught(nn.Module):
@@ -151,6 +154,20 @@ def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.
             optimiser, options.learning_rate, total_steps=options.epochs * batches
         )
     raise InputError(f"unknown schedule {options.schedule!r}: choose one-cycle or constant")
+
+
+def _learn(
+    run: nn.Module, pieces: Iterable[Piece], photos: int, after: Sequence[Callable[[], object]], optimiser,
+    accelerator: Accelerator, options: TrainingOptions,
+) -> dict[str, float]:  # fmt: skip
+    """One epoch: the loss term by term, its mean over `photos`. after: called each time the weights were moved."""
+    terms = defaultdict(float)
+    for piece in pieces:
+        for name, value in _step(run, piece, optimiser, accelerator, options).items():
+            terms[name] = terms[name] + value * (piece.photos / photos)
+        for follow in after if piece.last else ():
+            follow()
+    return summed(terms, accelerator)
 
 
 def _step(
