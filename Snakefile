@@ -1,5 +1,5 @@
 # A profile's notebooks, each only where something it depends on changed. `make results PROFILE=…` calls this;
-# on a cluster: snakemake --executor slurm --jobs 8 --config profile=paper data=/data
+# on a cluster: snakemake --profile profiles/slurm --config profile=paper data=/data
 import sys
 
 from fashionlib.batch import fingerprint, jobs_of, stamp
@@ -8,6 +8,9 @@ from fashionlib.profiles import load_profile
 PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
 RUN = load_profile(PROFILE, data=DATA or None, seeds=SEEDS or None)
 JOBS = {job.name: job for job in jobs_of(RUN)}
+# what a cluster is asked for; on one machine a notebook has all of it
+GPUS, CPUS = int(config.get("gpus", 1)), int(config.get("cpus", 16))
+HOURS, MEMORY = int(config.get("hours", 48)), int(config.get("memory_gb", 32))
 
 
 rule all:
@@ -27,6 +30,10 @@ for name, job in JOBS.items():
         params:
             job=name,
             changes_with=fingerprint(PROFILE, DATA, SEEDS, job),
-        threads: workflow.cores  # each notebook uses all of them
+        threads: workflow.resource_settings.cores or CPUS  # each notebook uses all of them
+        resources:
+            gpu=0 if job.notebook == "data" else GPUS if job.notebook == "train" else min(GPUS, 1),
+            runtime=60 * HOURS if job.notebook == "train" else 240,  # minutes
+            mem_mb=1000 * MEMORY,
         shell:
             "{sys.executable} -m fashionlib.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"

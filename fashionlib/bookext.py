@@ -26,7 +26,7 @@ from fashionlib import touchblocks
 from fashionlib.bookapi import add_buttons, plain_docstring
 from fashionlib.bookblocks import Claims, LedgerFigure, LedgerTable, LedgerTimes
 from fashionlib.errors import InputError
-from fashionlib.ledgertext import Number, build_errors, field, find, has, hover, interval, published, shown
+from fashionlib.ledgertext import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
 from fashionlib.runblocks import LedgerRuns, NotebookParameters, Receipts
 
 _log = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class LedgerRole(SphinxRole):
                 return [hover(entry, field(entry, number.options["field"]))], []
             if "percent" in number.options:
                 return [hover(entry, f"{entry.value:.1%}")], []
+            if "digits" in number.options:
+                return [hover(entry, rounded(entry, number.options["digits"]))], []
             points = "points" in number.options
             limits = f" ({interval(entry, points)})" if "interval" in number.options else ""
             return [hover(entry, shown(entry, points)), nodes.Text(limits)], []

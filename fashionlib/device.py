@@ -6,12 +6,15 @@ import ctypes
 import os
 import sys
 from functools import cache
+from typing import cast
 
 import torch
+from torch import nn
 
 from fashionlib.errors import InputError
 
 PRECISIONS = ("auto", "fp32", "bf16")
+COMPILE = ("no", "gpu", "yes")
 
 
 def device() -> torch.device:
@@ -47,6 +50,17 @@ def resolved(precision: str) -> str:
 def autocast(precision: str) -> torch.autocast:
     """Mixed precision on the chosen device: "bf16", "fp32" for none, or "auto"."""
     return torch.autocast(device().type, dtype=torch.bfloat16, enabled=resolved(precision) == "bf16")
+
+
+def compiled(net: nn.Module, wanted: str) -> nn.Module:
+    """`net` through torch.compile, with the same weights, or as it is. wanted: "no", "gpu" (on one alone) or "yes".
+
+    Raises InputError for any other word.
+    """
+    if wanted not in COMPILE:
+        raise InputError(f"unknown compile {wanted!r}: choose one of {', '.join(COMPILE)}")
+    pays = wanted == "yes" or (wanted == "gpu" and device().type == "cuda")
+    return cast(nn.Module, torch.compile(net)) if pays else net
 
 
 def batch_of(images: int) -> int:

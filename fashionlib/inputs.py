@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fashionlib.device import device
@@ -27,7 +27,15 @@ class ImageInputs:
 
     def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
         """The photos at `indices`, each in its view."""
-        images = self.view(images_to_float(self.images[indices]), self.draws[indices])
+        return self.ready(self.read(indices, views), indices, views)
+
+    def read(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The first half of `take`, for another thread: uint8, on its way to the device."""
+        return fetched(self.images[indices])
+
+    def ready(self, raw: Tensor, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The second half, on the device."""
+        images = self.view(images_to_float(raw.to(device(), non_blocking=True)), self.draws[indices])
         flip = torch.as_tensor(views == 1, device=images.device)[:, None, None, None]
         return torch.where(flip, images.flip(-1), images)
 
@@ -52,17 +60,31 @@ class MapInputs:
 
     def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
         """The maps of the photos at `indices`, each in its view; where a view was not made, plain."""
+        return self.ready(self.read(indices, views), indices, views)
+
+    def read(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The first half of `take`, for another thread: as the file has them, on their way to the device."""
         pairs = zip(self.rows[indices], np.where(views < self.views, views, 0), strict=True)
-        return torch.from_numpy(np.stack([self.maps[view][row] for row, view in pairs])).to(device()).float()
+        return fetched(np.stack([self.maps[view][row] for row, view in pairs]))
+
+    def ready(self, raw: Tensor, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The second half, on the device."""
+        return raw.to(device(), non_blocking=True).float()
 
 
 Inputs = ImageInputs | MapInputs
 
 
-def moved(batch: Tensor, shift: float, generator: torch.Generator) -> Tensor:
-    """Photos augmented anew: moved and scaled by up to `shift` of the frame, in another light."""
+def fetched(array: np.ndarray) -> Tensor:
+    """Rows read out of a file, in memory that a GPU copies from while it computes (where there is one)."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.pin_memory() if device().type == "cuda" else tensor
+
+
+def moved(batch: Tensor, shift: float, draws: Float[Tensor, "b 7"]) -> Tensor:
+    """Photos augmented anew: moved and scaled by up to `shift` of the frame, in another light. draws: in 0..1."""
     if not shift:
         return batch
-    draws = torch.rand(len(batch), 7, generator=generator)
+    draws = draws.clone()
     draws[:, 3] = 1.0  # `take` has mirrored them already
     return augmented(batch, draws, shift)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,8 +22,9 @@ from fashionlib.results import Entry
 class Number:
     """What a page asks of the ledger: `[profile:]experiment/method/metric[|option…]`.
 
-    Options: `interval`, `points` (times 100), `percent`, `protocol=…`, `field=…` for another field of the entry, such
-    as seconds or n, and `optional` for a number that a run may lack.
+    Options: `interval`, `points` (times 100), `percent`, `digits=…` (of a value that is no score: significant ones),
+    `protocol=…`, `field=…` for another field of the entry, such as seconds or n, and `optional` for a number that a run
+    may lack.
     """
 
     profile: str
@@ -38,11 +40,11 @@ class Number:
         profile, _, path = place.rpartition(":")
         names = path.split("/")
         chosen = {name: value for name, _, value in (option.partition("=") for option in options)}
-        unknown = chosen.keys() - {"interval", "points", "percent", "protocol", "field", "optional"}
+        unknown = chosen.keys() - {"interval", "points", "percent", "digits", "protocol", "field", "optional"}
         if len(names) != 3 or not all(names) or unknown:
             raise InputError(
                 f"'{text}' does not name a number; expected [profile:]experiment/method/metric, then any of "
-                "|interval |points |percent |protocol=… |field=… |optional"
+                "|interval |points |percent |digits=… |protocol=… |field=… |optional"
             )
         return cls(profile or current, *names, options=chosen)
 
@@ -64,6 +66,15 @@ def shown(entry: Entry, points: bool = False) -> str:
     sign = "+" if entry.metric.endswith("_gain") else ""
     text = f"{entry.value * 100:{sign}.1f} points" if points else f"{entry.value:{sign}.3f}"
     return text.replace("-", "−")
+
+
+def rounded(entry: Entry, digits: str) -> str:
+    """The value with so many significant digits, thousands apart. Raises InputError where that is no number."""
+    if not digits.isdigit() or int(digits) < 1:
+        raise InputError(f"digits={digits}: expected how many significant digits are shown, such as 2")
+    value = float(f"{entry.value:.{digits}g}")
+    places = max(0, int(digits) - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:,.{places}f}".replace("-", "−").replace(",", "\u202f")
 
 
 def interval(entry: Entry, points: bool = False) -> str:

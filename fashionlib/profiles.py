@@ -44,6 +44,9 @@ class TrainingOptions:
     2018); 0 for none.
     average: what is validated and kept is an exponential moving average of the weights, of this decay a step; 0 for the
     weights as they are.
+    micro_batch: a batch is learned from in parts of at most so many photos, whose gradients are added up; 0 for all at
+    once. The same sums, except that a batch norm in training standardises by the part alone.
+    compile: the network through torch.compile: "no", "gpu" (where it runs on one) or "yes".
     """
 
     epochs: int = 30
@@ -59,6 +62,8 @@ class TrainingOptions:
     copies: int = 0
     mixup: float = 0.0
     average: float = 0.0
+    micro_batch: int = 0
+    compile: str = "no"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fashionlib import processes
 from fashionlib.data import load
 from fashionlib.data.store import Photos, load_photos
 from fashionlib.features import trunk_maps
@@ -93,13 +94,18 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     fingerprint = _fingerprint(profile, method, seed, training, validation)
     if _finished(folder).get("fingerprint") == fingerprint:
         return load_model(folder)
+    inputs, checks = inputs_of(profile, training, training_views(options)), inputs_of(profile, validation)
+    count = processes.wanted(profile.trunk.frozen)
+    if count > 1:  # they find photos and maps made
+        processes.start(count, profile, method, seed, folder)
+        return load_model(folder)
     model = new_model(profile, method, training.labels, seed)
     started = time.perf_counter()
     train(
-        model, inputs_of(profile, training, training_views(options)), training.tags,
-        (inputs_of(profile, validation), validation.tags), options, folder, seed=seed, fingerprint=fingerprint,
+        model, inputs, training.tags, (checks, validation.tags), options, folder, seed=seed, fingerprint=fingerprint,
     )  # fmt: skip
-    _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
+    if processes.first():
+        _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
     return load_best(model, folder)
 
 

@@ -1,15 +1,15 @@
-"""One loop for every method."""
+"""One loop for every method, in one process or in several."""
 
 from __future__ import annotations
 
-import copy
-import csv
-import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +19,19 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from fashionlib.device import autocast, device
+from fashionlib.batches import Piece, batches
+from fashionlib.device import autocast, batch_of, compiled
 from fashionlib.errors import InputError
-from fashionlib.inputs import ImageInputs, Inputs, moved
+from fashionlib.inputs import ImageInputs, Inputs
 from fashionlib.metrics import average_precision_all, mean_average_precision
+from fashionlib.models.output import Output
+from fashionlib.norms import share_norms
+from fashionlib.processes import accelerator_here, in_order, summed
 from fashionlib.profiles import TrainingOptions
-from fashionlib.tagger import Tagger, load_model, save_model
+from fashionlib.resume import Averaged, State
+from fashionlib.tagger import Tagger, load_model
+
+PHOTOS_AT_ONCE = 32  # whose maps at full size stay within a GPU's memory when a trained trunk is asked
 
 
 @dataclass(frozen=True)
@@ -46,70 +53,66 @@ def train(
     folder: takes the best weights so far, `history.csv`, and the state of the last epoch, from which an interrupted
     run of the same `fingerprint` goes on; a run of another one starts anew.
 
+    In torchrun's processes, each learns from its share of every batch: the sums, the statistics of batch norms and what
+    is drawn of photos are those of one process; dropout draws each process's own. One process writes.
+
     Raises InputError where the loss stops being a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator(cpu=device().type == "cpu")
-    net = model.to(accelerator.device) if isinstance(inputs, ImageInputs) else model.head.to(accelerator.device)
-    batches = -(-len(inputs) // options.batch)
+    accelerator = accelerator_here()
+    net = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
+    steps = -(-len(inputs) // options.batch)
     optimiser = _optimiser(net, options)
-    schedule = _schedule(optimiser, options, batches)
-    run, optimiser = accelerator.prepare(net, optimiser)
-    kept = _Averaged(model, net, options.average)
-    state = _State(folder, fingerprint, net, optimiser, schedule, kept)
+    schedule = _schedule(optimiser, options, steps)
+    kept = Averaged(model, net, options.average)
+    run, optimiser = accelerator.prepare(_Taught(net, model.head, options), optimiser)
+    state = State(folder, fingerprint, net, optimiser, schedule, kept)
     first, best, history = state.restore()
-    with _progress() as progress:
-        bar = progress.add_task("training", total=options.epochs * batches, completed=first * batches)
+    with _progress(accelerator.is_main_process) as progress:
+        bar = progress.add_task("training", total=options.epochs * steps, completed=first * steps)
+        after = (schedule.step, kept.update, partial(progress.advance, bar))
         for epoch in range(first, options.epochs):
-            started, terms = time.perf_counter(), defaultdict(float)
-            model.train()
-            torch.manual_seed(seed * 100_003 + epoch)  # dropout repeats after a resume, too
-            for photos, *batch in _batches(inputs, targets, options, seed, epoch, accelerator):
-                for name, value in _step(run, model, *batch, optimiser, accelerator, options).items():
-                    terms[name] += value * photos / len(inputs)
-                schedule.step()
-                kept.update()
-                progress.advance(bar)
-            row = {"epoch": epoch + 1, **_finite(terms, epoch), **_validate(kept.model, validation, options)}
+            started = time.perf_counter()
+            _begin(model, seed, epoch, accelerator)
+            pieces = batches(inputs, targets, options, seed, epoch, accelerator)
+            terms = _finite(_learn(run, pieces, len(inputs), after, optimiser, accelerator, options), epoch)
+            row = {"epoch": epoch + 1, **terms, **_validate(kept.model, validation, options, accelerator)}
             history.append({**row, "seconds": time.perf_counter() - started})
             if accelerator.is_main_process:
                 best = state.save(epoch + 1, best, history, kept.model)
+    accelerator.wait_for_everyone()
     return load_best(model, folder)
 
 
-class _Averaged:
-    """The model that is validated and kept: the one in training (decay 0), or one with its weights' moving average.
-
-    Early on the average is over fewer steps, so that it does not remember the weights' first draw.
-    """
-
-    def __init__(self, model: Tagger, net: nn.Module, decay: float):
-        self.net, self.decay, self.steps = net, decay, 0
-        self.model = copy.deepcopy(model) if decay else model
-        self.average = self.model if net is model else self.model.head
-
-    @torch.no_grad()
-    def update(self) -> None:
-        if not self.decay:
-            return
-        self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 9))
-        for mean, value in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
-            mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
-
-    def state_dict(self) -> dict:
-        return {"steps": self.steps, "average": self.average.state_dict()} if self.decay else {}
-
-    def load_state_dict(self, state: dict) -> None:
-        if self.decay:
-            self.steps = state["steps"]
-            self.average.load_state_dict(state["average"])
+def _placed(net: Any, accelerator: Accelerator) -> Any:
+    """The network on its device; its batch norms are one where processes share the batches."""
+    return share_norms(net.to(accelerator.device)) if accelerator.num_processes > 1 else net.to(accelerator.device)
 
 
-def _progress() -> Progress:
+def _begin(model: Tagger, seed: int, epoch: int, accelerator: Accelerator) -> None:
+    """Dropout repeats after a resume, too; each process draws its own."""
+    model.train()
+    torch.manual_seed(seed * 100_003 + epoch + 1_000_000_007 * accelerator.process_index)
+
+
+class _Taught(nn.Module):
+    """The network with its loss: whatever has weights in either is inside what processes share."""
+
+    def __init__(self, net: nn.Module, head: nn.Module, options: TrainingOptions):
+        super().__init__()
+        self.net, self.head, self.precision = compiled(net, options.compile), head, options.precision
+
+    def forward(self, batch: Tensor, targets: Tensor, **more: Any) -> dict[str, Tensor]:
+        with autocast(self.precision):
+            output = self.net(batch)
+        return self.head.loss(output, targets, **more)
+
+
+def _progress(shown: bool) -> Progress:
     """A bar in a terminal; nothing in logs and notebooks."""
     console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal or console.is_jupyter)
+    hidden = not shown or not console.is_terminal or console.is_jupyter
+    return Progress(console=console, transient=True, disable=hidden)
 
 
 def _finite(terms: dict[str, float], epoch: int) -> dict[str, float]:
@@ -118,8 +121,11 @@ def _finite(terms: dict[str, float], epoch: int) -> dict[str, float]:
     return terms
 
 
-def _validate(model: Tagger, validation: tuple[Inputs, np.ndarray], options: TrainingOptions) -> dict[str, float]:
-    scores = predict(model, validation[0], mirror=options.mirror_test).scores
+def _validate(
+    model: Tagger, validation: tuple[Inputs, np.ndarray], options: TrainingOptions, accelerator: Accelerator
+) -> dict[str, float]:
+    blocks = _predicted(model, validation[0], options.mirror_test, 128, accelerator)
+    scores = np.concatenate(in_order([scores.float().cpu().numpy() for scores, _ in blocks], accelerator))
     return {
         "val_ap_all": float(average_precision_all(scores, validation[1])),
         "val_map": float(mean_average_precision(scores, validation[1])),
@@ -150,100 +156,69 @@ def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.
     raise InputError(f"unknown schedule {options.schedule!r}: choose one-cycle or constant")
 
 
-def _batches(
-    inputs: Inputs, targets: Float[np.ndarray, "p c"], options: TrainingOptions, seed: int, epoch: int,
-    accelerator: Accelerator,
-) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
-    """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo.
+def _learn(
+    run: nn.Module, pieces: Iterable[Piece], photos: int, after: Sequence[Callable[[], object]], optimiser,
+    accelerator: Accelerator, options: TrainingOptions,
+) -> dict[str, float]:  # fmt: skip
+    """One epoch: the loss term by term, its mean over `photos`. after: called each time the weights were moved."""
+    terms = defaultdict(float)
+    for piece in pieces:
+        for name, value in _step(run, piece, optimiser, accelerator, options).items():
+            terms[name] = terms[name] + value * (piece.photos / photos)
+        for follow in after if piece.last else ():
+            follow()
+    return summed(terms, accelerator)
 
-    Yields how many photos they are, what the network is fed, and its targets.
+
+def _step(
+    run: nn.Module, piece: Piece, optimiser, accelerator: Accelerator, options: TrainingOptions
+) -> dict[str, Tensor]:
+    """Add up a piece's gradients; after a batch's last one, move the weights. Returns the loss, term by term."""
+    with nullcontext() if piece.last else accelerator.no_sync(run):
+        terms = run(piece.batch, piece.targets, **piece.more)
+        # processes' gradients are averaged: each piece counts by its photos among the whole batch's
+        accelerator.backward(sum(terms.values()) * (piece.share * accelerator.num_processes))
+    if piece.last:
+        accelerator.clip_grad_norm_(run.parameters(), options.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+    exact = torch.float32 if accelerator.device.type == "mps" else torch.float64  # which Apple's GPUs lack
+    return {name: value.detach().to(exact) for name, value in terms.items()}
+
+
+def predict(
+    model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 128, accelerator: Accelerator | None = None
+) -> Predictions:
+    """The model's word on every photo; with `mirror`, scores are the mean over the photo and its mirror image.
+
+    accelerator: its processes share the photos, batch by batch, so that each number is the one that a single process
+    finds; every process gets them all.
     """
-    draw = np.random.default_rng([seed, epoch])
-    moves = torch.Generator().manual_seed(seed * 7_919 + epoch)
-    order, views = draw.permutation(len(inputs)), draw.integers(0, inputs.views, len(inputs))
-    shift = options.shift if isinstance(inputs, ImageInputs) else 0.0  # maps are of photos that were moved
-    for start in range(0, len(order), options.batch):
-        photos = order[start : start + options.batch]
-        others, share = draw.permutation(photos), draw.beta(options.mixup, options.mixup) if options.mixup else 1.0
-        mine = slice(accelerator.process_index, None, accelerator.num_processes)
-        photos, others = photos[mine], others[mine]
-        if len(photos) < 2:  # batch norm needs two
-            continue
-        batch, tags = inputs.take(photos, views[photos]), targets[photos]
-        if options.mixup:
-            batch = share * batch + (1 - share) * inputs.take(others, views[others])
-            tags = share * tags + (1 - share) * targets[others]
-        yield len(photos), moved(batch, shift, moves), torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
-
-
-def _step(run, model, batch, targets, optimiser, accelerator, options) -> dict[str, float]:
-    with autocast(options.precision):
-        output = run(batch)
-    terms = model.head.loss(output, targets)
-    optimiser.zero_grad()
-    accelerator.backward(sum(terms.values()))
-    accelerator.clip_grad_norm_(run.parameters(), options.clip)
-    optimiser.step()
-    return {name: float(value.detach()) for name, value in terms.items()}
+    rows = [
+        tuple(None if each is None else each.float().cpu() for each in (scores, one.features, one.steps, one.theta))
+        for scores, one in _predicted(model, inputs, mirror, batch, accelerator)
+    ]
+    columns = zip(*(in_order(rows, accelerator) if accelerator else rows), strict=True)
+    scores, features, steps, theta = (None if c[0] is None else torch.cat(c).numpy() for c in columns)
+    assert scores is not None
+    assert features is not None
+    return Predictions(scores, features, steps, theta)
 
 
 @torch.no_grad()
-def predict(model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 128) -> Predictions:
-    """The model's word on every photo; with `mirror`, scores are the mean over the photo and its mirror image."""
+def _predicted(
+    model: Tagger, inputs: Inputs, mirror: bool, batch: int, accelerator: Accelerator | None
+) -> Iterator[tuple[Tensor, Output]]:
+    """Scores and the rest, batch by batch; of several processes, each makes every n-th batch."""
     model.eval()
     net = model if isinstance(inputs, ImageInputs) else model.head
-    rows = []
-    for start in range(0, len(inputs), batch):
+    batch = batch_of(min(batch, PHOTOS_AT_ONCE)) if isinstance(inputs, ImageInputs) else batch
+    first, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
+    for start in range(first * batch, len(inputs), batch * processes):
         indices = np.arange(start, min(start + batch, len(inputs)))
         output = net(inputs.take(indices, np.zeros(len(indices), int)))
         scores = model.probabilities(output.scores)
         if mirror:
             other = net(inputs.take(indices, np.ones(len(indices), int)))
             scores = (scores + model.probabilities(other.scores)) / 2
-        rows.append((scores, output.features, output.steps, output.theta))
-    columns = zip(*rows, strict=True)
-    scores, features, steps, theta = (None if c[0] is None else torch.cat(c).float().cpu().numpy() for c in columns)
-    assert scores is not None
-    assert features is not None
-    return Predictions(scores, features, steps, theta)
-
-
-class _State:
-    """An interrupted run goes on from here: weights, optimiser, schedule and history of the last whole epoch."""
-
-    def __init__(self, folder: Path, fingerprint: str, net: nn.Module, optimiser, schedule, kept: _Averaged):
-        self.path, self.folder, self.fingerprint = folder / "last.pt", folder, fingerprint
-        self.parts = {"net": net, "optimiser": optimiser, "schedule": schedule, "average": kept}
-
-    def restore(self) -> tuple[int, float, list[dict]]:
-        """Epochs done, the best validation so far, the history."""
-        if not self.path.exists():
-            return 0, -1.0, []
-        saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        if saved["fingerprint"] != self.fingerprint:
-            return 0, -1.0, []
-        for name, part in self.parts.items():
-            part.load_state_dict(saved[name])
-        return saved["epoch"], saved["best"], saved["history"]
-
-    def save(self, epoch: int, best: float, history: list[dict], model: Tagger) -> float:
-        """Keep the epoch, and the model if it is the best so far; returns the best validation."""
-        value = (history[-1]["val_ap_all"] + history[-1]["val_map"]) / 2
-        if value > best:
-            save_model(model, self.folder)
-        best = max(best, value)
-        parts = {name: part.state_dict() for name, part in self.parts.items()}
-        aside = self.path.with_suffix(".aside")
-        torch.save({**parts, "epoch": epoch, "best": best, "history": history, "fingerprint": self.fingerprint}, aside)
-        os.replace(aside, self.path)
-        _write_history(history, self.folder / "history.csv")
-        return best
-
-
-def _write_history(history: list[dict], path: Path) -> None:
-    aside = path.with_suffix(".aside")
-    with aside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[-1]))
-        writer.writeheader()
-        writer.writerows(history)
-    os.replace(aside, path)
+        yield scores, output

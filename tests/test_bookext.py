@@ -12,7 +12,7 @@ import pytest
 
 from fashionlib import results
 from fashionlib.errors import InputError
-from fashionlib.ledgertext import Number
+from fashionlib.ledgertext import Number, rounded
 
 sphinx = pytest.importorskip("sphinx", reason="the extra 'book' is not installed")
 pytest.importorskip("myst_parser", reason="the extra 'book' is not installed")
@@ -92,6 +92,19 @@ def test_a_number_is_printed_rounded_with_its_interval_and_its_source_on_hover(b
     title = re.search(r'<abbr class="ledger" title="([^"]+)"', page)[1]
     for part in ("profile wardrobe", "n = 420", "seeds 0, 1", "commit abc1234", "CPU", "protocol scores", "3 min"):
         assert part in title
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [(1234.5, 3, "1,230"), (1234.5, 2, "1,200"), (0.01234, 2, "0.012"), (9.96, 2, "10"), (40, 2, "40"), (0.0, 2, "0")],
+)
+def test_a_number_that_is_no_score_is_printed_with_so_many_digits(value, digits, shown):
+    assert rounded(entry(value=value), str(digits)).replace("\u202f", ",") == shown
+
+
+def test_digits_that_are_no_number_are_refused():
+    with pytest.raises(InputError, match="digits=few: expected"):
+        rounded(entry(), "few")
 
 
 def test_a_changed_ledger_value_changes_the_page_though_its_source_did_not_change(book):

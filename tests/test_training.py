@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from fashionlib.device import compiled, device
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, MapInputs
 from fashionlib.profiles import TrainingOptions
+from fashionlib.resume import Averaged
 from fashionlib.tagger import Tagger, load_model, save_model
-from fashionlib.training import _Averaged, predict, train
+from fashionlib.training import predict, train
 
 HEAD = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2]}
 
@@ -69,7 +71,7 @@ def test_what_is_kept_can_be_the_moving_average_of_the_weights(tmp_path):
     """Of one weight, followed by hand: shorter averages at first, the decay that was asked for later."""
     torch.manual_seed(0)
     model = tagger()
-    kept = _Averaged(model, model.head, 0.5)
+    kept = Averaged(model, model.head, 0.5)
     weight, values = model.head.score[0].bias, []
     for step in range(1, 21):
         with torch.no_grad():
@@ -127,9 +129,9 @@ class _Enough(Exception):
 
 def resumed(folder, epochs):
     """The history's numbers (not its seconds) of the first epochs of a 400-epoch run, going on from `folder`."""
-    from fashionlib import training
+    from fashionlib import resume
 
-    saved = training._State.save
+    saved = resume.State.save
 
     def save(self, epoch, *rest):
         best = saved(self, epoch, *rest)
@@ -137,12 +139,12 @@ def resumed(folder, epochs):
             raise _Enough
         return best
 
-    training._State.save = save
+    resume.State.save = save
     try:
         with pytest.raises(_Enough):
             teach(folder, epochs=400)
     finally:
-        training._State.save = saved
+        resume.State.save = saved
     with (folder / "history.csv").open() as file:
         rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
     assert len(rows) == epochs
@@ -185,23 +187,30 @@ def test_mixup_adds_photos_and_tags_in_the_same_shares():
     """Each photo's map is its own number and its tags say which: a batch's maps must be their tags' numbers."""
     from accelerate import Accelerator
 
-    from fashionlib.training import _batches
+    from fashionlib.batches import batches
 
     targets = np.eye(6, dtype=np.float32)
     inputs = MapInputs([np.arange(6, dtype=np.float16)[:, None, None, None]])
-    options = TrainingOptions(batch=6, mixup=0.4)
-    mixed = [
-        batch for epoch in range(20) for batch in _batches(inputs, targets, options, 0, epoch, Accelerator(cpu=True))
-    ]
-    for photos, batch, tags in mixed:
-        assert photos == 6
-        torch.testing.assert_close(tags.sum(1), torch.ones(6))
-        torch.testing.assert_close(batch.flatten(), tags @ torch.arange(6.0))
-    assert any(((tags > 0.1) & (tags < 0.9)).any() for _, _, tags in mixed)
+    options, alone = TrainingOptions(batch=6, mixup=0.4), Accelerator(cpu=True)
+    mixed = [piece for epoch in range(20) for piece in batches(inputs, targets, options, 0, epoch, alone)]
+    for piece in mixed:
+        assert piece.photos == 6
+        torch.testing.assert_close(piece.targets.sum(1), torch.ones(6))
+        torch.testing.assert_close(piece.batch.flatten(), piece.targets @ torch.arange(6.0))
+    assert any(((piece.targets > 0.1) & (piece.targets < 0.9)).any() for piece in mixed)
 
 
 def test_bf16_autocast_trains_too(tmp_path):
     assert np.isfinite(teach(tmp_path, epochs=2, precision="bf16")).all()
+
+
+def test_a_network_is_compiled_where_that_is_asked_for():
+    net = torch.nn.Linear(2, 2)
+    assert compiled(net, "no") is net
+    assert (compiled(net, "gpu") is net) == (device().type != "cuda")
+    assert compiled(net, "yes") is not net
+    with pytest.raises(InputError, match="unknown compile 'maybe': choose one of no, gpu, yes"):
+        compiled(net, "maybe")
 
 
 def test_maps_are_taken_in_the_view_asked_for_and_plain_where_there_is_none():
@@ -218,9 +227,9 @@ def test_a_method_sees_every_view_of_its_photos(tmp_path):
     seen = set()
 
     class Watched(MapInputs):
-        def take(self, indices, views):
+        def read(self, indices, views):
             seen.update(views.tolist())
-            return super().take(indices, views)
+            return super().read(indices, views)
 
     watched = Watched([inputs.maps[0]] * 4)
     train(tagger(), watched, targets, (inputs, targets), TrainingOptions(epochs=2, batch=16), tmp_path)
