@@ -19,9 +19,9 @@ from fashionlib.data.photos import Placement, letterbox, read_photo
 from fashionlib.errors import InputError
 from fashionlib.index import model_folder
 from fashionlib.models.attention import boxes_of
-from fashionlib.models.output import Output
 from fashionlib.models.parser import Parser, ParserOptions
 from fashionlib.options import build
+from fashionlib.output import Output
 from fashionlib.rivals.csra import CSRA, CSRAOptions
 from fashionlib.rivals.whole import WholeImage, WholeOptions
 from fashionlib.trunks import build_trunk, fold

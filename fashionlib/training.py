@@ -24,8 +24,8 @@ from fashionlib.device import autocast, batch_of, compiled
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, Inputs
 from fashionlib.metrics import average_precision_all, mean_average_precision
-from fashionlib.models.output import Output
 from fashionlib.norms import share_norms
+from fashionlib.output import Output
 from fashionlib.processes import accelerator_here, in_order, summed
 from fashionlib.profiles import TrainingOptions
 from fashionlib.resume import Averaged, State

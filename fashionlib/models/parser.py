@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from fashionlib import losses
 from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, crop_weights, upright, whole_picture
-from fashionlib.models.output import Output
 from fashionlib.models.texture import TextureEncoding
+from fashionlib.output import Output
 
 
 @dataclass(frozen=True)

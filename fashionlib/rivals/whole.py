@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fashionlib import losses
-from fashionlib.models.output import Output
+from fashionlib.output import Output
 
 
 @dataclass(frozen=True)
