@@ -6,9 +6,10 @@ import csv
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from fashionlib.device import autocast, device
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, Inputs, moved
+from fashionlib.lesson import Lesson
 from fashionlib.metrics import average_precision_all, mean_average_precision
 from fashionlib.profiles import TrainingOptions
 from fashionlib.tagger import Tagger, load_model, save_model
@@ -39,14 +41,18 @@ class Predictions:
 def train(
     model: Tagger, inputs: Inputs, targets: Float[np.ndarray, "p c"], validation: tuple[Inputs, np.ndarray],
     options: TrainingOptions, folder: Path, *, seed: int = 0, fingerprint: str = "",
+    known: Mapping[str, np.ndarray] | None = None,
 ) -> Tagger:  # fmt: skip
     """Train and return the epoch that did best on the validation photos (mean of AP_all and mAP).
 
     folder: takes the best weights so far, `history.csv`, and the state of the last epoch, from which an interrupted
-    run of the same `fingerprint` goes on; a run of another one starts anew.
+    run of the same `fingerprint` goes on; a run of another one starts anew. known: what the head learns from beyond
+    tags, a row a photo, see `fashionlib.lesson`.
 
-    Raises InputError where the loss stops being a number.
+    Raises InputError where the loss stops being a number, or the head needs what is not known.
     """
+    moves = isinstance(inputs, ImageInputs) and options.shift > 0
+    lesson = Lesson(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(cpu=device().type == "cpu")
     net = model.to(accelerator.device) if isinstance(inputs, ImageInputs) else model.head.to(accelerator.device)
@@ -62,7 +68,7 @@ def train(
             started, terms = time.perf_counter(), defaultdict(float)
             model.train()
             torch.manual_seed(seed * 100_003 + epoch)  # dropout repeats after a resume, too
-            for photos, *batch in _batches(inputs, targets, options, seed, epoch, accelerator):
+            for photos, *batch in _batches(inputs, lesson, options, seed, epoch, accelerator):
                 for name, value in _step(run, model, *batch, optimiser, accelerator, options).items():
                     terms[name] += value * photos / len(inputs)
                 schedule.step()
@@ -119,16 +125,16 @@ def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.
 
 
 def _batches(
-    inputs: Inputs, targets: Float[np.ndarray, "p c"], options: TrainingOptions, seed: int, epoch: int,
-    accelerator: Accelerator,
-) -> Iterator[tuple[int, Tensor, Tensor]]:  # fmt: skip
+    inputs: Inputs, lesson: Lesson, options: TrainingOptions, seed: int, epoch: int, accelerator: Accelerator,
+) -> Iterator[tuple[int, Tensor, Tensor, dict[str, Any]]]:  # fmt: skip
     """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo.
 
-    Yields how many photos they are, what the network is fed, and its targets.
+    Yields how many photos they are, what the network is fed, its targets, and what else its loss takes.
     """
     draw = np.random.default_rng([seed, epoch])
     moves = torch.Generator().manual_seed(seed * 7_919 + epoch)
-    order, views = draw.permutation(len(inputs)), draw.integers(0, inputs.views, len(inputs))
+    targets, progress = lesson.targets, epoch / options.epochs
+    order, views = lesson.order(draw, options.batch, progress), draw.integers(0, inputs.views, len(inputs))
     shift = options.shift if isinstance(inputs, ImageInputs) else 0.0  # maps are of photos that were moved
     for start in range(0, len(order), options.batch):
         photos = order[start : start + options.batch]
@@ -141,13 +147,15 @@ def _batches(
         if options.mixup:
             batch = share * batch + (1 - share) * inputs.take(others, views[others])
             tags = share * tags + (1 - share) * targets[others]
-        yield len(photos), moved(batch, shift, moves), torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
+        more = lesson.of(photos, views[photos], progress, batch.device)
+        tags = torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
+        yield len(photos), moved(batch, shift, moves), tags, more
 
 
-def _step(run, model, batch, targets, optimiser, accelerator, options) -> dict[str, float]:
+def _step(run, model, batch, targets, more, optimiser, accelerator, options) -> dict[str, float]:
     with autocast(options.precision):
         output = run(batch)
-    terms = model.head.loss(output, targets)
+    terms = model.head.loss(output, targets, **more)
     optimiser.zero_grad()
     accelerator.backward(sum(terms.values()))
     accelerator.clip_grad_norm_(run.parameters(), options.clip)

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, MapInputs
+from fashionlib.lesson import Lesson
 from fashionlib.profiles import TrainingOptions
 from fashionlib.tagger import Tagger, load_model, save_model
 from fashionlib.training import predict, train
@@ -152,16 +154,17 @@ def test_mixup_adds_photos_and_tags_in_the_same_shares():
     from fashionlib.training import _batches
 
     targets = np.eye(6, dtype=np.float32)
-    inputs = MapInputs([np.arange(6, dtype=np.float16)[:, None, None, None]])
+    inputs, lesson = MapInputs([np.arange(6, dtype=np.float16)[:, None, None, None]]), Lesson(nn.Identity(), targets)
     options = TrainingOptions(batch=6, mixup=0.4)
     mixed = [
-        batch for epoch in range(20) for batch in _batches(inputs, targets, options, 0, epoch, Accelerator(cpu=True))
+        batch for epoch in range(20) for batch in _batches(inputs, lesson, options, 0, epoch, Accelerator(cpu=True))
     ]
-    for photos, batch, tags in mixed:
+    for photos, batch, tags, more in mixed:
+        assert more == {}
         assert photos == 6
         torch.testing.assert_close(tags.sum(1), torch.ones(6))
         torch.testing.assert_close(batch.flatten(), tags @ torch.arange(6.0))
-    assert any(((tags > 0.1) & (tags < 0.9)).any() for _, _, tags in mixed)
+    assert any(((tags > 0.1) & (tags < 0.9)).any() for _, _, tags, _ in mixed)
 
 
 def test_bf16_autocast_trains_too(tmp_path):
