@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fashionlib.inputs import ImageInputs, Inputs, moved
+from fashionlib.lesson import Lesson
 from fashionlib.profiles import TrainingOptions
 
 AHEAD = 2  # pieces read while the network works on the one before
@@ -50,12 +51,12 @@ class _Plan:
 
 
 def batches(
-    inputs: Inputs, targets: Float[np.ndarray, "p c"], options: TrainingOptions, seed: int, epoch: int,
-    accelerator: Accelerator,
+    inputs: Inputs, lesson: Lesson, options: TrainingOptions, seed: int, epoch: int, accelerator: Accelerator,
 ) -> Iterator[Piece]:  # fmt: skip
     """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo."""
     draw = np.random.default_rng([seed, epoch])
-    order, views = draw.permutation(len(inputs)), draw.integers(0, inputs.views, len(inputs))
+    targets, progress = lesson.targets, epoch / options.epochs
+    order, views = lesson.order(draw, options.batch, progress), draw.integers(0, inputs.views, len(inputs))
     moves = torch.Generator().manual_seed(seed * 7_919 + epoch)
     shift = options.shift if isinstance(inputs, ImageInputs) else 0.0  # maps are of photos that were moved
     plans = _plans(order, options, draw, moves, accelerator.process_index, accelerator.num_processes)
@@ -66,7 +67,8 @@ def batches(
             batch = plan.weight * batch + (1 - plan.weight) * mixed
             tags = plan.weight * tags + (1 - plan.weight) * targets[plan.others]
         tags = torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
-        yield Piece(moved(batch, shift, plan.draws), tags, len(plan.photos), plan.share, plan.last)
+        more = lesson.of(plan.photos, views[plan.photos], progress, batch.device)
+        yield Piece(moved(batch, shift, plan.draws), tags, len(plan.photos), plan.share, plan.last, more)
 
 
 def _plans(

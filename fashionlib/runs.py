@@ -12,12 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from fashionlib import processes
 from fashionlib.data import load
+from fashionlib.data.fashion550k import Fashion550k
 from fashionlib.data.store import Photos, load_photos
+from fashionlib.errors import InputError
 from fashionlib.features import trunk_maps
 from fashionlib.inputs import ImageInputs, Inputs, MapInputs
+from fashionlib.known import landmarks_in_views, marks_of, verified_photos
 from fashionlib.profiles import Profile, TrainingOptions, project_root
 from fashionlib.sources import sources_hash
 from fashionlib.tagger import Tagger, load_model
@@ -103,10 +107,46 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     started = time.perf_counter()
     train(
         model, inputs, training.tags, (checks, validation.tags), options, folder, seed=seed, fingerprint=fingerprint,
+        known=known_of(profile, model.head, training, training_views(options), seed),
     )  # fmt: skip
     if processes.first():
         _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
     return load_best(model, folder)
+
+
+def known_of(
+    profile: Profile, head: nn.Module, photos: Photos, views: Sequence[View], seed: int = 0
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """What the head needs to know of the training photos beyond their tags, see `fashionlib.lesson`.
+
+    Raises InputError where the data set does not know it.
+    """
+    needs, name = set(getattr(head, "needs", ())) - {"progress"}, profile.data.name
+    if not needs:
+        return {}
+    if "clean" in needs and name == "fashion550k":
+        return _verified(dataset_of(profile, "verified", seed), photos)
+    if "clean" in needs and name != "wardrobe":
+        raise InputError(f"{name} has no verified tags beside noisy ones: leave this method out")
+    known = marks_of(dataset_of(profile, "train", seed), profile.image_size, cache_folder())
+    if "clean" in needs:
+        known["verified"] = verified_photos(len(photos), head.options.verified)
+        known["clean"] = np.where(known["verified"][:, None], known["shown"], 0).astype(np.float32)
+    if needs & {"products", "main"} and (known["main"] < 0).all():
+        raise InputError(f"{name} says of no two photos that they show the same product: leave this method out")
+    if "landmarks" in needs:
+        if (known["landmarks"][..., 2] < 0).all():
+            raise InputError(f"{name} knows no landmark and no part of any photo: leave this method out")
+        known["landmarks"] = landmarks_in_views(known["landmarks"], photos.ids, views)
+    return known
+
+
+def _verified(part: Fashion550k, photos: Photos) -> dict[str, np.ndarray]:
+    """The verified tags, and whether there are some, photo by photo; `part` holds the photos that people looked at."""
+    rows = {id_: row for row, id_ in enumerate(part.ids)}
+    verified = np.array([id_ in rows for id_ in photos.ids])
+    clean = part.targets()[[rows.get(id_, 0) for id_ in photos.ids]]
+    return {"verified": verified, "clean": np.where(verified[:, None], clean, 0).astype(np.float32)}
 
 
 def training_seconds(profile: Profile, method: str, seed: int = 0) -> float:

@@ -23,11 +23,26 @@ from fashionlib.models.parser import Parser, ParserOptions
 from fashionlib.options import build
 from fashionlib.output import Output
 from fashionlib.rivals.csra import CSRA, CSRAOptions
+from fashionlib.rivals.darn import DARN, DARNOptions
+from fashionlib.rivals.fashionnet import FashionNet, FashionNetOptions
+from fashionlib.rivals.inoue import Inoue, InoueOptions
+from fashionlib.rivals.inoue_baseline import InoueBaseline, InoueBaselineOptions
+from fashionlib.rivals.siamese import Siamese, SiameseOptions
+from fashionlib.rivals.stylenet import StyleNet, StyleNetOptions
+from fashionlib.rivals.triplet import Triplet, TripletOptions
+from fashionlib.rivals.veit import Veit, VeitOptions
 from fashionlib.rivals.whole import WholeImage, WholeOptions
+from fashionlib.rivals.wtbi import WTBI, WTBIOptions
 from fashionlib.trunks import build_trunk, fold
 from fashionlib.views import images_to_float
 
-HEADS = {"parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions), "csra": (CSRA, CSRAOptions)}
+HEADS = {
+    "parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions), "csra": (CSRA, CSRAOptions),
+    "stylenet": (StyleNet, StyleNetOptions), "inoue-baseline": (InoueBaseline, InoueBaselineOptions),
+    "veit": (Veit, VeitOptions), "inoue": (Inoue, InoueOptions), "siamese": (Siamese, SiameseOptions),
+    "triplet": (Triplet, TripletOptions), "wtbi": (WTBI, WTBIOptions), "darn": (DARN, DARNOptions),
+    "fashionnet": (FashionNet, FashionNetOptions),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

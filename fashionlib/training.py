@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from fashionlib.batches import Piece, batches
 from fashionlib.device import autocast, batch_of, compiled
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, Inputs
+from fashionlib.lesson import Lesson
 from fashionlib.metrics import average_precision_all, mean_average_precision
 from fashionlib.norms import share_norms
 from fashionlib.output import Output
@@ -47,17 +48,21 @@ class Predictions:
 def train(
     model: Tagger, inputs: Inputs, targets: Float[np.ndarray, "p c"], validation: tuple[Inputs, np.ndarray],
     options: TrainingOptions, folder: Path, *, seed: int = 0, fingerprint: str = "",
+    known: Mapping[str, np.ndarray] | None = None,
 ) -> Tagger:  # fmt: skip
     """Train and return the epoch that did best on the validation photos (mean of AP_all and mAP).
 
     folder: takes the best weights so far, `history.csv`, and the state of the last epoch, from which an interrupted
-    run of the same `fingerprint` goes on; a run of another one starts anew.
+    run of the same `fingerprint` goes on; a run of another one starts anew. known: what the head learns from beyond
+    tags, a row a photo, see `fashionlib.lesson`.
 
     In torchrun's processes, each learns from its share of every batch: the sums, the statistics of batch norms and what
     is drawn of photos are those of one process; dropout draws each process's own. One process writes.
 
-    Raises InputError where the loss stops being a number.
+    Raises InputError where the loss stops being a number, or the head needs what is not known.
     """
+    moves = isinstance(inputs, ImageInputs) and options.shift > 0
+    lesson = Lesson(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
     net = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
@@ -74,7 +79,7 @@ def train(
         for epoch in range(first, options.epochs):
             started = time.perf_counter()
             _begin(model, seed, epoch, accelerator)
-            pieces = batches(inputs, targets, options, seed, epoch, accelerator)
+            pieces = batches(inputs, lesson, options, seed, epoch, accelerator)
             terms = _finite(_learn(run, pieces, len(inputs), after, optimiser, accelerator, options), epoch)
             row = {"epoch": epoch + 1, **terms, **_validate(kept.model, validation, options, accelerator)}
             history.append({**row, "seconds": time.perf_counter() - started})
@@ -205,7 +210,6 @@ def predict(
     return Predictions(scores, features, steps, theta)
 
 
-@torch.no_grad()
 def _predicted(
     model: Tagger, inputs: Inputs, mirror: bool, batch: int, accelerator: Accelerator | None
 ) -> Iterator[tuple[Tensor, Output]]:
@@ -216,9 +220,10 @@ def _predicted(
     first, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
     for start in range(first * batch, len(inputs), batch * processes):
         indices = np.arange(start, min(start + batch, len(inputs)))
-        output = net(inputs.take(indices, np.zeros(len(indices), int)))
-        scores = model.probabilities(output.scores)
-        if mirror:
-            other = net(inputs.take(indices, np.ones(len(indices), int)))
-            scores = (scores + model.probabilities(other.scores)) / 2
+        with torch.no_grad():  # inside, as what asks for the batches may need gradients of its own
+            output = net(inputs.take(indices, np.zeros(len(indices), int)))
+            scores = model.probabilities(output.scores)
+            if mirror:
+                other = net(inputs.take(indices, np.ones(len(indices), int)))
+                scores = (scores + model.probabilities(other.scores)) / 2
         yield scores, output

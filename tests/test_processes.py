@@ -17,6 +17,7 @@ from torch import nn
 
 from fashionlib.batches import _plans, batches
 from fashionlib.errors import InputError
+from fashionlib.lesson import Lesson
 from fashionlib.processes import accelerator_here, wanted
 from fashionlib.profiles import TrainingOptions, load_profile
 from fashionlib.resume import State
@@ -232,7 +233,7 @@ def gradients(micro, *, norms):
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train(norms)
     lesson = _Taught(model, model.head, options)
-    pieces = list(batches(inputs, targets, options, 0, 0, accelerator_here()))
+    pieces = list(batches(inputs, Lesson(model.head, targets), options, 0, 0, accelerator_here()))
     assert len(pieces) == (-(-16 // micro) if micro else 1)
     for piece in pieces:
         (sum(lesson(piece.batch, piece.targets).values()) * piece.share).backward()

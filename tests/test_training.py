@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from fashionlib.device import compiled, device
 from fashionlib.errors import InputError
 from fashionlib.inputs import ImageInputs, MapInputs
+from fashionlib.lesson import Lesson
 from fashionlib.profiles import TrainingOptions
 from fashionlib.resume import Averaged
 from fashionlib.tagger import Tagger, load_model, save_model
@@ -191,10 +193,12 @@ def test_mixup_adds_photos_and_tags_in_the_same_shares():
 
     targets = np.eye(6, dtype=np.float32)
     inputs = MapInputs([np.arange(6, dtype=np.float16)[:, None, None, None]])
+    lesson = Lesson(nn.Identity(), targets)
     options, alone = TrainingOptions(batch=6, mixup=0.4), Accelerator(cpu=True)
-    mixed = [piece for epoch in range(20) for piece in batches(inputs, targets, options, 0, epoch, alone)]
+    mixed = [piece for epoch in range(20) for piece in batches(inputs, lesson, options, 0, epoch, alone)]
     for piece in mixed:
         assert piece.photos == 6
+        assert piece.more == {}
         torch.testing.assert_close(piece.targets.sum(1), torch.ones(6))
         torch.testing.assert_close(piece.batch.flatten(), piece.targets @ torch.arange(6.0))
     assert any(((piece.targets > 0.1) & (piece.targets < 0.9)).any() for piece in mixed)
