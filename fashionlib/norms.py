@@ -22,7 +22,7 @@ class _Standardised(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        values, axes = x.float(), [0, *range(2, x.ndim)]
+        values, axes = _exact(x), [0, *range(2, x.ndim)]
         count = values.new_tensor([values.numel() / values.shape[1]])
         total = _summed(torch.cat([values.sum(axes), count]))
         count = total[-1]
@@ -38,10 +38,15 @@ class _Standardised(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor, *_: Tensor) -> tuple[Tensor, None]:
         out, scale, count = ctx.saved_tensors
-        values, given, axes = out.float(), gradient.float(), [0, *range(2, out.ndim)]
+        values, given, axes = _exact(out), _exact(gradient), [0, *range(2, out.ndim)]
         sums = _summed(torch.stack([given.sum(axes), (given * values).sum(axes)])) / count
         inner = given - _channels(sums[0], out) - values * _channels(sums[1], out)
         return (inner * _channels(scale, out)).to(gradient.dtype), None
+
+
+def _exact(x: Tensor) -> Tensor:
+    """In fp32, as PyTorch's own statistics are, or finer."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def _channels(vector: Tensor, like: Tensor) -> Tensor:
