@@ -61,8 +61,7 @@ def train(
 
     Raises InputError where the loss stops being a number, or the head needs what is not known.
     """
-    moves = isinstance(inputs, ImageInputs) and options.shift > 0
-    lesson = Lesson(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
+    lesson = _lesson(model, inputs, targets, known, options)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
     net = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
@@ -87,6 +86,13 @@ def train(
                 best = state.save(epoch + 1, best, history, kept.model)
     accelerator.wait_for_everyone()
     return load_best(model, folder)
+
+
+def _lesson(
+    model: Tagger, inputs: Inputs, targets: np.ndarray, known: Mapping[str, np.ndarray] | None, options: TrainingOptions
+) -> Lesson:
+    moves = isinstance(inputs, ImageInputs) and options.shift > 0
+    return Lesson(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
 
 
 def _placed(net: Any, accelerator: Accelerator) -> Any:

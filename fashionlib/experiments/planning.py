@@ -40,8 +40,8 @@ class Card:
 
 
 CARDS = {
-    "p5000": Card(8.9, 288.0, 16.0, 4, 0.5, "Quadro P5000: 2560 cores x 2 x 1.73 GHz, 9 Gbps x 256 bit (AnandTech 10516)"),
-    "h100": Card(989.0, 3350.0, 80.0, 2, 0.4, "H100 SXM, dense bf16: NVIDIA's data sheet, half of its 1979 with sparsity"),
+    "p5000": Card(8.9, 288.0, 16.0, 4, 0.5, "Quadro P5000: 2560 cores x 2 x 1.73 GHz, 9 Gbps x 256 bit (AnandTech)"),
+    "h100": Card(989.0, 3350.0, 80.0, 2, 0.4, "H100 SXM, dense bf16: NVIDIA, half of its 1979 with sparsity"),
 }  # fmt: skip
 
 
