@@ -70,7 +70,7 @@ def test_kept_tensors_count_once_and_weights_not_at_all():
 
 
 def test_time_is_that_of_the_slower_of_computing_and_moving():
-    card = Card(peak=10, bandwidth=100, memory=16, width=4, use=0.5, source="")
+    card = Card(peak=10.0, bandwidth=100.0, memory=16.0, width=4, use=0.5, source="")
     assert seconds_a_photo(card, 1.0, 0.0) == pytest.approx(0.2)
     assert seconds_a_photo(card, 0.0, 50.0) == pytest.approx(1.0)
     assert seconds_a_photo(card, 1.0, 50.0) == pytest.approx(1.0)

@@ -106,7 +106,7 @@ def planning(profile: Profile, network: Arithmetic, here: Measured) -> list[Entr
     return [_entry(row, here) for row in rows]
 
 
-Row = tuple[str, str, float, str, str]
+Row = tuple[str, str, float | int, str, str]
 
 
 def _basis(network: Arithmetic, here: Measured, profile: Profile) -> list[Row]:
