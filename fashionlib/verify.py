@@ -30,7 +30,7 @@ from fashionlib.receipts import Receipt, checksum, write_receipt
 from fashionlib.results import Entry
 
 ABSOLUTE = 0.02
-_SOURCES = ("notebooks", "profiles", "Snakefile")
+_SOURCES = ("notebooks", "profiles")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def verify(
     seeds = seeds or ",".join(map(str, first.seeds))
     started = time.perf_counter()
     with _clean_folder(root) as folder:
-        _run(folder, name, _notebooks(profile, wanted) if only else [], data, seeds, first.device)
+        _run(folder, name, _notebooks(profile, wanted, trained=not only), data, seeds, first.device)
         measured = {experiment: results.read(folder, profile.name, experiment) for experiment in wanted}
     seconds = time.perf_counter() - started
     verdicts = {each: compare(published[each], measured[each], absolute) for each in wanted}
@@ -156,8 +156,10 @@ def _ledgers(profile: Profile, only: str) -> list[str]:
     return [only] if only else known
 
 
-def _notebooks(profile: Profile, wanted: Sequence[str]) -> list[str]:
-    return [job.name for job in jobs_of(profile) if set(LEDGERS.get(job.name, ())) & set(wanted)]
+def _notebooks(profile: Profile, wanted: Sequence[str], trained: bool) -> list[str]:
+    """The notebooks that write these ledgers; before them, for a whole profile, those that train, as in the batch."""
+    training = [job.name for job in jobs_of(profile) if trained and job.name.startswith("train-")]
+    return training + [job.name for job in jobs_of(profile) if set(LEDGERS.get(job.name, ())) & set(wanted)]
 
 
 @contextmanager
@@ -165,13 +167,15 @@ def _clean_folder(root: Path) -> Iterator[Path]:
     """A folder with notebooks and profiles and nothing that any run has left; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="fashionlib-verify-") as place:
         for name in _SOURCES:
-            source = root / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(place) / name)
+            shutil.copytree(root / name, Path(place) / name)
         yield Path(place)
 
 
 def _run(folder: Path, name: str, notebooks: Sequence[str], data: str, seeds: str, device: str) -> None:
-    """The batch, or single notebooks, in `folder`, with the package as it is here and the published run's threads."""
+    """The notebooks in `folder`, one after the other, with the package as it is here and the published run's threads.
+
+    Not by Snakemake, which would give each as many threads as this machine has.
+    """
     if name.endswith((".yaml", ".yml")):
         name = str(Path(name).resolve())
     data = str(Path(data).resolve()) if data else ""
@@ -183,7 +187,9 @@ def _run(folder: Path, name: str, notebooks: Sequence[str], data: str, seeds: st
         environment["OMP_NUM_THREADS"] = threads[1]
         environment.setdefault("FASHIONLIB_DEVICE", "cpu")
     command = [sys.executable, "-m", "fashionlib.batch", name, f"--data={data}", f"--seeds={seeds}"]
-    for only in [["--only", notebook] for notebook in notebooks] or [[]]:
-        done = subprocess.run([*command, *only], cwd=folder, env=environment, stdout=sys.stderr, check=False)
+    for notebook in notebooks:
+        done = subprocess.run(
+            [*command, "--only", notebook], cwd=folder, env=environment, stdout=sys.stderr, check=False
+        )
         if done.returncode:
             raise InputError(f"profile {name} did not run again; the reasons stand above")
