@@ -30,8 +30,8 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 KINDS = {
     "maps": ("maps", {"mixup": 0.4}),  # of a frozen trunk; the parser's norm is 2d and has no weights
     "whole": ("whole", {}),  # a 1d norm with weights
-    # Trained trunks: the paper's, photos moved about, and timm's norms, which hold their activation. At an ordinary rate
-    # their curves part in the fourth digit of the first epoch. That rounding errors do this, which Adam, moving a weight
+    # Trained trunks: the paper's, photos moved about, and timm's norms, which hold their activation. At a usual rate
+    # their curves part in the fourth digit of the first epoch. That rounding errors do it, which Adam, moving a weight
     # by its whole rate whichever way it points, makes large, is a guess. At a small rate sums and statistics are held.
     "photos": ("photos", {"shift": 0.2, "learning_rate": 1e-6}),
     "lite0": ("lite0", {"learning_rate": 1e-6}),
