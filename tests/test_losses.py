@@ -15,9 +15,10 @@ def theta(*rows):
 
 
 def test_euclidean_is_the_squared_distance_of_softmax_to_the_tags_shares():
-    scores, targets = np.array([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]]), np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    scores = np.array([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0], [0.5, -1.0, 0.0]])
+    targets = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])  # two tags, none, one
     softmax = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
-    shares = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    shares = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     expected = ((softmax - shares) ** 2).sum(1).mean()
     assert float(losses.euclidean(torch.tensor(scores), torch.tensor(targets))) == pytest.approx(expected)
 
