@@ -217,9 +217,10 @@ def _guesses(profile: Profile, method: str, runs: list[_Run], moved: bool) -> li
         {**row("pointing", method), "versus": {"method": "mean_box", **asdict(gain("mean_box"))}},
         row("pointing_centre", "centre"), row("pointing_mean_box", "mean_box"), row("iou", method, 1),
     ]  # fmt: skip
-    if "fixed" in runs[0].found and method != "fixed":
-        told = f"paired difference to the fixed regions: {PROTOCOLS['pointing']}{words}"
-        rows.append({"metric": f"pointing{end}_over_fixed", "protocol": told, **asdict(gain("fixed"))})
+    for control in ("fixed", "fixed-learned"):
+        if control in runs[0].found and method != control:
+            told = f"paired difference to {control}: {PROTOCOLS['pointing']}{words}"
+            rows.append({"metric": f"pointing{end}_over_{control}", "protocol": told, **asdict(gain(control))})
     return rows
 
 
