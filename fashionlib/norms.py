@@ -74,6 +74,10 @@ class SharedBatchNorm(_BatchNorm):
         if self.training:
             out, mean, variance, count = _Standardised.apply(x, self.eps)
             with torch.no_grad():
+                assert self.num_batches_tracked is not None  # __init__ saw to it
+                assert self.running_mean is not None
+                assert self.running_var is not None
+                assert self.momentum is not None
                 self.num_batches_tracked += 1
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance * count / (count - 1), self.momentum)

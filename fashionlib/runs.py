@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from fashionlib import processes
 from fashionlib.data import load
@@ -115,7 +115,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
 
 
 def known_of(
-    profile: Profile, head: nn.Module, photos: Photos, views: Sequence[View], seed: int = 0
+    profile: Profile, head: Any, photos: Photos, views: Sequence[View], seed: int = 0
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """What the head needs to know of the training photos beyond their tags, see `fashionlib.lesson`.
 
@@ -125,7 +125,9 @@ def known_of(
     if not needs:
         return {}
     if "clean" in needs and name == "fashion550k":
-        return _verified(dataset_of(profile, "verified", seed), photos)
+        part = dataset_of(profile, "verified", seed)
+        assert isinstance(part, Fashion550k)
+        return _verified(part, photos)
     if "clean" in needs and name != "wardrobe":
         raise InputError(f"{name} has no verified tags beside noisy ones: leave this method out")
     known = marks_of(dataset_of(profile, "train", seed), profile.image_size, cache_folder())

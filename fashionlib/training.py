@@ -171,7 +171,7 @@ def _learn(
     accelerator: Accelerator, options: TrainingOptions,
 ) -> dict[str, float]:  # fmt: skip
     """One epoch: the loss term by term, its mean over `photos`. after: called each time the weights were moved."""
-    terms = defaultdict(float)
+    terms: defaultdict[str, Any] = defaultdict(float)
     for piece in pieces:
         for name, value in _step(run, piece, optimiser, accelerator, options).items():
             terms[name] = terms[name] + value * (piece.photos / photos)

@@ -103,6 +103,8 @@ class FashionNet(nn.Module):
                 f"FashionNet was built for {self.options.landmarks} landmarks, the photos have {landmarks.shape[1]}: "
                 f"set landmarks: {landmarks.shape[1]} in its head"
             )
+        assert output.where is not None  # forward gives both
+        assert output.seen is not None
         return {
             "classification": self.classification(output.scores, targets),
             "ranking": self.options.ranking * self.rank(output.features[:, 0], main),

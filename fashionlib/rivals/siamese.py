@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -50,8 +50,8 @@ class Siamese(nn.Module):
         self.options = options = options or SiameseOptions()
         self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
         self.classify = tag_classifier(options.size, labels)
-        self.mine = PairMarginMiner(pos_margin=options.near, neg_margin=options.margin)
-        self.contrast = ContrastiveLoss(pos_margin=options.near, neg_margin=options.margin)
+        margins: dict[str, Any] = {"pos_margin": options.near, "neg_margin": options.margin}  # typed int there
+        self.mine, self.contrast = PairMarginMiner(**margins), ContrastiveLoss(**margins)
         self.classification = getattr(losses, options.classification)
 
     def order(self, draw: np.random.Generator, batch: int, *, main: np.ndarray, **_) -> np.ndarray:
