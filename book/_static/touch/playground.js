@@ -116,7 +116,7 @@ touch.start("playground", (data, live) => {
       strip, el("p", { class: "soft" }, `Every pair of photo and label, the highest score first. Filled: true; hollow: false; a dot: among its photo's top ${data.k}.`))),
     el("p", { class: "buttons" },
       button("As the network scored", () => all(() => data.scores.map((row) => [...row]))),
-      button("Halve this photo's scores", () => all((scores) => scores.map((row, photo) => (photo === state.photo ? row.map((score) => Math.round(score * 50) / 100) : row)))),
+      button("Halve this photo's scores", () => all((scores) => scores.map((row, photo) => (photo === state.photo ? row.map((score) => score / 2) : row)))),
       button("Every true label on top", () => all((scores) => scores.map((row, photo) => row.map((score, label) => Math.round((score * 0.49 + (targets[photo][label] ? 0.51 : 0)) * 100) / 100))))),
     said);
   fill();
