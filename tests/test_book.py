@@ -86,6 +86,16 @@ def test_every_picture_is_there_and_has_words(visits):
             assert len(alt.split()) >= 2, f"{name}: {source} says only '{alt}'"
 
 
+def test_no_role_is_left_as_text(visits):
+    """A pipe in a table's role ends its cell, and the page then shows the role instead of the number."""
+    for name, (page, _) in visits.items():
+        text = page.evaluate(
+            "() => { const copy = document.querySelector('main').cloneNode(true);"
+            " copy.querySelectorAll('code, pre').forEach(one => one.remove()); return copy.textContent }"
+        )
+        assert re.findall(r"\{[a-z:-]+\}`", text) == [], name
+
+
 def test_formulas_are_drawn(visits):
     page, _ = visits["losses"]
     formulas, drawn = page.evaluate(
