@@ -10,19 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from fashionlib import losses
-from fashionlib.lesson import mixed_order
-from fashionlib.output import Output
-from fashionlib.rivals.classifier import PooledClassifier
-from fashionlib.rivals.veit import Correction, Seen, taught
+from fashionlib.rivals.veit import Cleaned, Seen, taught
 
 
 @dataclass(frozen=True)
@@ -40,25 +34,13 @@ class InoueOptions:
     classification: str = "logistic"
 
 
-class Inoue(nn.Module):
+class Inoue(Cleaned):
     """The whole-image classifier, taught how likely each tag is."""
 
-    needs: ClassVar = ("clean", "verified", "progress")
-
     def __init__(self, depths: Sequence[int], labels: int, options: InoueOptions | None = None):
-        super().__init__()
-        self.options = options = options or InoueOptions()
-        self.classifier = PooledClassifier(sum(depths), labels, options.hidden, options.dropout)
-        self.correction = Correction(labels, options.hidden, options.embedding)
+        options = options or InoueOptions()
+        super().__init__(depths, labels, options)
         self.trust = nn.Parameter(torch.full((labels,), options.trust))
-        self.classification = getattr(losses, options.classification)
-
-    def order(self, draw: np.random.Generator, batch: int, *, verified, **_) -> np.ndarray:
-        return mixed_order(draw, batch, verified, self.options.trusted)
-
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
-        pooled, visual, scores = self.classifier(maps)
-        return Seen(scores=scores, features=pooled.unsqueeze(1), visual=visual)
 
     def loss(
         self, output: Seen, targets: Float[Tensor, "b c"], *, clean: Float[Tensor, "b c"], verified: Bool[Tensor, " b"],

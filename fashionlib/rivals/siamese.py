@@ -40,18 +40,16 @@ class SiameseOptions:
     classification: str = "logistic"
 
 
-class Siamese(nn.Module):
-    """A descriptor taught by pairs, and tags on top that do not shape it."""
+class ByProduct(nn.Module):
+    """What `siamese` and `triplet` share: a descriptor, batches with pairs, and tags on top that do not shape it."""
 
     needs: ClassVar = ("main",)
 
-    def __init__(self, depths: Sequence[int], labels: int, options: SiameseOptions | None = None):
+    def __init__(self, depths: Sequence[int], labels: int, options: Any):
         super().__init__()
-        self.options = options = options or SiameseOptions()
+        self.options = options
         self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
         self.classify = tag_classifier(options.size, labels)
-        margins: dict[str, Any] = {"pos_margin": options.near, "neg_margin": options.margin}  # typed int there
-        self.mine, self.contrast = PairMarginMiner(**margins), ContrastiveLoss(**margins)
         self.classification = getattr(losses, options.classification)
 
     def order(self, draw: np.random.Generator, batch: int, *, main: np.ndarray, **_) -> np.ndarray:
@@ -60,6 +58,16 @@ class Siamese(nn.Module):
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
         descriptor = self.describe(maps)
         return Output(scores=self.classify(descriptor.detach()), features=descriptor.unsqueeze(1))
+
+
+class Siamese(ByProduct):
+    """A descriptor taught by pairs."""
+
+    def __init__(self, depths: Sequence[int], labels: int, options: SiameseOptions | None = None):
+        options = options or SiameseOptions()
+        super().__init__(depths, labels, options)
+        margins: dict[str, Any] = {"pos_margin": options.near, "neg_margin": options.margin}  # typed int there
+        self.mine, self.contrast = PairMarginMiner(**margins), ContrastiveLoss(**margins)
 
     def loss(
         self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-import numpy as np
 from jaxtyping import Float, Int
 from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.miners import TripletMarginMiner
 from torch import Tensor, nn
 
-from fashionlib import losses
 from fashionlib.output import Output
-from fashionlib.rivals.classifier import Descriptor, identities, tag_classifier
-from fashionlib.rivals.siamese import order_by_product
+from fashionlib.rivals.classifier import identities
+from fashionlib.rivals.siamese import ByProduct
 
 
 @dataclass(frozen=True)
@@ -39,25 +36,13 @@ class TripletOptions:
     classification: str = "logistic"
 
 
-class Triplet(nn.Module):
-    """A descriptor taught by triplets, and tags on top that do not shape it."""
-
-    needs: ClassVar = ("main",)
+class Triplet(ByProduct):
+    """A descriptor taught by triplets."""
 
     def __init__(self, depths: Sequence[int], labels: int, options: TripletOptions | None = None):
-        super().__init__()
-        self.options = options = options or TripletOptions()
-        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
-        self.classify = tag_classifier(options.size, labels)
+        options = options or TripletOptions()
+        super().__init__(depths, labels, options)
         self.rank = MinedTriplets(options.margin, options.triplets)
-        self.classification = getattr(losses, options.classification)
-
-    def order(self, draw: np.random.Generator, batch: int, *, main: np.ndarray, **_) -> np.ndarray:
-        return order_by_product(draw, batch, main, self.options.share)
-
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
-        descriptor = self.describe(maps)
-        return Output(scores=self.classify(descriptor.detach()), features=descriptor.unsqueeze(1))
 
     def loss(
         self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -70,14 +70,14 @@ class Correction(nn.Module):
         return self.last(self.correct(torch.cat([self.tags(tags), self.photo(visual)], 1)))
 
 
-class Veit(nn.Module):
-    """The whole-image classifier, taught cleaned tags."""
+class Cleaned(nn.Module):
+    """What `veit` and `inoue` share: the whole-image classifier, a correction of tags, batches with verified photos."""
 
     needs: ClassVar = ("clean", "verified", "progress")
 
-    def __init__(self, depths: Sequence[int], labels: int, options: VeitOptions | None = None):
+    def __init__(self, depths: Sequence[int], labels: int, options: Any):
         super().__init__()
-        self.options = options = options or VeitOptions()
+        self.options = options
         self.classifier = PooledClassifier(sum(depths), labels, options.hidden, options.dropout)
         self.correction = Correction(labels, options.hidden, options.embedding)
         self.classification = getattr(losses, options.classification)
@@ -88,6 +88,13 @@ class Veit(nn.Module):
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Seen:
         pooled, visual, scores = self.classifier(maps)
         return Seen(scores=scores, features=pooled.unsqueeze(1), visual=visual)
+
+
+class Veit(Cleaned):
+    """The whole-image classifier, taught cleaned tags."""
+
+    def __init__(self, depths: Sequence[int], labels: int, options: VeitOptions | None = None):
+        super().__init__(depths, labels, options or VeitOptions())
 
     def loss(
         self, output: Seen, targets: Float[Tensor, "b c"], *, clean: Float[Tensor, "b c"], verified: Bool[Tensor, " b"],
