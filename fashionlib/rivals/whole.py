@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fashionlib import losses
 from fashionlib.output import Output
+from fashionlib.rivals.classifier import PooledClassifier
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,13 @@ class WholeImage(nn.Module):
     def __init__(self, depths: Sequence[int], labels: int, options: WholeOptions | None = None):
         super().__init__()
         self.options = options = options or WholeOptions()
-        channels = sum(depths)
-        self.normalise = nn.BatchNorm1d(channels)
-        self.describe = nn.Sequential(nn.Dropout(options.input_dropout), nn.Linear(channels, options.hidden), nn.ReLU())
-        self.classify = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(options.hidden, labels))
+        self.classifier = PooledClassifier(
+            sum(depths), labels, options.hidden, options.dropout, options.input_dropout
+        )  # fmt: skip
         self.classification = getattr(losses, options.classification)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
-        pooled = self.normalise(maps.mean((2, 3)))
-        scores = self.classify(self.describe(pooled))
+        pooled, _, scores = self.classifier(maps)
         return Output(scores=scores, features=pooled.unsqueeze(1))
 
     def loss(self, output: Output, targets: Float[Tensor, "b c"]) -> dict[str, Tensor]:
