@@ -15,6 +15,7 @@ from fashionlib.batch import fingerprint, jobs_of, main
 from fashionlib.profiles import load_profile
 
 ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "diversity", "attention"}
+PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 FIRST_CELL = '"from IPython.display import Markdown'
 
 
@@ -138,7 +139,7 @@ def test_a_failed_notebook_fails_the_batch_alone_and_is_run_again_once_repaired(
     [
         (
             ["smokey"],
-            "profiles/smokey.yaml: no such profile; choose one of ccp, faithful, paper, quick, smoke, wardrobe",
+            f"profiles/smokey.yaml: no such profile; choose one of {', '.join(PROFILES)}",
         ),
         (["ccp"], "profile ccp needs its data: add DATA=folder"),
         (["ccp", "--data", "nowhere"], "nowhere: no such folder"),

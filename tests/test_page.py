@@ -131,7 +131,7 @@ def test_text_says_the_same_in_lines(call, folder, model):
     code, out, _ = call(*words)
     lines = out.splitlines()
     assert (code, lines[0]) == (0, str(folder / "001.png"))
-    assert [line.split()[1] for line in lines[1:] if re.match(r"  0\.", line)] == [
+    assert [line.split()[1] for line in lines[1:] if re.match(r"  [01]\.", line)] == [
         part["label"] for part in found["parts"]
     ]
     assert sum(line.startswith("left out: ") for line in lines) == 3
