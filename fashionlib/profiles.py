@@ -47,6 +47,8 @@ class TrainingOptions:
     micro_batch: a batch is learned from in parts of at most so many photos, whose gradients are added up; 0 for all at
     once. The same sums, except that a batch norm in training standardises by the part alone.
     compile: the network through torch.compile: "no", "gpu" (where it runs on one) or "yes".
+    hold_out: the epoch that does best on the validation photos is kept. Without, options and epochs being settled, the
+    validation photos are trained on like the others, and the last epoch is kept.
     """
 
     epochs: int = 30
@@ -64,6 +66,7 @@ class TrainingOptions:
     average: float = 0.0
     micro_batch: int = 0
     compile: str = "no"
+    hold_out: bool = True
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,12 @@ class State:
         return saved["epoch"], saved["best"], saved["history"]
 
     def save(self, epoch: int, best: float, history: list[dict], model: Tagger) -> float:
-        """Keep the epoch, and the model if it is the best so far; returns the best validation."""
-        value = (history[-1]["val_ap_all"] + history[-1]["val_map"]) / 2
+        """Keep the epoch, and the model if it is the best so far; returns the best validation.
+
+        Where nothing was validated, the latest is the best.
+        """
+        latest = history[-1]
+        value = (latest["val_ap_all"] + latest["val_map"]) / 2 if "val_map" in latest else float(epoch)
         if value > best:
             save_model(model, self.folder)
         best = max(best, value)

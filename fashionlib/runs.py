@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,20 +98,41 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     fingerprint = _fingerprint(profile, method, seed, training, validation)
     if _finished(folder).get("fingerprint") == fingerprint:
         return load_model(folder)
-    inputs, checks = inputs_of(profile, training, training_views(options)), inputs_of(profile, validation)
+    checks = (inputs_of(profile, validation), validation.tags) if options.hold_out else None
+    training = training if options.hold_out else _together(training, validation)
+    inputs = inputs_of(profile, training, training_views(options))
     count = processes.wanted(profile.trunk.frozen)
     if count > 1:  # they find photos and maps made
         processes.start(count, profile, method, seed, folder)
         return load_model(folder)
     model = new_model(profile, method, training.labels, seed)
+    if not options.hold_out and (needs := _needs(model.head)):
+        raise InputError(
+            f"profile {profile.name}: {method} learns from what is known of the training photos alone "
+            f"({', '.join(sorted(needs))}); set hold_out: true in its training"
+        )
+    known = known_of(profile, model.head, training, training_views(options), seed)
     started = time.perf_counter()
     train(
-        model, inputs, training.tags, (checks, validation.tags), options, folder, seed=seed, fingerprint=fingerprint,
-        known=known_of(profile, model.head, training, training_views(options), seed),
+        model, inputs, training.tags, checks, options, folder, seed=seed, fingerprint=fingerprint,
+        known=known,
     )  # fmt: skip
     if processes.first():
         _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
     return load_best(model, folder)
+
+
+def _together(*splits: Photos) -> Photos:
+    """The photos of all splits as one; in memory, where the splits were files."""
+    first = splits[0]
+    return replace(
+        first, images=np.concatenate([split.images for split in splits]),
+        targets=np.concatenate([split.tags for split in splits]),
+        ids=tuple(id_ for split in splits for id_ in split.ids),
+        products=tuple(product for split in splits for product in split.products),
+        skipped={photo: why for split in splits for photo, why in split.skipped.items()},
+        fingerprint=hashlib.sha256("".join(split.fingerprint for split in splits).encode()).hexdigest()[:16],
+    )  # fmt: skip
 
 
 def known_of(
@@ -121,7 +142,7 @@ def known_of(
 
     Raises InputError where the data set does not know it.
     """
-    needs, name = set(getattr(head, "needs", ())) - {"progress"}, profile.data.name
+    needs, name = _needs(head), profile.data.name
     if not needs:
         return {}
     if "clean" in needs and name == "fashion550k":
@@ -141,6 +162,11 @@ def known_of(
             raise InputError(f"{name} knows no landmark and no part of any photo: leave this method out")
         known["landmarks"] = landmarks_in_views(known["landmarks"], photos.ids, views)
     return known
+
+
+def _needs(head: Any) -> set[str]:
+    """What a head learns from beyond tags; how far training is, the loop itself knows."""
+    return set(getattr(head, "needs", ())) - {"progress"}
 
 
 def _verified(part: Fashion550k, photos: Photos) -> dict[str, np.ndarray]:

@@ -66,6 +66,9 @@ def sentence_about_training(profile: Profile, method: str) -> str:
     kept = []
     for seed in profile.seeds:
         history = pd.read_csv(run_folder(profile, method, seed) / "history.csv")
+        if "val_map" not in history:
+            kept.append(f"seed {seed}: the last of {len(history)} epochs, no photo held out")
+            continue
         best = history.loc[(history["val_ap_all"] + history["val_map"]).idxmax()]
         kept.append(
             f"seed {seed}: epoch {int(best.epoch)} of {len(history)}, "

@@ -46,11 +46,11 @@ class Predictions:
 
 
 def train(
-    model: Tagger, inputs: Inputs, targets: Float[np.ndarray, "p c"], validation: tuple[Inputs, np.ndarray],
+    model: Tagger, inputs: Inputs, targets: Float[np.ndarray, "p c"], validation: tuple[Inputs, np.ndarray] | None,
     options: TrainingOptions, folder: Path, *, seed: int = 0, fingerprint: str = "",
     known: Mapping[str, np.ndarray] | None = None,
 ) -> Tagger:  # fmt: skip
-    """Train and return the epoch that did best on the validation photos (mean of AP_all and mAP).
+    """Train and return the epoch that did best on the validation photos (mean of AP_all and mAP); the last without any.
 
     folder: takes the best weights so far, `history.csv`, and the state of the last epoch, from which an interrupted
     run of the same `fingerprint` goes on; a run of another one starts anew. known: what the head learns from beyond
@@ -132,8 +132,10 @@ def _finite(terms: dict[str, float], epoch: int) -> dict[str, float]:
 
 
 def _validate(
-    model: Tagger, validation: tuple[Inputs, np.ndarray], options: TrainingOptions, accelerator: Accelerator
+    model: Tagger, validation: tuple[Inputs, np.ndarray] | None, options: TrainingOptions, accelerator: Accelerator
 ) -> dict[str, float]:
+    if validation is None:
+        return {}
     blocks = _predicted(model, validation[0], options.mirror_test, 128, accelerator)
     scores = np.concatenate(in_order([scores.float().cpu().numpy() for scores, _ in blocks], accelerator))
     return {
@@ -143,7 +145,7 @@ def _validate(
 
 
 def load_best(model: Tagger, folder: Path) -> Tagger:
-    """The best epoch's weights, in `model`."""
+    """The weights of the epoch that was kept, in `model`."""
     model.load_state_dict(load_model(folder).state_dict())
     return model.eval()
 
