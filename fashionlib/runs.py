@@ -166,7 +166,8 @@ def known_of(
 
 def _needs(head: Any) -> set[str]:
     """What a head learns from beyond tags; how far training is, the loop itself knows."""
-    return set(getattr(head, "needs", ())) - {"progress"}
+    needs: set[str] = set(getattr(head, "needs", ()))
+    return needs - {"progress"}
 
 
 def _verified(part: Fashion550k, photos: Photos) -> dict[str, np.ndarray]:

@@ -80,7 +80,7 @@ def test_without_a_hold_out_the_last_epoch_is_kept(profile):
 
 def test_a_method_that_needs_more_than_tags_is_not_given_photos_without_it(profile):
     methods = {**profile.methods, "veit": {"kind": "veit"}}
-    with pytest.raises(InputError, match="veit learns from what is known .*set hold_out: true"):
+    with pytest.raises(InputError, match=r"veit learns from what is known .*set hold_out: true"):
         fit(replace(profile, methods=methods), "veit")
 
 
