@@ -14,8 +14,9 @@ from rich.progress import track
 from torch import nn
 
 from fashionlib.data.store import Photos, build_aside
-from fashionlib.device import autocast, batch_of, device, resolved
+from fashionlib.device import autocast, batch_of, device, on_every_core, resolved
 from fashionlib.sources import sources_hash
+from fashionlib.swift import swift
 from fashionlib.trunks import fold
 from fashionlib.views import PLAIN, View, images_to_float
 
@@ -55,15 +56,21 @@ def trunk_maps(
 
 def _maps(trunk: nn.Module, photos: Photos, view: View, precision: str, batch: int) -> Iterator[np.ndarray]:
     trunk = fold(copy.deepcopy(trunk)).to(device(), memory_format=torch.channels_last)
+    if device().type == "cpu":
+        trunk = swift(trunk, photos.images.shape[1:3])
     draws, batch = view.draws(photos.ids), batch_of(batch)
-    console = Console(stderr=True)
-    quiet = not console.is_terminal or console.is_jupyter
-    what = f"features of {len(photos)} photos"
-    for start in track(range(0, len(photos), batch), what, console=console, transient=True, disable=quiet):
+
+    def seen(start: int) -> np.ndarray:
         images = images_to_float(photos.images[start : start + batch])
         with torch.inference_mode(), autocast(precision):
             maps = trunk(view(images, draws[start : start + batch]))
-        yield maps.half().cpu().contiguous().numpy()
+        return maps.half().cpu().contiguous().numpy()
+
+    console = Console(stderr=True)
+    quiet = not console.is_terminal or console.is_jupyter
+    pieces, starts = on_every_core(seen, range(0, len(photos), batch)), -(-len(photos) // batch)
+    what = f"features of {len(photos)} photos"
+    yield from track(pieces, what, total=starts, console=console, transient=True, disable=quiet)
 
 
 def weights_hash(module: nn.Module) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -20,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fashionlib.data.photos import letterbox, placement_of, read_photo
-from fashionlib.device import autocast, batch_of, device
+from fashionlib.device import autocast, batch_of, device, on_every_core
 from fashionlib.errors import InputError
 from fashionlib.index import SHARD, Manifest, Place, Plan, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
@@ -113,7 +111,7 @@ def look_at(folder: Path, place: Path, what: Plan, model: str | Path) -> Manifes
     batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
     photos, skipped = dict(what.kept.photos), dict(what.kept.skipped)
     with bar(len(names), "looking at photos") as advance:
-        looks = _looks(folder, batches, tagger, advance)
+        looks = on_every_core(partial(_look, folder, tagger, advance), batches)
         while part := list(islice(looks, SHARD // BATCH)):
             manifest, arrays = _shard(part, what)
             done = write_shard(place, arrays, manifest)
@@ -132,31 +130,12 @@ class Look:
     arrays: dict[str, np.ndarray]
 
 
-def _looks(
-    folder: Path, batches: Sequence[Sequence[str]], model: Tagger, advance: Callable[[int], None]
-) -> Iterator[Look]:
-    """Each batch in its order. As many threads as torch computes with take a batch each, and compute with one."""
-    waiting: deque[Future[Look]] = deque()
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for batch in batches:
-            waiting.append(pool.submit(_look, folder, batch, model))
-            waiting[-1].add_done_callback(partial(_advanced, advance, len(batch)))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _advanced(advance: Callable[[int], None], photos: int, _: Future[Look]) -> None:
-    advance(photos)
-
-
-def _look(folder: Path, names: Sequence[str], model: Tagger) -> Look:
+def _look(folder: Path, model: Tagger, advance: Callable[[int], None], names: Sequence[str]) -> Look:
     read = {name: _decoded(folder / name, model.image_size) for name in names}
     seen = {name: one for name, one in read.items() if isinstance(one, Decoded)}
     skipped = {name: one for name, one in read.items() if isinstance(one, str)}
     arrays = see(model, list(seen.values())) if seen else {}
+    advance(len(names))
     return Look({name: one.thumbnail for name, one in seen.items()}, skipped, arrays)
 
 
