@@ -11,7 +11,6 @@ from pathlib import Path
 
 import yaml
 
-from fashionlib.batch import executed
 from fashionlib.errors import InputError
 from fashionlib.profiles import project_root
 
@@ -31,7 +30,7 @@ def contents_of(profile: str) -> dict:
         kept = []
         for chapter in part["chapters"]:
             name = chapter["file"].replace(f"runs/{PUBLISHED}/", f"runs/{profile}/")
-            if not name.startswith("runs/") or executed(profile, Path(name).name).exists():
+            if not name.startswith("runs/") or (project_root() / "book" / f"{name}.ipynb").exists():
                 kept.append({**chapter, "file": name})
         part["chapters"] = kept
     return contents
