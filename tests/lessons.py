@@ -51,10 +51,30 @@ def lesson_of(kind: str, photos: int = 21) -> tuple[ImageInputs | MapInputs, np.
     return MapInputs([maps.astype(np.float16), maps[..., ::-1].astype(np.float16)]), targets
 
 
-def learn(folder: Path, kind: str, **options) -> dict[str, np.ndarray]:
-    """Train, or go on, in `folder`; then what the trained model says, measured by all processes."""
+class Exact(ImageInputs):
+    """Photos in double precision."""
+
+    def ready(self, raw, indices, views):
+        return super().ready(raw, indices, views).double()
+
+
+def learn(folder: Path, kind: str, *, exact: bool = False, **options) -> dict[str, np.ndarray]:
+    """Train, or go on, in `folder`; then what the trained model says, measured by all processes.
+
+    exact: in double precision.
+    """
+    if exact:
+        torch.set_default_dtype(torch.float64)
+    try:
+        return _learn(folder, kind, exact, options)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def _learn(folder: Path, kind: str, exact: bool, options: dict) -> dict[str, np.ndarray]:
     plan = TrainingOptions(**{"epochs": 3, "batch": 8, "learning_rate": 0.003, "average": 0.9, **options})
     inputs, targets = lesson_of(kind)
+    inputs, targets = (Exact(inputs.images), targets.astype(float)) if exact else (inputs, targets)
     model = train(model_of(kind), inputs, targets, (inputs, targets), plan, folder, fingerprint=kind)
     seen = predict(model, inputs, batch=4, accelerator=accelerator_here())
     return {name: value for name, value in vars(seen).items() if value is not None}
