@@ -30,9 +30,9 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 KINDS = {
     "maps": ("maps", {"mixup": 0.4}),  # of a frozen trunk; the parser's norm is 2d and has no weights
     "whole": ("whole", {}),  # a 1d norm with weights
-    # Trained trunks: the paper's, photos moved about, and timm's norms, which hold their activation. In single precision
-    # and at a usual rate their curves part in the fourth digit of the first epoch: rounding errors, which Adam, moving
-    # a weight by its whole rate whichever way it points, makes large. In double precision they do not part.
+    # Trained trunks: the paper's, photos moved about, and timm's norms, which hold their activation. In single
+    # precision and at a usual rate their curves part in the fourth digit of the first epoch: rounding errors, which
+    # Adam, moving a weight by its whole rate whichever way it points, makes large. In double precision they do not part.
     "photos": ("photos", {"shift": 0.2, "learning_rate": 1e-6}),
     "lite0": ("lite0", {"learning_rate": 1e-6}),
     "photos-exact": ("photos", {"shift": 0.2, "exact": True}),
