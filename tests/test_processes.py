@@ -32,7 +32,7 @@ KINDS = {
     "whole": ("whole", {}),  # a 1d norm with weights
     # Trained trunks: the paper's, photos moved about, and timm's norms, which hold their activation. In single
     # precision and at a usual rate their curves part in the fourth digit of the first epoch: rounding errors, which
-    # Adam, moving a weight by its whole rate whichever way it points, makes large. In double precision they do not part.
+    # Adam, moving a weight by its whole rate whichever way it points, makes large. Not so in double precision.
     "photos": ("photos", {"shift": 0.2, "learning_rate": 1e-6}),
     "lite0": ("lite0", {"learning_rate": 1e-6}),
     "photos-exact": ("photos", {"shift": 0.2, "exact": True}),
