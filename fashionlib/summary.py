@@ -89,13 +89,14 @@ def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def differences_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Ours minus each control, in points with the 95% interval: a row a control, a column a metric."""
+    """One method minus another, in points with the 95% interval: a row a pair of methods, a column a metric."""
     rows: dict[str, dict[str, str]] = {}
     for one in entries:
         metric, _, control = one.metric.partition("_over_")
         if control and one.low is not None and one.high is not None:
             value, low, high = (100 * part for part in (one.value, one.low, one.high))
-            rows.setdefault(f"over {control}", {})[metric] = f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+            name = f"over {control}" if one.method == "parser" else f"{one.method} over {control}"
+            rows.setdefault(name, {})[metric] = f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
     return pd.DataFrame(rows).T
 
 

@@ -19,7 +19,11 @@ from fashionlib.runs import fit, inputs_of, photos_of, prior_scores, training_se
 from fashionlib.training import predict
 
 RIVAL = "whole"  # every other method is compared with it, photo by photo
-OURS, CONTROLS = "parser", ("fixed", "fixed-learned", "csra")  # ours is compared with what cannot look, too
+# some are compared with others, too: ours with what cannot look, cleaned labels with uncleaned, triplets with pairs
+OTHERS = {
+    "parser": ("fixed", "fixed-learned", "csra"), "veit": ("veit-uncleaned",), "inoue": ("veit-uncleaned",),
+    "triplet": ("siamese",),
+}  # fmt: skip
 TOP = 6  # [P]: "we assign top 6 highest-ranked labels to the image"
 
 METRICS = {
@@ -45,10 +49,11 @@ def table1(profile: Profile) -> list[Entry]:
         for metric in METRICS
     ]
     entries += [
-        _difference(profile, metric, control, scores, list(tests.values()), seconds[OURS])
-        for control in CONTROLS
+        _difference(profile, metric, method, other, scores, list(tests.values()), seconds[method])
+        for method, others in OTHERS.items()
+        for other in others
         for metric in ("ap_all", "map")
-        if {OURS, control} <= scores.keys()
+        if {method, other} <= scores.keys()
     ]
     write(entries, project_root(), profile.name, "table1")
     return entries
@@ -90,20 +95,20 @@ def _entry(
 
 
 def _difference(
-    profile: Profile, metric: str, control: str, scores: dict[str, list[np.ndarray]], tests: Sequence[Photos],
-    seconds: float,
+    profile: Profile, metric: str, method: str, other: str, scores: dict[str, list[np.ndarray]],
+    tests: Sequence[Photos], seconds: float,
 ) -> Entry:  # fmt: skip
-    """Ours minus a control, photo by photo."""
+    """One method minus another, photo by photo."""
     protocol, statistic, _ = METRICS[metric]
     ours, theirs = (
-        [(np.asarray(own), test.targets) for own, test in zip(scores[method], tests, strict=True)]
-        for method in (OURS, control)
+        [(np.asarray(own), test.targets) for own, test in zip(scores[name], tests, strict=True)]
+        for name in (method, other)
     )
     gain = mean_interval(statistic, ours, minus=theirs, resamples=profile.resamples)
     return entry(
         experiment="table1", profile=profile.name, dataset=profile.data.name, split="test",
-        split_hash=split_hash([id_ for test in tests for id_ in test.ids]), method=OURS,
-        metric=f"{metric}_over_{control}", **asdict(gain), seeds=list(profile.seeds), n=len(tests[0]),
-        protocol=f"paired difference to {control}: {protocol}", seconds=seconds,
+        split_hash=split_hash([id_ for test in tests for id_ in test.ids]), method=method,
+        metric=f"{metric}_over_{other}", **asdict(gain), seeds=list(profile.seeds), n=len(tests[0]),
+        protocol=f"paired difference to {other}: {protocol}", seconds=seconds,
         per_seed=[float(statistic(*a) - statistic(*b)) for a, b in zip(ours, theirs, strict=True)],
     )  # fmt: skip

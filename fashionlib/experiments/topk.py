@@ -13,7 +13,7 @@ from fashionlib.bootstrap import Interval, mean_interval
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
-from fashionlib.experiments.table1 import RIVAL, TOP
+from fashionlib.experiments.table1 import OTHERS, RIVAL, TOP
 from fashionlib.metrics import TOP_K, first_hit_ranks, hit_rate, top_k_assignments
 from fashionlib.profiles import Profile, project_root
 from fashionlib.results import Entry, entry, write
@@ -57,6 +57,8 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
         how = HOW[2 if profile.method(method).kind == "parser" else 1]
         own = {**shared, "method": method, "seconds": seconds[method], "protocol": PROTOCOL.format(how=how)}
         entries += [_entry(own, k, hits, profile.resamples) for k in TOP_K]
+        others = [other for other in OTHERS.get(method, ()) if other in hits]
+        entries += [_difference(own, other, hits, profile.resamples) for other in others]
     write(entries, project_root(), profile.name, experiment)
     return entries
 
@@ -69,6 +71,15 @@ def _entry(shared: dict, k: int, hits: dict[str, list[np.ndarray]], resamples: i
         versus = {"method": RIVAL, **asdict(_interval(rate, hits[method], hits[RIVAL], resamples))}
     per_seed = [float(rate(each)) for each in hits[method]]
     return entry(**shared, metric=f"top{k}", **asdict(interval), per_seed=per_seed, versus=versus)
+
+
+def _difference(shared: dict, other: str, hits: dict[str, list[np.ndarray]], resamples: int) -> Entry:
+    """One method's rate among the first 20 minus another's, query by query."""
+    rate, method = partial(hit_rate, k=20), shared["method"]
+    gain = _interval(rate, hits[method], hits[other], resamples)
+    per_seed = [float(rate(ours) - rate(theirs)) for ours, theirs in zip(hits[method], hits[other], strict=True)]
+    how = f"paired difference to {other}: {shared['protocol']}"
+    return entry(**{**shared, "protocol": how}, metric=f"top20_over_{other}", **asdict(gain), per_seed=per_seed)
 
 
 def _interval(rate, hits: list[np.ndarray], minus: list[np.ndarray] | None, resamples: int) -> Interval:
