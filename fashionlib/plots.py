@@ -29,7 +29,9 @@ Row = Mapping[str, Any]
 METHODS = {
     "parser": "by parts", "parser-paper": "by parts, as the paper", "parser-released": "by parts, as released",
     "fixed-learned": "learned layout", "fixed": "fixed stripes", "csra": "CSRA", "whole": "whole picture",
-    "prior": "label frequencies",
+    "prior": "label frequencies", "stylenet": "StyleNet", "inoue-baseline": "Inoue baseline", "inoue": "Inoue et al.",
+    "veit": "Veit et al.", "veit-uncleaned": "Veit et al., uncleaned", "siamese": "Siamese", "triplet": "Triplet",
+    "wtbi": "WTBI", "darn": "DARN", "fashionnet": "FashionNet",
 }  # fmt: skip
 METRICS = {
     "ap_all": "AP$_{all}$, all scores",
