@@ -42,7 +42,10 @@ def test_every_experiment_leaves_its_ledger(smoke):
         "table1", "topk_inshop", "topk_c2s", "attention", "diversity", "diversity_curve",
     }  # fmt: skip
     entries = json.loads(smoke.ledgers()["topk_c2s"])
-    assert {entry["metric"] for entry in entries} == {f"top{k}" for k in range(1, 51)}
+    assert {entry["metric"] for entry in entries} == {*(f"top{k}" for k in range(1, 51)), "top20_over_fixed"}
+    value = {(entry["method"], entry["metric"]): entry["value"] for entry in entries}
+    gained = value["parser", "top20"] - value["fixed", "top20"]
+    assert value["parser", "top20_over_fixed"] == pytest.approx(gained, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", ["prior", "whole", "parser"])
