@@ -1,13 +1,13 @@
-"""Photos to what a model sees in them, as fast as the machine allows: a batch to each of its cores."""
+"""Photos to what a model sees in them, as fast as the machine allows: decoded in threads while the network runs."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fashionlib.data.photos import letterbox, placement_of, read_photo
-from fashionlib.device import autocast, batch_of, device, on_every_core
+from fashionlib.device import autocast, batch_of, device
 from fashionlib.errors import InputError
 from fashionlib.index import SHARD, Manifest, Place, Plan, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
@@ -26,8 +26,9 @@ from fashionlib.swift import swift
 from fashionlib.tagger import Tagger, load_model
 from fashionlib.views import images_to_float
 
-BATCH = 16
+BATCH = 32
 THUMBNAIL = (320, 320)  # the largest width and height of the small pictures, in pixels
+_AHEAD = 3 * BATCH  # photos decoded before the network asks for them
 
 
 @dataclass(frozen=True)
@@ -108,58 +109,60 @@ def look_at(folder: Path, place: Path, what: Plan, model: str | Path) -> Manifes
     """
     tagger = open_model(model)
     names = list(what.todo)
-    batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
     photos, skipped = dict(what.kept.photos), dict(what.kept.skipped)
-    with bar(len(names), "looking at photos") as advance:
-        looks = on_every_core(partial(_look, folder, tagger, advance), batches)
-        while part := list(islice(looks, SHARD // BATCH)):
-            manifest, arrays = _shard(part, what)
-            done = write_shard(place, arrays, manifest)
-            photos.update(done.photos)
-            skipped.update(done.skipped)
+    with bar(len(names), "looking at photos") as advance, ThreadPoolExecutor() as pool:
+        decoded = _decoded_ahead(pool, folder, names, tagger.image_size)
+        for start in range(0, len(names), SHARD):
+            part, arrays = _look(names[start : start + SHARD], decoded, what, tagger, advance)
+            part = write_shard(place, arrays, part)
+            photos.update(part.photos)
+            skipped.update(part.skipped)
     return Manifest(what.kept.model, photos, skipped)
 
 
-@dataclass(frozen=True)
-class Look:
-    """A batch of photos: by name, the small pictures of those seen and why the others were not; arrays of
-    those seen, see `see`."""
-
-    thumbnails: dict[str, bytes]
-    skipped: dict[str, str]
-    arrays: dict[str, np.ndarray]
-
-
-def _look(folder: Path, model: Tagger, advance: Callable[[int], None], names: Sequence[str]) -> Look:
-    read = {name: _decoded(folder / name, model.image_size) for name in names}
-    seen = {name: one for name, one in read.items() if isinstance(one, Decoded)}
-    skipped = {name: one for name, one in read.items() if isinstance(one, str)}
-    arrays = see(model, list(seen.values())) if seen else {}
-    advance(len(names))
-    return Look({name: one.thumbnail for name, one in seen.items()}, skipped, arrays)
-
-
-def _decoded(path: Path, size: tuple[int, int]) -> Decoded | str:
-    """The photo, or why it cannot be read."""
-    try:
-        return decode(path, size)
-    except InputError as error:
-        return str(error).removeprefix(f"{path}: ")
-    except Exception as error:  # whatever a stranger's file does to a decoder, the other photos are looked at
-        return f"cannot be read ({type(error).__name__}: {error})"
-
-
-def _shard(looks: Sequence[Look], what: Plan) -> tuple[Manifest, dict[str, np.ndarray]]:
-    """All batches as one: which photos were seen and which skipped, and the arrays of a shard."""
-    thumbnails = {name: small for look in looks for name, small in look.thumbnails.items()}
-    seen = [look.arrays for look in looks if look.arrays]
-    arrays = {key: np.concatenate([each[key] for each in seen]) for key in seen[0]} if seen else {}
-    if seen:
-        arrays["thumbnails"] = np.frombuffer(b"".join(thumbnails.values()), np.uint8)
-        arrays["thumbnail_ends"] = np.cumsum([len(small) for small in thumbnails.values()])
-    photos = {name: Place(what.todo[name], "", 0) for name in thumbnails}
-    skipped = {name: Skipped(what.todo[name], why) for look in looks for name, why in look.skipped.items()}
+def _look(
+    names: Sequence[str], decoded: Iterator[Decoded | str], what: Plan, model: Tagger, advance: Callable[[int], None]
+) -> tuple[Manifest, dict[str, np.ndarray]]:
+    """The next photos, `names`, seen batch by batch: those seen and those skipped, and the arrays of a shard."""
+    photos, skipped, rows, thumbnails = {}, {}, [], []
+    for start in range(0, len(names), BATCH):
+        batch = names[start : start + BATCH]
+        read = dict(zip(batch, decoded, strict=False))
+        seen = {name: one for name, one in read.items() if isinstance(one, Decoded)}
+        skipped.update({n: Skipped(what.todo[n], one) for n, one in read.items() if isinstance(one, str)})
+        if seen:
+            rows.append(see(model, list(seen.values())))
+            thumbnails += [one.thumbnail for one in seen.values()]
+            photos.update({name: Place(what.todo[name], "", 0) for name in seen})
+        advance(len(batch))
+    arrays = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]} if rows else {}
+    if rows:
+        arrays["thumbnails"] = np.frombuffer(b"".join(thumbnails), np.uint8)
+        arrays["thumbnail_ends"] = np.cumsum([len(one) for one in thumbnails])
     return Manifest(what.kept.model, photos, skipped), arrays
+
+
+def _decoded_ahead(
+    pool: ThreadPoolExecutor, folder: Path, names: Sequence[str], size: tuple[int, int]
+) -> Iterator[Decoded | str]:
+    """Each photo in order, or why it cannot be read; threads are always some photos ahead."""
+
+    def decoded(name: str) -> Decoded | str:
+        path = folder / name
+        try:
+            return decode(path, size)
+        except InputError as error:
+            return str(error).removeprefix(f"{path}: ")
+        except Exception as error:  # whatever a stranger's file does to a decoder, the other photos are looked at
+            return f"cannot be read ({type(error).__name__}: {error})"
+
+    waiting = deque()
+    for name in names:
+        waiting.append(pool.submit(decoded, name))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @contextlib.contextmanager
