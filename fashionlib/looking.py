@@ -22,6 +22,7 @@ from fashionlib.device import autocast, batch_of, device
 from fashionlib.errors import InputError
 from fashionlib.index import SHARD, Manifest, Place, Plan, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
+from fashionlib.runtime import in_runtime
 from fashionlib.swift import swift
 from fashionlib.tagger import Tagger, load_model
 from fashionlib.views import images_to_float
@@ -60,7 +61,7 @@ def open_model(folder: str | Path) -> Tagger:
     if model.kind != "parser":
         raise InputError(f"{folder}: this model sees pictures whole and finds no parts; name one of kind parser")
     if device().type == "cpu":
-        model.trunk = swift(model.trunk, model.image_size)
+        model.trunk = in_runtime(swift(model.trunk, model.image_size), model.image_size)
     return model.to(device())
 
 
