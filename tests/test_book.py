@@ -4,8 +4,12 @@ The book is built once, from what is tracked, into a folder of its own, and open
 asked for a server or for the network would fail.
 """
 
+import json
 import re
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -36,6 +40,15 @@ def visits(request, site, browser):
     context.close()
 
 
+@pytest.fixture(scope="session")
+def served(site):
+    """The address of the site on a server of this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=site)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 def _leaves(url):
     return not url.startswith(("file:", "data:", "blob:", "about:"))
 
@@ -50,6 +63,17 @@ def test_every_page_of_the_contents_is_built_and_none_holds_an_error(site):
 def test_the_site_is_small_enough_to_mail(site):
     sizes = [path.stat().st_size for path in site.rglob("*") if path.is_file()]
     assert sum(sizes) < 60e6
+
+
+def test_the_front_page_loads_little_and_is_read_soon(served, browser):
+    page, sizes = browser.new_page(), {}
+    page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
+    page.goto(f"{served}/index.html", wait_until="load")
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
+    painted = page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert painted < 2000  # milliseconds
+    assert sum(sizes.values()) < 1.5e6
+    page.close()
 
 
 def test_internal_links_lead_somewhere(site):
@@ -178,6 +202,13 @@ def typed_decimals(text):
 def test_no_measured_number_is_typed(name):
     allowed = {"95%"}  # the level of every interval
     assert set(typed_decimals((BOOK / f"{name}.md").read_text(encoding="utf-8"))) - allowed == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_measured_number_is_typed_between_the_cells_of_a_notebook(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    prose = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    assert set(typed_decimals(prose)) <= {"95%"}
 
 
 def test_the_search_for_typed_numbers_would_find_them():

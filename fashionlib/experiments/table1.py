@@ -21,8 +21,8 @@ from fashionlib.training import predict
 RIVAL = "whole"  # every other method is compared with it, photo by photo
 # some are compared with others, too: ours with what cannot look, cleaned labels with uncleaned, triplets with pairs
 OTHERS = {
-    "parser": ("fixed", "fixed-learned", "csra"), "veit": ("veit-uncleaned",), "inoue": ("veit-uncleaned",),
-    "triplet": ("siamese",),
+    "parser": ("fixed", "fixed-learned", "csra"), "triplet": ("siamese",),
+    "veit": ("inoue-baseline", "veit-uncleaned"), "inoue": ("inoue-baseline", "veit-uncleaned"),
 }  # fmt: skip
 TOP = 6  # [P]: "we assign top 6 highest-ranked labels to the image"
 
