@@ -50,6 +50,15 @@ def test_labels_are_scored_by_their_best_step():
     torch.testing.assert_close(output.scores, output.steps.max(1).values)
 
 
+def test_parts_may_say_what_they_change_of_the_whole_pictures_scores():
+    maps = torch.randn(MAPS)
+    own = parser()(maps)
+    added = parser(score_whole=False, add_whole=True)(maps)
+    torch.testing.assert_close(added.steps, own.steps[:, :1] + own.steps[:, 1:])
+    torch.testing.assert_close(added.scores, own.steps[:, 0] + own.steps[:, 1:].max(1).values)
+    torch.testing.assert_close(added.theta, own.theta[:, 1:])
+
+
 @pytest.mark.parametrize(
     "options",
     [

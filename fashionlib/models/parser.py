@@ -39,7 +39,8 @@ class ParserOptions:
     scores_from: "state" (paper: the LSTM's hidden state alone), "region", or "both".
     cells: what the scores of single cells add to a step's: "none" (paper), "mean" (of the cells it attends to), or
         "attend" (to which each label adds those of them that it likes best: `attended_scores`).
-    score_whole: whether step 0's scores take part in the maximum.
+    score_whole: whether step 0's scores take part in the maximum. add_whole: whether they are added to every part's, so
+        that a part says what it changes.
     pool: of a region's points, "mean" or "flatten".
     texture: "scores" (paper: the encoding stands before the LSTM and the classifier), "beside" (a head of its own over
         the shallowest features, for retrieval) or "none".
@@ -65,6 +66,7 @@ class ParserOptions:
     scores_from: str = "both"
     cells: str = "attend"
     score_whole: bool = True
+    add_whole: bool = False
     pool: str = "mean"
     texture: str = "beside"
     compare: str = "both"
@@ -125,7 +127,8 @@ class Parser(nn.Module):
         for step in range(options.steps + 1):
             vector = self._region(maps, places, theta, attention)  # b f
             state = self.lstm(vector, state)
-            scores.append(self._score(state[0], vector, cells, attention))  # b c
+            own = self._score(state[0], vector, cells, attention)  # b c
+            scores.append(own + scores[0] if step and options.add_whole else own)
             looked.append(theta)
             attentions.append(attention)
             vectors.append(vector)
