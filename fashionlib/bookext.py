@@ -130,7 +130,7 @@ def tidy_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any],
     to pages without a formula.
     """
     math = cast(MathDomain, app.env.get_domain("math"))
-    formulas = page in app.env.all_docs and math.has_equations(page)
+    formulas = math.data["has_equations"].get(page, False)  # `has_equations` counts those of pages below it, too
     kept, seen = [], set()
     for script in context["script_files"]:
         body = script.attributes.get("body") or ""
