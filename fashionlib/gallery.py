@@ -12,12 +12,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fashionlib.errors import InputError
-from fashionlib.index import Manifest, index_folder, model_folder, model_hash, read_manifest, update
+from fashionlib.index import Manifest, index_folder, model_hash, read_manifest, update
 from fashionlib.lookalikes import LEAST_SCORE, Collection, Row, recommend_parts
 from fashionlib.looking import decode, open_model, see
 from fashionlib.metrics import top_k_assignments
 from fashionlib.mmr import check_dial
 from fashionlib.parts import PartFeatures, Stack
+from fashionlib.shipped import model_folder
 from fashionlib.tagger import Tagger
 
 TOP = 6  # labels that a photo is taken to carry (§5 of the paper)

@@ -24,7 +24,8 @@ import numpy as np
 from fashionlib.data.folder import Folder
 from fashionlib.errors import InputError
 from fashionlib.scores import written_aside
-from fashionlib.sources import PACKAGE, sources_hash
+from fashionlib.shipped import model_folder
+from fashionlib.sources import sources_hash
 
 FORMAT = 1
 SHARD = 128  # photos; what a kill can cost
@@ -72,12 +73,6 @@ class Plan:
     kept: Manifest
     todo: dict[str, Stamp]
     changed: bool
-
-
-def model_folder(name: str | Path) -> Path:
-    """The folder `name`, or, where there is none, that of the model of that name that comes with the package."""
-    shipped = PACKAGE / "weights" / Path(name).name
-    return shipped if not Path(name).is_dir() and shipped.name == str(name) and shipped.is_dir() else Path(name)
 
 
 def model_hash(name: str | Path) -> str:

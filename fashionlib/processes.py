@@ -1,6 +1,6 @@
 """A method trained by several processes, one a GPU: how they are started, and what they tell each other.
 
-`python -m torch.distributed.run --nproc_per_node N -m fashionlib.processes RUN.json` is one run of them; `start` writes
+`python -m torch.distributed.run --nproc_per_node N -m fashionlib.worker RUN.json` is one run of them; `start` writes
 the file and calls it, with as many processes as there are GPUs, or as FASHIONLIB_PROCESSES says.
 """
 
@@ -25,7 +25,6 @@ from torch import Tensor
 
 from fashionlib.device import device
 from fashionlib.errors import InputError
-from fashionlib.options import build
 from fashionlib.profiles import Profile, project_root
 
 T = TypeVar("T")
@@ -85,7 +84,7 @@ def start(count: int, profile: Profile, method: str, seed: int, folder: Path) ->
     run, log = folder / "processes.json", folder / "processes.log"
     run.write_text(json.dumps({"profile": asdict(profile), "method": method, "seed": seed, "parent": os.getpid()}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}",
-               "-m", "fashionlib.processes", str(run)]  # fmt: skip
+               "-m", "fashionlib.worker", str(run)]  # fmt: skip
     environment = {**os.environ, "FASHIONLIB_HOME": str(project_root())}
     with log.open("w") as file:
         failed = subprocess.run(command, stdout=file, stderr=file, env=environment, check=False).returncode
@@ -116,22 +115,3 @@ def _runs(process: int) -> bool:
     except PermissionError:  # somebody else's, but there
         return True
     return True
-
-
-def main(arguments: Sequence[str]) -> int:
-    """One of the processes that `start` starts."""
-    from fashionlib.runs import fit  # imports this module
-
-    run = json.loads(Path(arguments[0]).read_text())
-    end_with_parents(run["parent"])
-    try:
-        fit(build(Profile, run["profile"], arguments[0]), run["method"], run["seed"])
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return 2
-    torch.distributed.destroy_process_group()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -24,8 +24,10 @@ def _imports(source: str) -> frozenset[str]:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(names)
+            if not all(_file(name) for name in names):  # something of the module itself, not modules in it alone
+                found.add(node.module)
     return frozenset(found)
 
 

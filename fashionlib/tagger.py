@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from fashionlib.data.photos import Placement, letterbox, read_photo
 from fashionlib.errors import InputError
-from fashionlib.index import model_folder
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.parser import Parser, ParserOptions
 from fashionlib.options import build
@@ -33,6 +32,7 @@ from fashionlib.rivals.triplet import Triplet, TripletOptions
 from fashionlib.rivals.veit import Veit, VeitOptions
 from fashionlib.rivals.whole import WholeImage, WholeOptions
 from fashionlib.rivals.wtbi import WTBI, WTBIOptions
+from fashionlib.shipped import model_folder
 from fashionlib.trunks import build_trunk, fold
 from fashionlib.views import images_to_float
 

@@ -214,3 +214,11 @@ def test_the_files_used_are_followed_through_imports_inside_functions_and_packag
     assert used == {"one.py", "two.py", "data/base.py"}
     cell = "%matplotlib inline\n!ls\nfrom fashionlib.one import f"
     assert sources.imported_modules(cell) == {"fashionlib.one"}
+    assert sources.imported_modules("from fashionlib import one, two") == {"fashionlib.one", "fashionlib.two"}
+    assert sources.imported_modules("from fashionlib import one, load_model") == {"fashionlib.one", "fashionlib"}
+
+
+def test_training_does_not_depend_on_what_looks_at_photos_finds_look_alikes_or_measures():
+    used = {path.stem for path in sources.files_used(["fashionlib.training", "fashionlib.inputs"])}
+    assert {"losses", "parser", "csra", "trunks", "views"} <= used
+    assert not used & {"looking", "runtime", "index", "runs", "plots", "known", "worker"}

@@ -103,7 +103,7 @@ def test_the_installed_program_shows_no_traceback(model, tmp_path):
 
 
 def test_the_model_that_comes_with_the_package_is_small_and_tags_a_photo():
-    from fashionlib.index import model_folder
+    from fashionlib.shipped import model_folder
 
     files = list(model_folder("ccp").iterdir())
     assert {path.name for path in files} == {"README.md", "config.json", "model.safetensors"}

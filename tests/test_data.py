@@ -1,5 +1,6 @@
 """Strangers' photos, CCP's layout and the cache: right where the files are, one clear error where they are not."""
 
+import os
 import shutil
 
 import numpy as np
@@ -45,6 +46,19 @@ def test_ccp_splits_are_70_10_20_disjoint_and_drawn_by_their_seed(ccp):
     assert len(set().union(*parts.values())) == 20
     assert load("ccp", ccp, "test", split_seed=3).ids == parts["test"]
     assert load("ccp", ccp, "test", split_seed=4).ids != parts["test"]
+
+
+def test_ccp_is_the_same_in_a_copy_and_another_with_any_other_photo_or_tag(ccp, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("elsewhere") / "ccp"
+    shutil.copytree(ccp, copy, copy_function=shutil.copyfile)  # the files' times are new
+    for path in copy.rglob("*.jpg"):
+        os.utime(path, (1, 1))
+    before = load("ccp", ccp, "all").fingerprint()
+    assert load("ccp", copy, "all").fingerprint() == before
+    savemat(copy / "annotations" / "image-level" / "0012.mat", {"tags": np.array([[0], [3]])})
+    other_tag = load("ccp", copy, "all").fingerprint()
+    photo(copy / "photos" / "0012.jpg", colour=(1, 1, 1))
+    assert len({before, other_tag, load("ccp", copy, "all").fingerprint()}) == 3
 
 
 def test_ccp_tags_come_from_masks_or_tag_files_without_null_and_skin(ccp):

@@ -9,6 +9,7 @@ the GitHub repository bearpaw/clothing-co-parsing (Apache-2.0). Expected layout:
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,12 @@ class CCP:
         return np.stack([self._targets_of(id_) for id_ in self.ids])
 
     def fingerprint(self) -> str:
-        """Changes when a photo of the split does (name, size or time of change)."""
-        stats = ((id_, (self.root / "photos" / f"{id_}.jpg").stat()) for id_ in self.ids)
-        rows = [f"{id_} {stat.st_size} {stat.st_mtime_ns}" for id_, stat in stats]
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
+        """Changes when a photo or an annotation of the split does; not with where or when the files were copied."""
+        digest = hashlib.sha256()
+        for id_ in self.ids:
+            for path in (self.root / "photos" / f"{id_}.jpg", *_annotations(self.root, id_)):
+                digest.update(f"{path.relative_to(self.root)} {_content(path, path.stat().st_mtime_ns)}\n".encode())
+        return digest.hexdigest()[:12]
 
     def _targets_of(self, id_: str) -> np.ndarray:
         masked = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
@@ -103,12 +106,23 @@ def label_names(root: Path) -> list[str]:
     return [str(name[0]) for name in read_matlab(root / "label_list.mat", "label_list").ravel()]
 
 
+def _annotations(root: Path, id_: str) -> list[Path]:
+    files = (root / "annotations" / kind / f"{id_}.mat" for kind in ("pixel-level", "image-level"))
+    return [path for path in files if path.exists()]
+
+
+@lru_cache(maxsize=3 * 2098)  # splits share photos; an open book asks again and again
+def _content(path: Path, changed: int) -> str:
+    """The checksum of a file that was last changed at `changed`."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _photo_ids(root: Path) -> list[str]:
     ids = sorted(path.stem for path in (root / "photos").glob("*.jpg"))
     if not ids:
         raise InputError(f"{root}/photos: no photos; {GET_IT}")
     for id_ in ids:
-        if not any((root / "annotations" / kind / f"{id_}.mat").exists() for kind in ("pixel-level", "image-level")):
+        if not _annotations(root, id_):
             raise InputError(f"{root}/photos/{id_}.jpg: no annotation for it in {root}/annotations; {GET_IT}")
     return ids
 

@@ -1,0 +1,13 @@
+"""The models that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fashionlib.sources import PACKAGE
+
+
+def model_folder(name: str | Path) -> Path:
+    """The folder `name`, or, where there is none, that of the model of that name that comes with the package."""
+    shipped = PACKAGE / "weights" / Path(name).name
+    return shipped if not Path(name).is_dir() and shipped.name == str(name) and shipped.is_dir() else Path(name)
