@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,7 @@ from fashionlib.ledgertext import Number, build_errors, field, find, has, hover,
 from fashionlib.runblocks import LedgerRuns, NotebookParameters, Receipts
 
 _log = logging.getLogger(__name__)
+_ICON_SCRIPT = re.compile(r"<script[^>]*scripts/fontawesome\.js[^>]*></script>\s*")
 
 
 class LedgerRole(SphinxRole):
@@ -142,6 +144,18 @@ def tidy_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any],
     context["script_files"] = kept
 
 
+def drop_icon_script(app: Sphinx, exception: Exception | None) -> None:
+    """Take the theme's script of all of Font Awesome, 1.5 MB, out of the site: its style sheet draws the same icons."""
+    if exception or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if _ICON_SCRIPT.search(text):
+            page.write_text(_ICON_SCRIPT.sub("", text), encoding="utf-8")
+    for script in Path(app.outdir, "_static", "scripts").glob("fontawesome.js*"):
+        script.unlink()
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx."""
     app.add_config_value(
@@ -166,6 +180,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", check_contents)
     app.connect("doctree-read", check_pictures)
     app.connect("html-page-context", tidy_scripts, priority=900)
+    app.connect("build-finished", drop_icon_script)
     if "autodoc-process-docstring" in app.events.events:
         app.connect("autodoc-process-docstring", plain_docstring)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
