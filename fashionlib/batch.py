@@ -32,11 +32,18 @@ class Job:
     title: str = ""  # instead of the notebook's own, where one notebook becomes several pages
 
 
-# what notebooks leave in results/<profile>/
+# what notebooks may leave in results/<profile>/
 LEDGERS = {
     "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
     "diversity": ("diversity", "diversity_curve"), "ablation": ("ablation",),
 }  # fmt: skip
+
+
+def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
+    """The ledgers that this notebook leaves in results/<profile>/."""
+    if job == "topk":
+        return tuple(f"topk_{task}" for task in profile.retrieval)
+    return LEDGERS.get(job, ())
 
 
 def jobs_of(profile: Profile) -> list[Job]:
@@ -177,7 +184,7 @@ def forget_missing(profile: Profile) -> None:
     """A stamp whose notebook or ledger is gone says nothing: remove it, so that the notebook is run again."""
     root = project_root()
     for job in jobs_of(profile):
-        left = [root / "results" / profile.name / f"{ledger}.json" for ledger in LEDGERS.get(job.name, ())]
+        left = [root / "results" / profile.name / f"{ledger}.json" for ledger in ledgers_of(profile, job.name)]
         if not all(path.exists() for path in (executed(profile.name, job.name), *left)):
             (root / stamp(profile.name, job.name)).unlink(missing_ok=True)
 

@@ -82,7 +82,8 @@ class MethodOptions:
 class Profile:
     """A run: its data, sizes, methods and seeds. See the fields' own classes.
 
-    retrieval: products are looked for, too. ablation: the way from `parser-paper` to `parser` is all that is measured.
+    retrieval: where products are looked for, too: "inshop", "c2s" or both. ablation: the way from `parser-paper` to
+    `parser` is all that is measured.
     """
 
     name: str
@@ -92,7 +93,7 @@ class Profile:
     seeds: tuple[int, ...] = (0,)
     trunk: TrunkOptions = field(default_factory=TrunkOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
-    retrieval: bool = False
+    retrieval: tuple[str, ...] = ()
     ablation: bool = False
     resamples: int = 1000
     root: str | None = None

@@ -47,16 +47,17 @@ def dataset_of(profile: Profile, split: str, seed: int = 0):
 def inputs_of(profile: Profile, photos: Photos, views: Sequence[View] = (PLAIN, MIRRORED)) -> Inputs:
     """What the profile's heads are fed: photos, or, with a frozen trunk, the maps it makes of them in each of `views`.
 
-    Where seeds draw the splits, the maps are made and kept of all photos at once: the next split finds them.
+    Where seeds draw the splits, the maps are made and kept of all photos at once: the next split finds them. Photos
+    that are not among all (queries and galleries made of them) have maps of their own.
     """
     if not profile.trunk.frozen:
         return ImageInputs(photos.images, views[0], photos.ids)  # mirror images and augmented copies it makes itself
     trunk = build_trunk(profile.trunk.name, **profile.trunk.options)
     options = {"cache": cache_folder(), "precision": profile.trunk.precision}
-    if not profile.data.seed_splits:
-        return MapInputs([trunk_maps(trunk, photos, view, **options) for view in views])
-    pool = photos_of(profile, "all")
+    pool = photos_of(profile, "all") if profile.data.seed_splits else photos
     place = {id_: row for row, id_ in enumerate(pool.ids)}
+    if pool is photos or not place.keys() >= {*photos.ids}:
+        return MapInputs([trunk_maps(trunk, photos, view, **options) for view in views])
     rows = np.array([place[id_] for id_ in photos.ids])
     return MapInputs([trunk_maps(trunk, pool, view, **options) for view in views], rows)
 

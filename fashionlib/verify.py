@@ -23,7 +23,7 @@ from pathlib import Path
 
 import fashionlib
 from fashionlib import results
-from fashionlib.batch import LEDGERS, jobs_of
+from fashionlib.batch import jobs_of, ledgers_of
 from fashionlib.errors import InputError
 from fashionlib.profiles import Profile, load_profile, project_root
 from fashionlib.receipts import Receipt, checksum, write_receipt
@@ -147,10 +147,10 @@ def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
 
 def _ledgers(profile: Profile, only: str) -> list[str]:
     """The experiments to compare, in the batch's order."""
-    here = [job.name for job in jobs_of(profile) if job.name in LEDGERS]
-    if only in here:
-        return list(LEDGERS[only])
-    known = [ledger for name in here for ledger in LEDGERS[name]]
+    here = {job.name: ledgers_of(profile, job.name) for job in jobs_of(profile)}
+    if here.get(only):
+        return list(here[only])
+    known = [ledger for ledgers in here.values() for ledger in ledgers]
     if only and only not in known:
         raise InputError(f"profile {profile.name} measures nothing called {only!r}: choose one of {', '.join(known)}")
     return [only] if only else known
@@ -159,7 +159,7 @@ def _ledgers(profile: Profile, only: str) -> list[str]:
 def _notebooks(profile: Profile, wanted: Sequence[str], trained: bool) -> list[str]:
     """The notebooks that write these ledgers; before them, for a whole profile, those that train, as in the batch."""
     training = [job.name for job in jobs_of(profile) if trained and job.name.startswith("train-")]
-    return training + [job.name for job in jobs_of(profile) if set(LEDGERS.get(job.name, ())) & set(wanted)]
+    return training + [job.name for job in jobs_of(profile) if {*ledgers_of(profile, job.name)} & {*wanted}]
 
 
 @contextmanager

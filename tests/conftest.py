@@ -13,6 +13,7 @@ os.environ.setdefault("FASHIONLIB_HOME", str(Path(__file__).resolve().parents[1]
 hook = install_import_hook("fashionlib", "beartype.beartype")
 
 import pytest  # noqa: E402
+from handmade import write_ccp  # noqa: E402
 from project import Project  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,12 @@ def ccp_root() -> Path:
     if not root.is_dir():
         pytest.skip("the CCP photos are not here; set FASHIONLIB_CCP to their folder")
     return root
+
+
+@pytest.fixture
+def ccp(tmp_path) -> Path:
+    """A hand-made CCP of 20 photos: 10 with masks (skin above, dress below), 10 with tags (bag)."""
+    return write_ccp(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 from PIL import Image
+from scipy.io import savemat
 
 DRESS, TEE = "img/WOMEN/Dresses/id_00000002", "img/MEN/Tees_Tanks/id_00000390"
 INSHOP_PARTITION = f"""\
@@ -147,4 +148,28 @@ def make_fashion550k(root):
     np.save(root / "annotation/verified.npy", np.array([[1, 1], [0, 0], [1, 0]], np.uint8))  # of 2, then 5, then 0
     for name, numbers in (("trainids", [2]), ("validids", [5]), ("testids", [0]), ("duplicateids", [6])):
         np.save(root / f"{name}.npy", np.array(numbers))
+    return root
+
+
+def plain_photo(path, size=(40, 60), colour=(200, 30, 30), **options):
+    """A photo of one colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path, **options)
+    return path
+
+
+def write_ccp(root):
+    """A hand-made CCP of 20 photos: 10 with masks (skin above, dress below), 10 with tags (bag)."""
+    names = np.array([["null"], ["bag"], ["skin"], ["dress"]], dtype=object)
+    savemat(root / "label_list.mat", {"label_list": np.array([[np.array([n[0]]) for n in names]], dtype=object)})
+    for kind in ("pixel-level", "image-level"):
+        (root / "annotations" / kind).mkdir(parents=True)
+    for number in range(20):
+        plain_photo(root / "photos" / f"{number:04d}.jpg", colour=(number * 10, 0, 0))
+        if number < 10:
+            mask = np.zeros((60, 40), np.uint8)
+            mask[:20], mask[30:50, 10:30] = 2, 3
+            savemat(root / "annotations" / "pixel-level" / f"{number:04d}.mat", {"groundtruth": mask})
+        else:
+            savemat(root / "annotations" / "image-level" / f"{number:04d}.mat", {"tags": np.array([[0], [1]])})
     return root

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -11,7 +12,7 @@ from project import ROOT
 from sklearn.metrics import average_precision_score
 
 from fashionlib import sources
-from fashionlib.batch import fingerprint, jobs_of, main
+from fashionlib.batch import fingerprint, jobs_of, ledgers_of, main
 from fashionlib.profiles import load_profile
 
 ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "diversity", "attention"}
@@ -180,8 +181,11 @@ def test_a_photo_that_changes_changes_what_depends_on_the_data(tmp_path):
 
 
 def test_a_profile_without_products_has_no_retrieval_notebook(tmp_path):
-    names = {job.name for job in jobs_of(load_profile("ccp", data=tmp_path))}
-    assert names == (ALL - {"topk"}) | {"train-csra", "train-fixed-learned"}
+    profile = load_profile("ccp", data=tmp_path)
+    everything = ALL | {"train-csra", "train-fixed-learned"}
+    assert {job.name for job in jobs_of(profile)} == everything
+    assert ledgers_of(profile, "topk") == ("topk_c2s",)  # nobody knows of a second photo of a garment in a shop
+    assert {job.name for job in jobs_of(replace(profile, retrieval=()))} == everything - {"topk"}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from handmade import plain_photo as photo
 from PIL import Image
 from scipy.io import savemat
 
@@ -14,30 +15,6 @@ from fashionlib.data.store import load_photos
 from fashionlib.errors import InputError
 
 SIZE = (48, 32)
-
-
-def photo(path, size=(40, 60), colour=(200, 30, 30), **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path, **options)
-    return path
-
-
-@pytest.fixture
-def ccp(tmp_path):
-    """A hand-made CCP of 20 photos: 10 with masks (skin above, dress below), 10 with tags (bag)."""
-    names = np.array([["null"], ["bag"], ["skin"], ["dress"]], dtype=object)
-    savemat(tmp_path / "label_list.mat", {"label_list": np.array([[np.array([n[0]]) for n in names]], dtype=object)})
-    for kind in ("pixel-level", "image-level"):
-        (tmp_path / "annotations" / kind).mkdir(parents=True)
-    for number in range(20):
-        photo(tmp_path / "photos" / f"{number:04d}.jpg", colour=(number * 10, 0, 0))
-        if number < 10:
-            mask = np.zeros((60, 40), np.uint8)
-            mask[:20], mask[30:50, 10:30] = 2, 3
-            savemat(tmp_path / "annotations" / "pixel-level" / f"{number:04d}.mat", {"groundtruth": mask})
-        else:
-            savemat(tmp_path / "annotations" / "image-level" / f"{number:04d}.mat", {"tags": np.array([[0], [1]])})
-    return tmp_path
 
 
 def test_ccp_splits_are_70_10_20_disjoint_and_drawn_by_their_seed(ccp):

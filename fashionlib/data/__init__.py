@@ -6,6 +6,8 @@ from pathlib import Path
 
 from fashionlib.data.base import Dataset, Sample, split_hash
 from fashionlib.data.ccp import CCP
+from fashionlib.data.ccp_shop import SPLITS as GARMENTS
+from fashionlib.data.ccp_shop import CCPShop
 from fashionlib.data.deepfashion_attributes import Attributes
 from fashionlib.data.deepfashion_c2s import ConsumerToShop
 from fashionlib.data.deepfashion_inshop import InShop
@@ -18,6 +20,7 @@ from fashionlib.errors import InputError
 __all__ = [
     "CCP",
     "Attributes",
+    "CCPShop",
     "ConsumerToShop",
     "Dataset",
     "Fashion144k",
@@ -37,7 +40,8 @@ NAMES = ("wardrobe", "ccp", "folder", *list(_ROOTED)[1:])
 def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "train", **options) -> Dataset:
     """The split `split` of the data set `name`.
 
-    name: "wardrobe" (drawn by us; takes no root), "ccp" (`split_seed=…`), "folder" (its one split is "all"),
+    name: "wardrobe" (drawn by us; takes no root), "ccp" (`split_seed=…`; splits "c2s_query" and
+        "c2s_gallery", too, see `CCPShop`), "folder" (its one split is "all"),
         "fashion144k" and "fashion550k" (`tags=…`), "deepfashion_inshop" (splits "train", "query", "gallery"),
         "deepfashion_c2s" ("train", "val", "query", "gallery"; `gallery=…`) or "deepfashion_attributes" (`tags=…`);
         the last three take `crop=True` to show only what is inside the boxes.
@@ -55,6 +59,8 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
             raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
         if name == "folder":
             return Folder(root, **options)
+        if name == "ccp" and split in GARMENTS:
+            return CCPShop(root, split, **options)
         return _ROOTED[name](root, split, **options)
     except TypeError as error:
         raise InputError(f"the data set {name} does not take these options: {error}") from error

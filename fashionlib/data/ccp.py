@@ -52,7 +52,7 @@ class CCP:
     def __getitem__(self, index: int) -> Sample:
         id_ = self.ids[index]
         image = read_photo(self.root / "photos" / f"{id_}.jpg")
-        masks = self._masks(id_, image.shape[:2])
+        masks = self._masks_of(id_, image.shape[:2])
         return Sample(
             image=image, id=id_, labels=self._targets_of(id_), domain="street",
             masks=masks, boxes={label: box_of(mask) for label, mask in masks.items()},
@@ -70,6 +70,10 @@ class CCP:
                 digest.update(f"{path.relative_to(self.root)} {_content(path, path.stat().st_mtime_ns)}\n".encode())
         return digest.hexdigest()[:12]
 
+    def masks(self, index: int) -> dict[str, np.ndarray]:
+        """Where each garment of photo `index` is, by label; none where nobody drew them. Opens no photo."""
+        return self._masks_of(self.ids[index])
+
     def _targets_of(self, id_: str) -> np.ndarray:
         masked = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
         present = set(np.unique(read_matlab(masked, "groundtruth")) if masked.exists() else self._tags(id_))
@@ -82,12 +86,13 @@ class CCP:
             raise InputError(f"{path}: a tag outside 0..{max(self._kept)}; the file does not belong to this label list")
         return tags
 
-    def _masks(self, id_: str, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    def _masks_of(self, id_: str, shape: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
+        """shape: the photo's, which the masks must have."""
         path = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
         if not path.exists():
             return {}
         indices = read_matlab(path, "groundtruth")
-        if indices.shape != shape:
+        if shape and indices.shape != shape:
             raise InputError(f"{path}: mask of {indices.shape}, its photo has {shape}; fetch the file again")
         present = np.unique(indices)
         return {n: indices == i for n, i in zip(self.labels, self._kept, strict=True) if i in present}

@@ -25,6 +25,7 @@ from fashionlib.views import PLAIN
 
 TASKS = {"topk_inshop": "inshop", "topk_c2s": "c2s"}
 PROTOCOL = "whole gallery, hit@k, queries without a match count as misses; {how}"
+STAND_INS = {"ccp": "garments cut out by their masks as the shop, the photos they are of, taken again, as queries; "}
 HOW = {
     1: "Euclidean distance of the pooled features at length 1",
     2: "mean over labels, weighted by the geometric mean of both photos' scores, of the Euclidean distance at each "
@@ -35,32 +36,49 @@ HOW = {
 def topk(profile: Profile, experiment: str) -> list[Entry]:
     """Rank the gallery for every query with every method that has features; write rankings and the ledger.
 
-    experiment: "topk_inshop" or "topk_c2s". Raises InputError for another one, and where the data has no products.
+    experiment: "topk_inshop" or "topk_c2s". Raises InputError for another one, and where the profile does not look for
+    products there.
     """
     if experiment not in TASKS:
         raise InputError(f"unknown experiment {experiment!r}: choose one of {', '.join(TASKS)}")
-    if not profile.retrieval:
-        raise InputError(f"profile {profile.name}: its data says of no two photos that they show the same product")
-    query, gallery = (photos_of(profile, f"{TASKS[experiment]}_{side}") for side in ("query", "gallery"))
+    task = TASKS[experiment]
+    if task not in profile.retrieval:
+        raise InputError(f"profile {profile.name} looks for no products in {task}: its data may say of no two photos "
+                         "that they show the same one; where it does, add it to `retrieval`")  # fmt: skip
+    sides = {seed: _sides(profile, task, seed) for seed in profile.seeds}
     methods = [name for name in profile.methods if profile.method(name).kind != "prior"]
     hits, seconds = {}, {}
     for method in methods:
         started = time.perf_counter()
-        hits[method] = [_first_hits(profile, experiment, method, seed, query, gallery) for seed in profile.seeds]
+        hits[method] = [_first_hits(profile, experiment, method, seed, *sides[seed]) for seed in profile.seeds]
         trained = sum(training_seconds(profile, method, seed) for seed in profile.seeds)
         seconds[method] = max(time.perf_counter() - started, trained)
+    query, gallery = sides[profile.seeds[0]]
+    asked = {id_: None for both in sides.values() for side in both for id_ in side.ids}
     shared = {"experiment": experiment, "profile": profile.name, "dataset": profile.data.name,
-              "split": TASKS[experiment], "split_hash": split_hash([*query.ids, *gallery.ids]),
+              "split": task, "split_hash": split_hash(asked),
               "seeds": list(profile.seeds), "n": len(query), "counts": {"gallery": len(gallery)}}  # fmt: skip
     entries = []
     for method in methods:
         how = HOW[2 if profile.method(method).kind == "parser" else 1]
-        own = {**shared, "method": method, "seconds": seconds[method], "protocol": PROTOCOL.format(how=how)}
+        own = {
+            **shared,
+            "method": method,
+            "seconds": seconds[method],
+            "protocol": STAND_INS.get(profile.data.name, "") + PROTOCOL.format(how=how),
+        }
         entries += [_entry(own, k, hits, profile.resamples) for k in TOP_K]
         others = [other for other in OTHERS.get(method, ()) if other in hits]
         entries += [_difference(own, other, hits, profile.resamples) for other in others]
     write(entries, project_root(), profile.name, experiment)
     return entries
+
+
+def _sides(profile: Profile, task: str, seed: int) -> tuple[Photos, Photos]:
+    """Queries and gallery: one pair for all seeds, or, where seeds draw the splits, a pair each."""
+    own = seed if profile.data.seed_splits else 0
+    query, gallery = (photos_of(profile, f"{task}_{side}", own) for side in ("query", "gallery"))
+    return query, gallery
 
 
 def _entry(shared: dict, k: int, hits: dict[str, list[np.ndarray]], resamples: int) -> Entry:
