@@ -69,10 +69,14 @@ class LedgerDirective(SphinxDirective):
         name = self.options.get("profile", "current")
         return self.config.fashionlib_profile if name == "current" else name
 
+    @property
+    def may_lack(self) -> bool:
+        """Whether the page stands without these runs of the profile."""
+        return self.profile in (self.options.get("optional", "none").split() or [self.profile])
+
     def run(self) -> list[nodes.Node]:
         with build_errors(self.env):
-            allowed = self.options.get("optional", "none").split() or [self.profile]
-            if self.profile in allowed and not made(self.env, self.profile, self.experiments()):
+            if self.may_lack and not made(self.env, self.profile, self.experiments()):
                 return [nodes.paragraph("", "", *not_run(self.profile), classes=["ledger-missing"])]
             return self.draw()
 
@@ -237,6 +241,12 @@ class LedgerFigure(LedgerDirective):
         **SHARED,
         "alt": directives.unchanged_required, "published": directives.flag,
     }  # fmt: skip
+
+    def experiments(self) -> list[str]:
+        """Where some may be missing, those that were made, if any was: a panel each."""
+        named = super().experiments()
+        there = [name for name in named if self.may_lack and made(self.env, self.profile, [name])]
+        return there or named
 
     def draw(self) -> list[nodes.Node]:
         if not self.options.get("alt"):

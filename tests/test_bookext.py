@@ -272,6 +272,18 @@ def test_a_curve_is_drawn_for_both_tones_with_words_for_those_who_cannot_see_it(
         book.build()
 
 
+def test_a_figure_of_two_runs_shows_the_one_that_was_made_where_one_may_be_missing(book):
+    book.ledger(*(entry(experiment="topk_c2s", metric=f"top{k}", value=k / 10) for k in (1, 2, 3)))
+    book.page("```{ledger-figure} topk_inshop topk_c2s\n:alt: It rises.\n:optional:\n```")
+    place = re.search(r'class="only-light" src="([^"]+)"', book.build()).group(1)
+    drawn = (book.root / "built" / place).read_text()
+    assert "Consumer to shop" in drawn
+    assert "In-shop" not in drawn
+    book.page("```{ledger-figure} topk_inshop topk_c2s\n:alt: It rises.\n```")
+    with pytest.raises(ExtensionError, match=r"topk_inshop\.json does not exist"):
+        book.build()
+
+
 def test_a_page_link_goes_to_the_profile_the_book_is_built_for(book):
     book.page("```{toctree}\nruns/quick/table1\n```\n\nsee {page}`table1` and {page}`this <table1>`")
     book.page("x", name="runs/quick/table1")
