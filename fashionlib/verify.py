@@ -4,9 +4,9 @@ What can be demanded of a number is read off its provenance. Where this machine'
 versions are those of the published run, the CPU gives the same bits, and every number has to be the same ("exact").
 Anywhere else, and on any GPU, training takes another path through its roundings: a number may move by the half width of
 its published 95% interval, or by `ABSOLUTE` where that is more ("tolerance"). One without an interval tells what a
-trained network's steps do, and no sample stands behind it: it may move by `WITHOUT_INTERVAL`. Counts, seeds and the hash
-of the split have to be equal everywhere, and a published value has to be the mean of its own seeds: one changed by hand
-shows on any machine.
+trained network's steps do, and no sample stands behind it: it may move by `WITHOUT_INTERVAL`. Counts, seeds and the
+hash of the split have to be equal everywhere, and a published value has to be the mean of its own seeds: one changed by
+hand shows on any machine.
 """
 
 from __future__ import annotations
