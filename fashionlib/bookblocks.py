@@ -293,7 +293,8 @@ class Claims(LedgerDirective):
 
     The content is YAML, a list of `claim` and `published` (both may hold roles), `profiles`, and either `evidence`,
     numbers that are paired differences; or `undecided`, words on what the run `needs` measured without an interval;
-    or `instead`, words on why nothing was. `cannot` says by profile why it never will.
+    or `instead`, words on why nothing was. `cannot` says by profile why it never will, `own` what holds for a profile
+    alone: its own `evidence`, and a `note` on it.
     """
 
     def experiments(self) -> list[str]:
@@ -322,7 +323,8 @@ class Claims(LedgerDirective):
             return [_badge("not run here"), nodes.Text(f" {profile}: {claim['cannot'][profile]}")]
         if "instead" in claim:
             return [_badge("not run here"), nodes.Text(" "), *self._inline(claim["instead"])]
-        numbers = [Number.parse(text, profile) for text in claim.get("evidence", [])]
+        own = {**claim, **claim.get("own", {}).get(profile, {})}
+        numbers = [Number.parse(text, profile) for text in own.get("evidence", [])]
         if not made(self.env, profile, [number.experiment for number in numbers] + claim.get("needs", [])):
             command = f"make results PROFILE={profile}"
             return [_badge("not run here"), nodes.Text(f" {profile}: "), nodes.literal(command, command)]
@@ -335,7 +337,7 @@ class Claims(LedgerDirective):
             task = plots.EXPERIMENTS.get(entry.experiment, "").lower()
             line.append(nodes.Text(f"{', ' if place else ''}{f'{task} {word}'.strip()} "))
             line += [hover(entry, shown(entry)), nodes.Text(f" ({interval(entry)})")]
-        return line
+        return [*line, nodes.Text(f"; {own['note']}")] if "note" in own else line
 
 
 def _badge(word: str) -> nodes.Node:

@@ -251,6 +251,22 @@ def test_a_claim_without_an_interval_is_undecided_and_one_that_cannot_be_measure
     assert "ccp: no masks" in words(page)
 
 
+def test_a_profile_may_have_evidence_of_its_own_with_a_note(book):
+    for profile in ("wardrobe", "ccp"):
+        book.ledger(entry(profile=profile, metric="ap_all_gain", value=0.03, low=-0.01, high=0.05))
+    book.ledger(entry(profile="ccp", experiment="topk_c2s", metric="top20_gain", value=0.2, low=0.1, high=0.3))
+    book.page("""```{claims}
+- claim: It finds.
+  published: pictures
+  evidence: [table1/parser/ap_all_gain]
+  profiles: [wardrobe, ccp]
+  own: {ccp: {evidence: [topk_c2s/parser/top20_gain], note: a stand-in}}
+```""")
+    page = book.build()
+    assert re.findall(r'class="verdict [^>]*>([^<]+)<', page) == ["not reproduced", "reproduced"]
+    assert "on ccp: consumer to shop top 20 +0.200 (0.100–0.300); a stand-in" in words(page)
+
+
 def test_a_difference_kept_within_its_entry_counts_as_one(book):
     inside = {"method": "whole", "value": 0.08, "low": 0.05, "high": 0.11}
     book.ledger(entry(versus=inside))
