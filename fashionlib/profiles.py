@@ -11,6 +11,8 @@ import yaml
 from fashionlib.errors import InputError
 from fashionlib.options import build
 
+RETRIEVAL = ("inshop", "c2s")  # where products may be looked for
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -143,6 +145,8 @@ def load_profile(name: str, *, data: str | Path | None = None, seeds: str | None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of options, got {values!r}")
     profile = build(Profile, {"name": path.stem, **values}, str(path))
+    if unknown := {*profile.retrieval} - {*RETRIEVAL}:
+        raise InputError(f"{path}, key retrieval: unknown {sorted(unknown)[0]!r}; choose of {', '.join(RETRIEVAL)}")
     for method in profile.methods:
         profile.training_of(method)  # so that a wrong key shows before anything is trained
     if data:

@@ -36,6 +36,7 @@ START = "data: {name: wardrobe}\nmethods: {whole: {kind: whole}}\n"
         (START + "training: {epoch: 3}\n", r"unknown key 'epoch'; did you mean epochs\?"),
         (START + "training: {epochs: three}\n", "key epochs: expected int, got 'three'"),
         (START + "image_size: [192]\n", "expected 2 values"),
+        (START + "retrieval: [instore]\n", "key retrieval: unknown 'instore'; choose of inshop, c2s"),
         ("data: {name: wardrobe}\nmethods: {x: {kind: whole, training: {lr: 1}}}\n", "training of x: unknown key 'lr'"),
         ("methods: {}\n", "data"),
         ("- a\n", "expected a mapping"),

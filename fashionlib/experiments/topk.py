@@ -60,18 +60,17 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
               "seeds": list(profile.seeds), "n": len(query), "counts": {"gallery": len(gallery)}}  # fmt: skip
     entries = []
     for method in methods:
-        how = HOW[2 if profile.method(method).kind == "parser" else 1]
-        own = {
-            **shared,
-            "method": method,
-            "seconds": seconds[method],
-            "protocol": STAND_INS.get(profile.data.name, "") + PROTOCOL.format(how=how),
-        }
+        own = {**shared, "method": method, "seconds": seconds[method], "protocol": _protocol(profile, method)}
         entries += [_entry(own, k, hits, profile.resamples) for k in TOP_K]
         others = [other for other in OTHERS.get(method, ()) if other in hits]
         entries += [_difference(own, other, hits, profile.resamples) for other in others]
     write(entries, project_root(), profile.name, experiment)
     return entries
+
+
+def _protocol(profile: Profile, method: str) -> str:
+    how = HOW[2 if profile.method(method).kind == "parser" else 1]
+    return STAND_INS.get(profile.data.name, "") + PROTOCOL.format(how=how)
 
 
 def _sides(profile: Profile, task: str, seed: int) -> tuple[Photos, Photos]:
