@@ -20,6 +20,7 @@ from fashionlib.scores import read_scores as read_scores
 from fashionlib.scores import write_scores as write_scores
 from fashionlib.scores import written_aside
 
+NAMED = 8  # entries that an error lists
 _FILE_NAMES = ("experiment", "profile", "dataset", "split", "method", "metric")
 _NUMBERS = ("value", "low", "high", "seconds")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+@-]*")
@@ -127,7 +128,9 @@ def find(source: Sequence[Entry] | str | Path, **wanted: Any) -> Entry:
     found = [e for e in source if all(getattr(e, name) == value for name, value in wanted.items())]
     if len(found) != 1:
         asked = " ".join(f"{name}={value}" for name, value in wanted.items())
-        there = "; ".join(words(one) for one in sorted(found or source, key=place)) or "nothing"
+        near = [words(one) for one in sorted(found or source, key=place)]
+        more = f"; and {len(near) - NAMED} more" if len(near) > NAMED else ""
+        there = "; ".join(near[:NAMED]) + more or "nothing"
         raise InputError(f"{len(found)} ledger entries have {asked}: expected one. There is: {there}.")
     return found[0]
 
