@@ -69,21 +69,6 @@ def test_what_ours_gains_over_fixed_regions_is_the_difference_of_their_rows(smok
     assert value["parser", f"{metric}_over_fixed"] == pytest.approx(gained, abs=1e-9)
 
 
-def test_the_book_of_a_small_run_is_built_without_a_warning(smoke, tmp_path):
-    """As `make book` does it: every page stands without the methods and runs that only the published profile has."""
-    pytest.importorskip("jupyter_book", reason="the extra 'book' is not installed")
-    home, without = tmp_path / "home", shutil.ignore_patterns("_build", "__pycache__", "smoke")
-    for name in ("book", "fashionlib", "notebooks", "profiles", "results", "tests"):
-        shutil.copytree(ROOT / name, home / name, symlinks=True, ignore=without)
-    for path in (path for path in ROOT.iterdir() if path.is_file()):
-        shutil.copy(path, home)
-    for name in ("book/runs/smoke", "results/smoke"):
-        shutil.copytree(smoke.home / name, home / name)
-    done = smoke.call("-m", "fashionlib.site", "smoke", FASHIONLIB_HOME=str(home), PYTHONPATH=str(home))
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "make results PROFILE=paper" in (home / "book/_build/html/index.html").read_text()
-
-
 def test_a_second_call_runs_nothing_even_where_files_were_touched(smoke):
     before = smoke.notebooks()
     for folder in ("notebooks", "profiles", "fashionlib"):
