@@ -80,7 +80,7 @@ def test_real_garments_are_more_than_slivers(ccp_root):
 
 
 def test_each_seed_asks_its_own_test_photos(ccp, tmp_path, monkeypatch):
-    """Seed by seed as if each were alone, and one untrained look is enough to find a garment on its own photo."""
+    """Together they give, seed by seed, what each gives alone; and the ledger names the stand-in."""
     (tmp_path / "home" / "profiles").mkdir(parents=True)
     smoke = load_profile("smoke")
     monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path / "home"))

@@ -15,7 +15,7 @@ from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
 from fashionlib.experiments.table1 import OTHERS, RIVAL, TOP
 from fashionlib.metrics import TOP_K, first_hit_ranks, hit_rate, top_k_assignments
-from fashionlib.profiles import Profile, project_root
+from fashionlib.profiles import RETRIEVAL, Profile, project_root
 from fashionlib.results import Entry, entry, write
 from fashionlib.retrieval import PartFeatures, Ranking, rank_parts, rank_whole
 from fashionlib.runs import fit, inputs_of, photos_of, training_seconds
@@ -23,7 +23,7 @@ from fashionlib.scores import written_aside
 from fashionlib.training import Predictions, predict
 from fashionlib.views import PLAIN
 
-TASKS = {"topk_inshop": "inshop", "topk_c2s": "c2s"}
+TASKS = {f"topk_{task}": task for task in RETRIEVAL}
 PROTOCOL = "whole gallery, hit@k, queries without a match count as misses; {how}"
 STAND_INS = {"ccp": "garments cut out by their masks as the shop, the photos they are of, taken again, as queries; "}
 HOW = {
