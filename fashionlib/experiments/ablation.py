@@ -27,7 +27,7 @@ GROUPS = {
     "loss": ("classification",),
     "losses on boxes": ("localisation", "divergence", "pull"),
     "texture": ("texture", "reduce", "codewords", "compare"),
-    "scores": ("scores_from", "cells", "score_whole"),
+    "scores": ("scores_from", "cells", "score_whole", "add_whole"),
     "looking": ("look", "anchors", "steps", "prior", "pool"),
     "dropout": ("dropout",),
     "training": ("shift", "copies", "mixup", "average"),
