@@ -26,13 +26,15 @@ AHEAD = 2  # pieces read while the network works on the one before
 class Piece:
     """What a process is fed at once: its share of a global batch, or a part of that share.
 
-    photos: how many they are. share: of the global batch's; all pieces of all processes make 1. last: the weights are
-    moved after it. more: what else the head's loss takes.
+    photos: how many they are, and together: with those that the other processes are fed meanwhile, of which each has
+    every n-th. share: of the global batch's; all pieces of all processes make 1. last: the weights are moved after it.
+    more: what else the head's loss takes.
     """
 
     batch: Tensor
     targets: Float[Tensor, "b c"]
     photos: int
+    together: int
     share: float
     last: bool
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class _Plan:
     others: Int[np.ndarray, " mixed"]
     weight: float
     draws: Float[Tensor, "b 7"]
+    together: int
     share: float
     last: bool
 
@@ -68,7 +71,8 @@ def batches(
             tags = plan.weight * tags + (1 - plan.weight) * targets[plan.others]
         tags = torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
         more = lesson.of(plan.photos, views[plan.photos], progress, batch.device)
-        yield Piece(moved(batch, shift, plan.draws), tags, len(plan.photos), plan.share, plan.last, more)
+        count = len(plan.photos)
+        yield Piece(moved(batch, shift, plan.draws), tags, count, plan.together, plan.share, plan.last, more)
 
 
 def _plans(
@@ -90,9 +94,14 @@ def _plans(
         mine = np.arange(process, len(photos), processes)
         parts = _parts(len(photos), processes, options.micro_batch)
         for part in range(parts):
-            rows = mine[part::parts]
+            rows, together = mine[part::parts], _together(len(photos), processes, part, parts)
             share, mixed = len(rows) / len(photos), others[rows] if options.mixup else others
-            yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts - 1)
+            yield _Plan(photos[rows], mixed, weight, draws[rows], together, share, last=part == parts - 1)
+
+
+def _together(photos: int, processes: int, part: int, parts: int) -> int:
+    """How many of the batch's photos all processes' pieces of this number hold."""
+    return sum(len(range(process, photos, processes)[part::parts]) for process in range(processes))
 
 
 def _parts(photos: int, processes: int, most: int) -> int:

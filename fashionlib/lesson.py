@@ -41,7 +41,8 @@ class Lesson:
         missing = [need for need in self.needs if need not in self.known and need != "progress"]
         if missing:
             raise InputError(f"{name} learns from {' and '.join(missing)}, not known of these photos; leave it out")
-        if mixes and (self.needs or self.arrange):
+        self.compares = bool(self.needs or self.arrange)  # photos with each other, or trusts some more
+        if mixes and self.compares:
             raise InputError(f"{name} compares photos or trusts some more than others: set mixup: 0.0 in its training")
         if moves and set(self.needs) & set(_BY_VIEW):
             raise InputError(f"{name} needs landmarks, which do not move with photos drawn anew: set shift: 0.0")

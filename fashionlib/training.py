@@ -30,6 +30,7 @@ from fashionlib.output import Output
 from fashionlib.processes import accelerator_here, in_order, summed
 from fashionlib.profiles import TrainingOptions
 from fashionlib.resume import Averaged, State
+from fashionlib.sharing import Share, share_dropouts, together
 from fashionlib.tagger import Tagger, load_model
 
 PHOTOS_AT_ONCE = 32  # whose maps at full size stay within a GPU's memory when a trained trunk is asked
@@ -56,19 +57,19 @@ def train(
     run of the same `fingerprint` goes on; a run of another one starts anew. known: what the head learns from beyond
     tags, a row a photo, see `fashionlib.lesson`.
 
-    In torchrun's processes, each learns from its share of every batch: the sums, the statistics of batch norms and what
-    is drawn of photos are those of one process; dropout draws each process's own. One process writes.
+    In torchrun's processes, each learns from its share of every batch: the sums, the statistics of batch norms and all
+    that is drawn are those of one process. One process writes.
 
     Raises InputError where the loss stops being a number, or the head needs what is not known.
     """
     lesson = _lesson(model, inputs, targets, known, options)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
-    net = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
+    net, share = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
     steps = -(-len(inputs) // options.batch)
     schedule = _schedule(optimiser := _optimiser(net, options), options, steps)
     kept = Averaged(model, net, options.average)
-    run, optimiser = accelerator.prepare(_Taught(net, model.head, options), optimiser)
+    run, optimiser = accelerator.prepare(_Taught(net, model.head, options, lesson.compares, share), optimiser)
     state = State(folder, fingerprint, net, optimiser, schedule, kept)
     first, best, history = state.restore()
     with _progress(accelerator.is_main_process) as progress:
@@ -76,8 +77,8 @@ def train(
         after = (schedule.step, kept.update, partial(progress.advance, bar))
         for epoch in range(first, options.epochs):
             started = time.perf_counter()
-            _begin(model, seed, epoch, accelerator)
-            pieces = batches(inputs, lesson, options, seed, epoch, accelerator)
+            _begin(model, seed, epoch)
+            pieces = _announced(batches(inputs, lesson, options, seed, epoch, accelerator), share)
             terms = _finite(_learn(run, pieces, len(inputs), after, optimiser, accelerator, options), epoch)
             row = {"epoch": epoch + 1, **terms, **_validate(kept.model, validation, options, accelerator)}
             history.append({**row, "seconds": time.perf_counter() - started})
@@ -94,28 +95,44 @@ def _lesson(
     return Lesson(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
 
 
-def _placed(net: Any, accelerator: Accelerator) -> Any:
-    """The network on its device; its batch norms are one where processes share the batches."""
-    return share_norms(net.to(accelerator.device)) if accelerator.num_processes > 1 else net.to(accelerator.device)
+def _placed(net: nn.Module, accelerator: Accelerator) -> tuple[nn.Module, Share]:
+    """The network on its device; its batch norms and dropouts are one where processes share the batches."""
+    net, share = net.to(accelerator.device), Share(accelerator.process_index, accelerator.num_processes)
+    return share_norms(share_dropouts(net, share)) if share.processes > 1 else net, share
 
 
-def _begin(model: Tagger, seed: int, epoch: int, accelerator: Accelerator) -> None:
-    """Dropout repeats after a resume, too; each process draws its own."""
+def _begin(model: Tagger, seed: int, epoch: int) -> None:
+    """Dropout repeats after a resume, too."""
     model.train()
-    torch.manual_seed(seed * 100_003 + epoch + 1_000_000_007 * accelerator.process_index)
+    torch.manual_seed(seed * 100_003 + epoch)
 
 
 class _Taught(nn.Module):
-    """The network with its loss: whatever has weights in either is inside what processes share."""
+    """The network with its loss: whatever has weights in either is inside what processes share.
 
-    def __init__(self, net: nn.Module, head: nn.Module, options: TrainingOptions):
+    compares: whether the loss compares photos; then each of several processes has the loss of all of theirs.
+    """
+
+    def __init__(
+        self, net: nn.Module, head: nn.Module, options: TrainingOptions, compares: bool, share: Share
+    ):  # fmt: skip
         super().__init__()
         self.net, self.head, self.precision = compiled(net, options.compile), head, options.precision
+        self.share = share if compares and share.processes > 1 else None
 
     def forward(self, batch: Tensor, targets: Tensor, **more: Any) -> dict[str, Tensor]:
         with autocast(self.precision):
             output = self.net(batch)
+        if self.share:
+            output, targets, more = together(output, targets, more, self.share)
         return self.head.loss(output, targets, **more)
+
+
+def _announced(pieces: Iterable[Piece], share: Share) -> Iterator[Piece]:
+    """The pieces; before each, `share` says how many photos it holds in all processes."""
+    for piece in pieces:
+        share.together = piece.together
+        yield piece
 
 
 def _progress(shown: bool) -> Progress:

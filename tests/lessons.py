@@ -1,6 +1,6 @@
 """Tiny trainings that tests of many processes run as a script: `lessons.py FOLDER LESSONS`.
 
-LESSONS: by name (a folder in FOLDER), in JSON, the kind, a key of `TRUNKS`, and options of TrainingOptions.
+LESSONS: by name (a folder in FOLDER), in JSON, the kind, a key of `HEADS` or `TRAINED`, and options of TrainingOptions.
 """
 
 import json
@@ -18,33 +18,52 @@ from fashionlib.tagger import Tagger
 from fashionlib.training import predict, train
 
 LABELS = ["bag", "coat", "hat"]
-# dropout draws each process's own: without it
-PARSER = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2], "dropout": 0.0,
+PARSER = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2], "dropout": 0.3,
           "localisation": 1.0, "divergence": 0.1}  # fmt: skip
-WHOLE = {"hidden": 16, "dropout": 0.0, "input_dropout": 0.0}
-TRUNKS = {
-    "maps": {"depths": [16], "stride": 16},
-    "photos": {"name": "paper", "dropout": 0.0},
-    "lite0": {"depths": [16], "stride": 16},
-    "whole": {"depths": [16], "stride": 16},
+SMALL = {"size": 8, "hidden": 16}
+# of a frozen trunk; each with dropout, and those after csra with losses that compare photos or trust some more
+HEADS = {
+    "maps": ("parser", PARSER),
+    "whole": ("whole", {"hidden": 16}),
+    "csra": ("csra", {"hidden": 16}),
+    "stylenet": ("stylenet", {**SMALL, "alone": 0.0, "similar": 0.6, "dissimilar": 0.1}),
+    "siamese": ("siamese", SMALL),
+    "triplet": ("triplet", SMALL),
+    "wtbi": ("wtbi", {**SMALL, "metric": 4, "common": 0.4}),
+    "darn": ("darn", SMALL),
+    "fashionnet": ("fashionnet", {**SMALL, "reduce": 4, "landmarks": 2}),
+    "veit": ("veit", {"hidden": 16, "embedding": 4, "trusted": 0.4, "alone": 0.4}),
+    "inoue": ("inoue", {"hidden": 16, "embedding": 4, "trusted": 0.4, "alone": 0.4}),
 }
+TRAINED = {"photos": {"name": "paper"}, "lite0": {"depths": [16], "stride": 16}}
 
 
 def model_of(kind: str) -> Tagger:
     torch.manual_seed(0)
-    head = ("whole", WHOLE) if kind == "whole" else ("parser", PARSER)
-    frozen = kind in ("maps", "whole")
+    head, options = HEADS.get(kind, HEADS["maps"])
+    trunk = TRAINED.get(kind, {"depths": [16], "stride": 16})
     return Tagger(
-        labels=LABELS, image_size=(32, 24), kind=head[0], head=head[1], trunk=TRUNKS[kind], frozen=frozen,
+        labels=LABELS, image_size=(32, 24), kind=head, head=options, trunk=trunk, frozen=kind not in TRAINED,
         pretrained=False,
     )  # fmt: skip
+
+
+def known_of(targets: np.ndarray) -> dict[str, np.ndarray]:
+    """What heads may need to know of the photos of `lesson_of`: two of each product, every third one verified."""
+    rng, photos = np.random.default_rng(1), len(targets)
+    main = np.arange(photos) // 2
+    return {
+        "main": main, "products": np.where(targets > 0, main[:, None], -1), "clean": targets,
+        "verified": np.arange(photos) % 3 == 0,
+        "landmarks": rng.uniform(-1, 1, (2, photos, 2, 3)).astype(np.float32),
+    }  # fmt: skip
 
 
 def lesson_of(kind: str, photos: int = 21) -> tuple[ImageInputs | MapInputs, np.ndarray]:
     """21 photos: the last batch of 8 has 5, which two processes share as 3 and 2."""
     rng = np.random.default_rng(0)
     targets = (rng.random((photos, 3)) < 0.4).astype(np.float32)
-    if kind in ("photos", "lite0"):
+    if kind in TRAINED:
         noise = rng.integers(0, 120, (photos, 32, 24, 3))
         return ImageInputs((noise + 130 * targets[:, None, None]).astype(np.uint8)), targets
     maps = (targets @ rng.normal(size=(3, 112)))[:, :, None, None] + 0.3 * rng.normal(size=(photos, 112, 4, 3))
@@ -75,7 +94,8 @@ def _learn(folder: Path, kind: str, exact: bool, options: dict) -> dict[str, np.
     plan = TrainingOptions(**{"epochs": 3, "batch": 8, "learning_rate": 0.003, "average": 0.9, **options})
     inputs, targets = lesson_of(kind)
     inputs, targets = (Exact(inputs.images), targets.astype(float)) if exact else (inputs, targets)
-    model = train(model_of(kind), inputs, targets, (inputs, targets), plan, folder, fingerprint=kind)
+    model, checks = model_of(kind), (inputs, targets)
+    model = train(model, inputs, targets, checks, plan, folder, fingerprint=kind, known=known_of(targets))
     seen = predict(model, inputs, batch=4, accelerator=accelerator_here())
     return {name: value for name, value in vars(seen).items() if value is not None}
 
