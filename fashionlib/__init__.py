@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "load_model": "fashionlib.tagger", "save_model": "fashionlib.tagger",
     "open_gallery": "fashionlib.gallery", "recommend": "fashionlib.gallery",
+    "recommend_together": "fashionlib.gallery",
 }  # fmt: skip
 _MODULES = ("data", "diversity", "losses", "metrics", "models", "plots", "results", "retrieval")
 

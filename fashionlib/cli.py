@@ -107,30 +107,37 @@ def recommend(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     per_part: Annotated[int, typer.Option(help="Look-alikes a part.", min=1)] = 5,
     parts: Annotated[int, typer.Option(help="Parts of the photo, at most.", min=1)] = 6,
+    together: Annotated[int, typer.Option(help="Photos in the one list for all parts; 0: none.", min=0)] = 10,
     diversity: Annotated[float, typer.Option(help="From 0, the nearest, to 1, the most varied.", min=0, max=1)] = 0.5,
     model: Model = Path("ccp"),
     index: Index = None,
 ) -> None:
-    """Find the photo's parts, and for each the look-alikes in a folder: label, region (in 0..1), distance, reason."""
+    """Find the photo's parts, and for each the look-alikes in a folder: label, region (in 0..1), distance, reason.
+
+    Then one list of photos that answer all parts between them.
+    """
     from fashionlib.data.photos import read_photo
 
     read_photo(photo)  # a missing photo is told before a folder is looked through
     from fashionlib.gallery import open_gallery
     from fashionlib.index import readable
-    from fashionlib.lookalikes import as_lines
+    from fashionlib.lookalikes import answers_as_lines, as_lines
     from fashionlib.page import write_page
 
     gallery = open_gallery(folder, model, index)
-    rows = gallery.recommend(photo, per_part=per_part, diversity=diversity, parts=parts)
+    rows, found = gallery.answer(photo, per_part=per_part, most=together, diversity=diversity, parts=parts)
     if out is not None:
-        write_page(out, photo, rows, gallery, diversity=diversity)
+        write_page(out, photo, rows, gallery, together=found, diversity=diversity)
     if as_json:
-        found = {"photo": str(photo), "diversity": diversity, "photos": len(gallery), "skipped": gallery.skipped}
-        print(json.dumps({**found, "parts": [asdict(row) for row in rows]}))
+        about = {"photo": str(photo), "diversity": diversity, "photos": len(gallery), "skipped": gallery.skipped}
+        lists = {"parts": [asdict(row) for row in rows], "together": [asdict(one) for one in found]}
+        print(json.dumps({**about, **lists}))
     elif out is not None:
         print(f"{out}: {len(rows)} parts, {sum(len(row.looks) for row in rows)} look-alikes")
     else:
         print("\n".join([readable(str(photo)), *as_lines(rows)]))
+        if found:
+            print("\n".join(["for all parts at once", *answers_as_lines(found)]))
         _print_skipped(gallery.skipped)
 
 

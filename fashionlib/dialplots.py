@@ -12,7 +12,10 @@ from fashionlib.plotstyle import colours, new_figure, themed
 from fashionlib.results import Entry
 
 SHOWN = {"part_coverage": "parts of the query covered", "intra_list": "distance within the list"}
-NAMES = {"parts": "part by part", "whole-mmr": "whole picture, re-ranked", "whole": "whole picture", "random": "random"}
+NAMES = {
+    "together": "by parts, one list", "parts": "by parts, in turn", "whole-together": "whole picture, one list",
+    "whole-mmr": "whole picture, re-ranked", "whole": "whole picture", "random": "random",
+}  # fmt: skip
 
 
 @themed
@@ -24,7 +27,7 @@ def dial_curves(entries: Sequence[Entry], k: int = 10) -> Figure:
     curve = [entry for entry in entries if entry.experiment == "diversity_curve"]
     if not curve:
         raise InputError("no entry of diversity_curve to draw; run the experiment diversity first")
-    figure = new_figure(2.9)
+    figure = new_figure(3.2)
     panels = figure.subplots(1, len(SHOWN), sharex=True)
     for axes, (metric, title) in zip(panels, SHOWN.items(), strict=True):
         for method, colour in zip(NAMES, colours(), strict=False):

@@ -11,9 +11,10 @@ from jaxtyping import UInt8
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from fashionlib import lookalikes
 from fashionlib.errors import InputError
 from fashionlib.index import Manifest, index_folder, model_hash, read_manifest, update
-from fashionlib.lookalikes import LEAST_SCORE, Collection, Row, recommend_parts
+from fashionlib.lookalikes import LEAST_SCORE, Answer, Collection, Row, recommend_parts
 from fashionlib.looking import decode, open_model, see
 from fashionlib.metrics import top_k_assignments
 from fashionlib.mmr import check_dial
@@ -53,10 +54,23 @@ class Gallery:
         self, photo: str | Path | np.ndarray, *, per_part: int = 5, diversity: float = 0.5, parts: int = 6
     ) -> list[Row]:
         """The photo's parts, each with `per_part` look-alikes; see `recommend`."""
-        return recommend_parts(
-            self.look(photo), 0, self.seen, per_part=per_part, parts=parts, diversity=diversity,
-            without=self._itself(photo), least=LEAST_SCORE,
-        )  # fmt: skip
+        return self.answer(photo, per_part=per_part, most=0, diversity=diversity, parts=parts)[0]
+
+    def together(
+        self, photo: str | Path | np.ndarray, *, most: int = 10, diversity: float = 0.5, parts: int = 6
+    ) -> list[Answer]:
+        """One list of photos for all of the photo's parts; see `recommend_together`."""
+        return self.answer(photo, per_part=0, most=most, diversity=diversity, parts=parts)[1]
+
+    def answer(
+        self, photo: str | Path | np.ndarray, *, per_part: int, most: int, diversity: float, parts: int
+    ) -> tuple[list[Row], list[Answer]]:
+        """Both `recommend` and `together`, of a photo that is looked at once."""
+        seen, without = self.look(photo), self._itself(photo)
+        same = {"parts": parts, "diversity": diversity, "without": without, "least": LEAST_SCORE}
+        rows = recommend_parts(seen, 0, self.seen, per_part=per_part, **same) if per_part else []
+        found = lookalikes.recommend_together(seen, 0, self.seen, most=most, **same) if most else []
+        return rows, found
 
     def look(self, photo: str | Path | np.ndarray) -> Collection:
         """One photo as this gallery's model sees it. Raises InputError where it cannot be read."""
@@ -97,6 +111,27 @@ def recommend(
     if isinstance(gallery, (str, Path)):
         gallery = open_gallery(gallery, model=model, index=index)
     return gallery.recommend(photo, per_part=per_part, diversity=diversity, parts=parts)
+
+
+def recommend_together(
+    photo: str | Path | UInt8[np.ndarray, "height width 3"],
+    gallery: str | Path | Gallery,
+    most: int = 10,
+    diversity: float = 0.5,
+    *,
+    parts: int = 6,
+    model: str | Path = "ccp",
+    index: str | Path | None = None,
+) -> list[Answer]:
+    """One list of at most `most` photos of a folder that answer a photo's parts between them.
+
+    diversity: from 0, photos that answer most of the parts, to 1, photos that answer what none before them did. The
+    rest as for `recommend`. Raises InputError as that does.
+    """
+    check_dial(diversity)
+    if isinstance(gallery, (str, Path)):
+        gallery = open_gallery(gallery, model=model, index=index)
+    return gallery.together(photo, most=most, diversity=diversity, parts=parts)
 
 
 def open_gallery(folder: str | Path, model: str | Path = "ccp", index: str | Path | None = None) -> Gallery:

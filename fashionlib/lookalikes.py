@@ -14,10 +14,12 @@ from fashionlib.index import readable
 from fashionlib.mmr import check_dial, diversified
 from fashionlib.parts import PartFeatures
 from fashionlib.retrieval import rank_whole
+from fashionlib.together import chosen_together, likely_answers
 
 Region = tuple[float, float, float, float]
 POOL = 10  # times as many as are wanted: among so many of the nearest the dial chooses
 LEAST_SCORE = 0.1  # a label below is no part of the photo, unless it is the only one
+FAINT = 0.05  # a photo with a lower score for a label is not taken to show it at all
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,18 @@ class Row:
     label: str
     score: float
     region: Region | None
+    looks: tuple[LookAlike, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A photo of the one list for all parts: its number, its file or id, how likely it answers at least one part of the
+    query, and the parts it answers, the likeliest first.
+    """
+
+    photo: int
+    name: str
+    chance: float
     looks: tuple[LookAlike, ...]
 
 
@@ -96,6 +110,50 @@ def recommend_parts(
             row = _row(query, photo, gallery, label, left, per_part, diversity, pool or POOL * per_part)
             rows += [row] if row.looks else []
     return rows
+
+
+def recommend_together(
+    query: Collection, photo: int, gallery: Collection, *, most: int = 10, parts: int = 6, diversity: float = 0.5,
+    without: Iterable[int] = (), least: float = 0.0,
+) -> list[Answer]:  # fmt: skip
+    """One list of at most `most` gallery photos for all of the photo's parts, see `fashionlib.together`.
+
+    diversity: 0 takes those that answer most of the parts, 1 those that answer what none before them did. parts,
+    without, least, and which labels count: as in `recommend_parts`. Raises InputError as that does.
+    """
+    if query.labels != gallery.labels:
+        raise InputError("query and gallery were tagged with different labels: use one model for both")
+    left = torch.ones(len(gallery.parts), dtype=torch.bool)
+    left[list(without)] = False
+    labels = [one for one in parts_of(query, photo, least) if (gallery.parts.assigned[:, one] & left).any()][:parts]
+    distances, likely = answers(query, photo, gallery, labels, left)
+    weights = torch.from_numpy(query.scores[photo, labels])
+    ranks = distances.argsort(dim=0, stable=True).argsort(dim=0) + 1
+    found = []
+    for number in chosen_together(likely, weights, most, diversity):
+        own = likely[number]
+        shown = [place for place in own.argsort(descending=True, stable=True).tolist() if own[place] >= own.max() / 2]
+        looks = tuple(
+            _look(gallery, number, labels[place], float(distances[number, place]), int(ranks[number, place]),
+                  int(distances[:, place].isfinite().sum()), float(weights[place])) for place in shown
+        )  # fmt: skip
+        found.append(Answer(number, looks[0].name, float(1 - (1 - own).prod()), looks))
+    return found
+
+
+def answers(
+    query: Collection, photo: int, gallery: Collection, labels: Sequence[int], left: Bool[torch.Tensor, " photos"]
+) -> tuple[Float[torch.Tensor, "photos parts"], Float[torch.Tensor, "photos parts"]]:
+    """For each gallery photo and each of these labels of the query: the distance between the regions, infinite where
+    the photo is not `left` or hardly shows the label, and how likely it is an answer.
+    """
+    scores = torch.from_numpy(gallery.scores[:, list(labels)])
+    distances = torch.full(scores.shape, torch.inf)
+    for place, label in enumerate(labels):
+        carry = torch.nonzero(left & (scores[:, place] >= FAINT)).flatten()
+        own = query.parts.of(torch.tensor([photo]), label)
+        distances[carry, place] = (gallery.parts.of(carry, label) - own).norm(dim=1)
+    return distances, likely_answers(distances, scores)
 
 
 def parts_of(query: Collection, photo: int, least: float) -> list[int]:
@@ -168,6 +226,13 @@ def as_lines(rows: Sequence[Row]) -> list[str]:
             f"    {look.distance:.3f}  {readable(look.name)}{_at(look.region)}  {look.reason}" for look in row.looks
         ]
     return lines
+
+
+def answers_as_lines(found: Sequence[Answer]) -> list[str]:
+    """The one list as text: each photo with the parts that it answers."""
+    return [
+        f"  {each.chance:.2f}  {readable(each.name)}  {', '.join(look.label for look in each.looks)}" for each in found
+    ]
 
 
 def _at(region: Region | None) -> str:

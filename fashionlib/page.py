@@ -13,7 +13,7 @@ from fashionlib.data.photos import read_photo
 from fashionlib.errors import InputError
 from fashionlib.gallery import Gallery
 from fashionlib.index import readable
-from fashionlib.lookalikes import LookAlike, Region, Row
+from fashionlib.lookalikes import Answer, LookAlike, Region, Row
 from fashionlib.looking import jpeg
 from fashionlib.scores import written_aside
 
@@ -55,6 +55,8 @@ rect { fill: none; vector-effect: non-scaling-stroke; }
 @media print { .skip { display: none; } }
 """
 
+ALL = '<li><a href="#together">all parts at once</a></li>'
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -92,36 +94,41 @@ the two outlined regions: 0 is the same, and only those of one row compare.</p>
 
 def page(
     name: str, picture: bytes, rows: Sequence[Row], thumbnails: Mapping[int, bytes], skipped: Mapping[str, str], *,
-    photos: int, diversity: float, root: str | Path | None = None, out: str | Path | None = None,
+    photos: int, diversity: float, together: Sequence[Answer] = (), root: str | Path | None = None,
+    out: str | Path | None = None,
 ) -> str:  # fmt: skip
     """The page as text.
 
-    name and picture: of the query, a JPEG. rows: its parts. thumbnails: JPEGs of all photos in the rows, by number.
-    skipped: photos left out of the gallery, and why. photos: how many were searched. With the gallery's folder `root`
-    and the page's own file `out`, each look-alike is a link from the page to its photo.
+    name and picture: of the query, a JPEG. rows: its parts. thumbnails: JPEGs of all photos shown, by number. skipped:
+    photos left out of the gallery, and why. photos: how many were searched. together: the one list for all parts. With
+    the gallery's folder `root` and the page's own file `out`, each look-alike is a link from the page to its photo.
     """
     count = f"{photos:,} photos searched; diversity {diversity:g} from 0 (the nearest) to 1 (the most varied)."
-    links = {look.photo: _link(look.name, root, out) for row in rows for look in row.looks}
+    links = {look.photo: _link(look.name, root, out) for row in [*rows, *together] for look in row.looks}
     parts = [_part(number, row, thumbnails, links) for number, row in enumerate(rows)]
+    parts += [_together(together, rows, thumbnails, links)] if together else []
     return PAGE.format(
         name=escaped(name), style=STYLE, count=count, query=_query(name, picture, rows),
-        contents="\n".join(_entry(number, row) for number, row in enumerate(rows)),
+        contents="\n".join([*(_entry(number, row) for number, row in enumerate(rows)), *([ALL] if together else [])]),
         parts="\n".join(parts) or "<p>No photo of the folder shares a label with this one.</p>",
         left_out=_left_out(skipped),
     )  # fmt: skip
 
 
-def write_page(out: str | Path, photo: str | Path, rows: Sequence[Row], gallery: Gallery, *, diversity: float) -> Path:
+def write_page(
+    out: str | Path, photo: str | Path, rows: Sequence[Row], gallery: Gallery, *, diversity: float,
+    together: Sequence[Answer] = (),
+) -> Path:  # fmt: skip
     """Write the page of `photo` and its look-alikes in `gallery` to the file `out`.
 
     Raises InputError where that cannot be written, or the photo cannot be read.
     """
     out = Path(out)
-    thumbnails = {look.photo: gallery.thumbnail(look.photo) for row in rows for look in row.looks}
+    thumbnails = {look.photo: gallery.thumbnail(look.photo) for row in [*rows, *together] for look in row.looks}
     picture = jpeg(read_photo(photo, (960, 640)), (640, 960))
     text = page(
         Path(photo).name, picture, rows, thumbnails, gallery.skipped, photos=len(gallery), diversity=diversity,
-        root=gallery.root, out=out,
+        together=together, root=gallery.root, out=out,
     )  # fmt: skip
     try:
         with written_aside(out) as file:
@@ -155,6 +162,26 @@ def _part(number: int, row: Row, thumbnails: Mapping[int, bytes], links: Mapping
         f'<h2 id="name-{number + 1}">{_chip(number)} {escaped(row.label)} '
         f'<span class="soft">score {row.score:.2f}</span></h2>\n<ol class="looks">\n' + "\n".join(looks) +
         "\n</ol>\n</section>"
+    )  # fmt: skip
+
+
+def _together(
+    found: Sequence[Answer], rows: Sequence[Row], thumbnails: Mapping[int, bytes], links: Mapping[int, str | None]
+) -> str:
+    """The one list: each photo with the outlines of the parts that it answers, in the colours that they have above."""
+    number = {row.label: place for place, row in enumerate(rows)}
+    cards = []
+    for place, one in enumerate(found):
+        labels, name = ", ".join(look.label for look in one.looks), escaped(one.name)
+        regions = [look.region for look in one.looks]
+        parts = [number.get(look.label, len(rows)) for look in one.looks]
+        photo = _photo(thumbnails[one.photo], f"Photo {place + 1} for all parts: {one.name}; {labels}", regions, parts)
+        named = name if (link := links[one.photo]) is None else f'<a href="{link}">{name}</a>'
+        cards.append(f'<li>{photo}\n<p class="name">{named}</p>\n<p>{escaped(labels)}</p></li>')
+    return (
+        '<section class="part" id="together" aria-labelledby="name-together">\n'
+        '<h2 id="name-together">All parts at once</h2>\n<p class="soft">Photos that answer several parts, and parts '
+        'that none before them did.</p>\n<ol class="looks">\n' + "\n".join(cards) + "\n</ol>\n</section>"
     )  # fmt: skip
 
 

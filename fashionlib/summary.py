@@ -165,17 +165,26 @@ def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
 def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
     """Fig. 1's claim in one number: parts covered at equal relevance, and what each method's list covers."""
     plain = {(entry.method, entry.metric): entry for entry in entries if entry.experiment == "diversity"}
-    ratio = plain["parts", f"coverage_ratio@{k}"]
-    sure = "more" if (ratio.low or 0) > 1 else "fewer" if (ratio.high or 0) < 1 else "no clearly different number of"
+    told = [
+        f"{words} {_times(plain[method, f'coverage_ratio@{k}'])}"
+        for method, words in (("together", "one list for all parts covers"), ("parts", "the parts in turn cover"))
+        if (method, f"coverage_ratio@{k}") in plain
+    ]
     covers = []
-    for method in ("parts", "whole", "whole-mmr", "random"):
-        covered, relevant = (plain[method, f"{metric}@{k}"].value for metric in ("part_coverage", "relevance"))
-        covers.append(f"{method} {covered:.0%} (relevance {relevant:.0%})")
+    for method in ("together", "parts", "whole", "whole-together", "whole-mmr", "random"):
+        if (method, f"part_coverage@{k}") in plain:
+            covered, relevant = (plain[method, f"{metric}@{k}"].value for metric in ("part_coverage", "relevance"))
+            covers.append(f"{method} {covered:.0%} (relevance {relevant:.0%})")
+    count = plain["parts", f"coverage_ratio@{k}"].n
     return (
-        f"At the relevance of whole-picture look-alikes, part by part covers **{ratio.value:.2f} times** as many of "
-        f"the query's parts (95% interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} queries): {sure} parts. "
-        f"Covered by {k} photos: {', '.join(covers)}."
+        f"At the relevance of whole-picture look-alikes, {', and '.join(told)} as many of the query's parts "
+        f"({count} queries). Covered by {k} photos: {', '.join(covers)}."
     )
+
+
+def _times(ratio: Entry) -> str:
+    sure = "more" if (ratio.low or 0) > 1 else "fewer" if (ratio.high or 0) < 1 else "no clearly different number"
+    return f"**{ratio.value:.2f} times** (95% interval {ratio.low:.2f} to {ratio.high:.2f}: {sure})"
 
 
 def sentence_about_ablation(entries: Sequence[Entry], metric: str = "ap_all") -> str:

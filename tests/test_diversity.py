@@ -189,9 +189,9 @@ def test_the_ledger_holds_every_metric_of_every_method_with_its_protocol(home):
     assert len(entries) == len(plain) + len(curve)
     metrics = {"relevance@10", "part_coverage@10", "intra_list@10", "alpha_ndcg@10"}
     assert {(e.method, e.metric) for e in plain if "ratio" not in e.metric} == {
-        (method, metric) for method in ("parts", "whole", "whole-mmr", "random") for metric in metrics
+        (method, metric) for method in (*experiment.DIALLED, "whole", "random") for metric in metrics
     }
-    assert len(curve) == 2 * len(experiment.DIALS) * len(metrics)
+    assert len(curve) == 4 * len(experiment.DIALS) * len(metrics)
     for each in plain:
         assert each.low <= each.value <= each.high or each.metric.startswith("coverage_ratio")
         assert "a match: same label and texture" in each.protocol
@@ -205,6 +205,8 @@ def test_no_list_holds_the_query_or_a_photo_twice(home):
     seen = experiment.recommender(profile, gallery="test")
     queries = np.arange(32)
     lists = {**experiment._part_lists(seen.query, queries), **experiment._whole_lists(seen.whole_query, queries)}
+    lists |= experiment._together("together", seen.query, queries)
+    lists |= experiment._together("whole-together", seen.whole_seen, queries)
     lists["random", 0.0] = experiment._random_lists(32, queries, 0)
     for what, chosen in lists.items():
         for query, photos in zip(queries, chosen, strict=True):

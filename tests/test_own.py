@@ -25,7 +25,7 @@ def entry(experiment, method, metric, value, protocol):
     )  # fmt: skip
 
 
-METHODS = ("parts", "whole", "whole-mmr", "random")
+METHODS = ("together", "parts", "whole", "whole-together", "whole-mmr", "random")
 METRICS = ("relevance@10", "part_coverage@10", "intra_list@10")
 
 
@@ -33,9 +33,10 @@ METRICS = ("relevance@10", "part_coverage@10", "intra_list@10")
 def entries():
     plain = [entry("diversity", m, metric, 0.4, "share") for m in METHODS for metric in METRICS]
     plain.append(entry("diversity", "parts", "coverage_ratio@10", 1.62, "ratio"))
+    plain.append(entry("diversity", "together", "coverage_ratio@10", 1.81, "ratio"))
     curve = [
         entry("diversity_curve", method, metric, 0.3 + dial / 4, f"dial {dial:g}; share")
-        for method in ("parts", "whole-mmr") for metric in METRICS for dial in (0, 0.5, 1)
+        for method in ("together", "parts", "whole-together", "whole-mmr") for metric in METRICS for dial in (0, 0.5, 1)
     ]  # fmt: skip
     return [*plain, *curve]
 
@@ -45,17 +46,19 @@ def test_the_dials_figure_has_a_line_a_method_that_has_one_and_a_dot_for_the_oth
     assert plt.get_fignums() == []
     assert len(figure.axes) == 2
     points = [len(bars.lines[0].get_xdata()) for bars in figure.axes[0].containers]
-    assert sorted(points) == [1, 1, 3, 3]
+    assert sorted(points) == [1, 1, 3, 3, 3, 3]
     assert {text.get_text() for text in figure.axes[0].texts} == {"0", "1"}
     with pytest.raises(InputError, match="no entry of diversity_curve"):
         dial_curves(entries[:3])
 
 
 def test_the_sentence_says_how_many_times_more_parts_and_whether_that_is_sure(entries):
-    assert "**1.62 times**" in sentence_about_diversity(entries)
-    assert ": more parts" in sentence_about_diversity(entries)
+    told = sentence_about_diversity(entries)
+    assert "one list for all parts covers **1.81 times** (95% interval 1.79 to 1.84: more)" in told
+    assert "the parts in turn cover **1.62 times**" in told
     unsure = [replace(e, low=0.9) if e.metric == "coverage_ratio@10" else e for e in entries]
-    assert "no clearly different number of parts" in sentence_about_diversity(unsure)
+    assert "to 1.65: no clearly different number)" in sentence_about_diversity(unsure)
+    assert "one list" not in sentence_about_diversity([e for e in entries if "together" not in e.method])
 
 
 def test_without_a_folder_drawn_photos_and_the_profiles_own_parser_stand_in(tmp_path, monkeypatch):

@@ -125,15 +125,32 @@ def test_json_holds_parts_and_look_alikes_with_label_region_distance_and_reason(
             assert part["label"] in look["reason"]
 
 
+def test_the_one_list_says_which_parts_each_photo_answers_and_can_be_left_out(call, folder, model):
+    words = ("recommend", folder / "001.png", "--in", folder, "--model", model, "--json")
+    found = json.loads(call(*words, "--together", 4)[1])
+    names = [one["name"] for one in found["together"]]
+    assert len(names) == len(set(names)) == 4
+    assert "001.png" not in names
+    parts = {part["label"] for part in found["parts"]}
+    for one in found["together"]:
+        assert 0 < one["chance"] <= 1
+        assert {look["label"] for look in one["looks"]} <= parts
+        assert {look["name"] for look in one["looks"]} == {one["name"]}
+    assert json.loads(call(*words, "--together", 0)[1])["together"] == []
+
+
 def test_text_says_the_same_in_lines(call, folder, model):
     words = ("recommend", folder / "001.png", "--in", folder, "--model", model, "--parts", 2, "--per-part", 2)
     found = json.loads(call(*words, "--json")[1])
     code, out, _ = call(*words)
     lines = out.splitlines()
     assert (code, lines[0]) == (0, str(folder / "001.png"))
-    assert [line.split()[1] for line in lines[1:] if re.match(r"  [01]\.", line)] == [
-        part["label"] for part in found["parts"]
+    heads = [line.split() for line in lines if re.match(r"  [01]\.", line)]
+    assert [head[1] for head in heads[:2]] == [part["label"] for part in found["parts"]]
+    assert [lines.index(f"  {head[0]}  {' '.join(head[1:2])}  {' '.join(head[2:])}") for head in heads[2:]] == [
+        lines.index("for all parts at once") + 1 + place for place in range(len(found["together"]))
     ]
+    assert [head[1] for head in heads[2:]] == [one["name"] for one in found["together"]]
     assert sum(line.startswith("left out: ") for line in lines) == 3
 
 
@@ -202,8 +219,10 @@ def written(folder, model, tmp_path_factory):
     from fashionlib.page import write_page
 
     gallery = open_gallery(folder, model)
-    rows = gallery.recommend(folder / EVIL, per_part=5, diversity=0.5)
-    return write_page(tmp_path_factory.mktemp("out") / "page.html", folder / EVIL, rows, gallery, diversity=0.5), rows
+    rows, together = gallery.answer(folder / EVIL, per_part=5, most=8, diversity=0.5, parts=6)
+    assert len(together) == 8
+    out = tmp_path_factory.mktemp("out") / "page.html"
+    return write_page(out, folder / EVIL, rows, gallery, together=together, diversity=0.5), rows
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=str)
@@ -231,7 +250,7 @@ def test_it_loads_without_complaint_asks_nothing_outside_and_does_not_scroll_sid
 def test_every_picture_is_drawn_has_words_and_its_outlines_lie_on_it(visit):
     opened, _, rows = visit
     pictures = opened.evaluate("[...document.images].map(i => [i.alt, i.naturalWidth, i.src.slice(0, 5)])")
-    assert len(pictures) == 1 + sum(len(row.looks) for row in rows)
+    assert len(pictures) == 1 + sum(len(row.looks) for row in rows) + 8
     for alt, width, source in pictures:
         assert len(alt.split()) >= 4
         assert width > 0
@@ -253,7 +272,7 @@ def test_tab_goes_through_the_links_in_the_order_of_the_page(visit):
         reached.append(opened.evaluate("document.activeElement.getAttribute('href')"))
         assert opened.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     assert reached == links
-    assert reached[1 : 1 + len(rows)] == [f"#part-{number + 1}" for number in range(len(rows))]
+    assert reached[1 : 2 + len(rows)] == [*(f"#part-{number + 1}" for number in range(len(rows))), "#together"]
     opened.locator('a[href="#part-2"]').focus()
     opened.keyboard.press("Enter")
     assert opened.evaluate("document.querySelector(':target').id") == "part-2"

@@ -1,5 +1,9 @@
 """Figs. 1 and 4 as numbers: are look-alikes found part by part more varied, and does each match something in the query?
 
+`parts` lets the query's parts take turns, as the rows of `fashionlib.recommend` would; `together` is the one list of
+`fashionlib.recommend_together`. `whole` is the nearest by the whole picture, `whole-mmr` and `whole-together` the same
+re-ranked as the two by parts are; the last trusts the whole-image tagger's scores.
+
 Each test photo is a query, all other test photos are the gallery: neither was trained on, and their tags are clean.
 What matches what is read off the truth and never off a model. On the wardrobe a photo matches a part of the query when
 it truly shows a garment with the same label and texture whose colour can hardly be told from the query's; on data with
@@ -29,16 +33,20 @@ from fashionlib.diversity import (
     relevance_at_k,
 )
 from fashionlib.experiments.recommendation import recommender
-from fashionlib.lookalikes import LEAST_SCORE, POOL, Collection, parts_of, pool_of
+from fashionlib.lookalikes import LEAST_SCORE, POOL, Collection, answers, parts_of, pool_of
 from fashionlib.mmr import by_turns, diversified
 from fashionlib.profiles import Profile, project_root
 from fashionlib.results import Entry, entry, write
 from fashionlib.runs import dataset_of, photos_of
+from fashionlib.together import chosen_together
 
 K = 10
 DIALS = (0.0, 0.25, 0.5, 0.75, 1.0)
 DIAL = 0.5  # of the numbers without a curve
 PARTS = 6
+# methods with a dial, and which other each is compared with on the whole curve
+DIALLED = {"parts": "whole-mmr", "together": "whole-together", "whole-mmr": "whole-mmr",
+           "whole-together": "whole-together"}  # fmt: skip
 HARDLY_TOLD_APART = 110  # of two colours, |red| + |green| + |blue| in 0..255: the wardrobe draws none nearer as two
 METRICS = {
     f"relevance@{K}": "share of the list that matches a part of the query",
@@ -105,8 +113,8 @@ def diversity(profile: Profile) -> list[Entry]:
     """Measure parts, whole picture, whole picture re-ranked, and chance; write the ledgers and return their entries.
 
     results/<profile>/diversity.json holds each method at one setting (plain for `whole` and `random`, the dial at 0.5
-    for `parts` and `whole-mmr`), paired with `whole`, and how many times more parts are covered at equal relevance;
-    diversity_curve.json holds `parts` and `whole-mmr` at every setting, paired with each other.
+    for the others), paired with `whole`, and how many times more parts are covered at equal relevance;
+    diversity_curve.json holds those with a dial at every setting, each paired with its rival.
     """
     started = time.perf_counter()
     values = [_values(profile, seed) for seed in profile.seeds]
@@ -118,12 +126,12 @@ def diversity(profile: Profile) -> list[Entry]:
         "counts": {"gallery": len(photos) - 1}, "seconds": time.perf_counter() - started,
     }  # fmt: skip
     ask = _Asker(shared, values, how, profile.resamples)
-    one = {"parts": DIAL, "whole": 0.0, "whole-mmr": DIAL, "random": 0.0}
+    one = {**dict.fromkeys(DIALLED, DIAL), "whole": 0.0, "random": 0.0}
     plain = [ask.entry("diversity", (method, dial), metric, ("whole", 0.0))
              for method, dial in one.items() for metric in METRICS]  # fmt: skip
-    plain += [ask.ratio(method) for method in ("parts", "whole-mmr")]
-    curve = [ask.entry("diversity_curve", (method, dial), metric, ("whole-mmr", dial))
-             for method in ("parts", "whole-mmr") for dial in DIALS for metric in METRICS]  # fmt: skip
+    plain += [ask.ratio(method) for method in DIALLED]
+    curve = [ask.entry("diversity_curve", (method, dial), metric, (rival, dial))
+             for method, rival in DIALLED.items() for dial in DIALS for metric in METRICS]  # fmt: skip
     write(plain, project_root(), profile.name, "diversity")
     write(curve, project_root(), profile.name, "diversity_curve")
     return [*plain, *curve]
@@ -167,7 +175,7 @@ class _Asker:
         )  # fmt: skip
 
     def _protocol(self, what: tuple[str, float], metric: str) -> str:
-        dial = f"dial {what[1]:g}; " if what[0] in ("parts", "whole-mmr") else ""
+        dial = f"dial {what[1]:g}; " if what[0] in DIALLED else ""
         return f"{dial}{metric}; the other test photos are the gallery; a match: {self.how}"
 
 
@@ -178,6 +186,8 @@ def _values(profile: Profile, seed: int) -> dict[str, dict[tuple[str, float], np
     truth = truth_of(profile, photos, seed)
     queries = np.flatnonzero(truth.carries.any(axis=1))
     lists = {**_part_lists(recommend.query, queries), **_whole_lists(recommend.whole_query, queries)}
+    lists |= _together("together", recommend.query, queries)
+    lists |= _together("whole-together", recommend.whole_seen, queries)
     lists["random", 0.0] = _random_lists(len(photos), queries, seed)
     found: dict[str, dict[tuple[str, float], np.ndarray]] = {metric: {} for metric in METRICS}
     apart, intents = truth.apart(), truth.carries[queries]
@@ -225,6 +235,20 @@ def _whole_lists(features: Float[np.ndarray, "photos channels"], queries: np.nda
             chosen = near[diversified(apart[query, near], apart[near][:, near], K, dial)]
             lists["whole-mmr", dial][row, : len(chosen)] = chosen.numpy()
     return {**lists, ("whole", 0.0): lists["whole-mmr", 0.0]}
+
+
+def _together(method: str, seen: Collection, queries: np.ndarray) -> Lists:
+    """The one list for all parts; it may be shorter than K."""
+    lists = {(method, dial): np.full((len(queries), K), -1) for dial in DIALS}
+    for row, query in enumerate(queries.tolist()):
+        left = torch.ones(len(seen.parts), dtype=torch.bool)
+        left[query] = False
+        labels = parts_of(seen, query, LEAST_SCORE)[:PARTS]
+        _, likely = answers(seen, query, seen, labels, left)
+        for dial in DIALS:
+            chosen = chosen_together(likely, torch.from_numpy(seen.scores[query, labels]), K, dial)
+            lists[method, dial][row, : len(chosen)] = chosen
+    return lists
 
 
 def _random_lists(photos: int, queries: np.ndarray, seed: int) -> np.ndarray:

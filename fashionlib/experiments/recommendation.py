@@ -9,9 +9,12 @@ import torch
 
 from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
+from fashionlib.experiments.table1 import TOP
 from fashionlib.experiments.topk import part_features
 from fashionlib.lookalikes import Collection, LookAlike, Row, recommend_parts, recommend_whole
+from fashionlib.metrics import top_k_assignments
 from fashionlib.models.attention import boxes_of
+from fashionlib.parts import PartFeatures
 from fashionlib.profiles import Profile
 from fashionlib.runs import fit, inputs_of, photos_of
 from fashionlib.training import Predictions, predict
@@ -26,6 +29,7 @@ class Recommender:
     gallery: Collection
     whole_query: np.ndarray
     whole_gallery: np.ndarray
+    whole_seen: Collection  # the queries, as if the whole picture were the part of every label
 
     def parts(self, photo: int, *, per_part: int = 5, parts: int = 4) -> list[Row]:
         return recommend_parts(self.query, photo, self.gallery, per_part=per_part, parts=parts)
@@ -47,8 +51,17 @@ def recommender(
     model, whole = fit(profile, method, seed), fit(profile, rival, seed)
     seen = [predict(model, each, mirror=False) for each in inputs]
     query, shown = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))
-    pooled = [predict(whole, each, mirror=False).features[:, 0] for each in inputs]
-    return Recommender(query, shown, *pooled)
+    pooled = [predict(whole, each, mirror=False) for each in inputs]
+    return Recommender(query, shown, *(one.features[:, 0] for one in pooled), _one_part(sides[0], pooled[0]))
+
+
+def _one_part(photos: Photos, seen: Predictions) -> Collection:
+    """Photos as a whole-image method sees them: one region, the picture, whose features are at length 1."""
+    features = torch.nn.functional.normalize(torch.from_numpy(seen.features[:, :1]), dim=2)
+    assigned = top_k_assignments(seen.scores, k=min(TOP, seen.scores.shape[1])).astype(bool)
+    parts = PartFeatures(features, torch.zeros(seen.scores.shape, dtype=torch.long), torch.from_numpy(assigned))
+    boxes = np.broadcast_to(np.array([0.0, 0.0, 1.0, 1.0], dtype=np.float32), (len(features), 1, 4))
+    return Collection(seen.scores, parts, boxes, photos.labels, photos.ids)
 
 
 def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
