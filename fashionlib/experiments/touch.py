@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from PIL import Image
 from torch import Tensor
 
 from fashionlib import touchdata
@@ -36,7 +37,7 @@ from fashionlib.views import PLAIN, View, images_to_float
 QUERIES, PARTS, LOOKS = 8, 4, 5
 LABELS = 10  # of a photo, shown step by step
 PLAYED = 4  # photos of the playground
-LARGE = (384, 256)  # height and width in pixels of the queries; what they are answered with is as the network saw it
+LARGE, SMALL = (384, 256), (192, 128)  # height and width in pixels of the queries, and at most of what answers them
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def touch(profile: Profile) -> Path | None:
     touchdata.write(root, "playground", run, {"sheet": sheet, **_playground(shown, scores)})
     touchdata.write(root, "steps", run, {"sheet": sheet, **_steps(shown)})
     explorer, used = _explorer(shown, recommend, truth_of(profile, shown.photos, seed))
-    small = [np.asarray(shown.photos.images[photo]) for photo in used]
+    small = [_small(np.asarray(shown.photos.images[photo])) for photo in used]
     gallery = touchdata.write_sheet(touchdata.folder(root, profile.name) / "gallery.webp", small, 20, 50)
     touchdata.write(root, "explorer", run, {"sheet": sheet, "gallery": gallery, **explorer})
     return touchdata.folder(root, profile.name)
@@ -84,6 +85,13 @@ def _drawn(shown: Shown) -> list[UInt8[np.ndarray, "height width 3"]]:
     moved = MOVED(images_to_float(plain), MOVED.draws([shown.photos.ids[photo] for photo in shown.queries]))
     moved = (moved.permute(0, 2, 3, 1).cpu().numpy() * 255).round().astype(np.uint8)
     return [*plain, *moved]
+
+
+def _small(image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "small_height small_width 3"]:
+    """The photo as the network saw it, or smaller."""
+    if image.shape[0] <= SMALL[0]:
+        return image
+    return np.asarray(Image.fromarray(image).resize((SMALL[1], SMALL[0]), Image.Resampling.LANCZOS))
 
 
 def _playground(shown: Shown, scores: Float[np.ndarray, "photos labels"]) -> dict:
