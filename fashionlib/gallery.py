@@ -57,18 +57,18 @@ class Gallery:
         return self.answer(photo, per_part=per_part, most=0, diversity=diversity, parts=parts)[0]
 
     def together(
-        self, photo: str | Path | np.ndarray, *, most: int = 10, diversity: float = 0.5, parts: int = 6
-    ) -> list[Answer]:
+        self, photo: str | Path | np.ndarray, *, most: int = 10, diversity: float = 0.5
+    ) -> list[Answer]:  # fmt: skip
         """One list of photos for all of the photo's parts; see `recommend_together`."""
-        return self.answer(photo, per_part=0, most=most, diversity=diversity, parts=parts)[1]
+        return self.answer(photo, per_part=0, most=most, diversity=diversity, parts=0)[1]
 
     def answer(
         self, photo: str | Path | np.ndarray, *, per_part: int, most: int, diversity: float, parts: int
     ) -> tuple[list[Row], list[Answer]]:
         """Both `recommend` and `together`, of a photo that is looked at once."""
         seen, without = self.look(photo), self._itself(photo)
-        same = {"parts": parts, "diversity": diversity, "without": without, "least": LEAST_SCORE}
-        rows = recommend_parts(seen, 0, self.seen, per_part=per_part, **same) if per_part else []
+        same = {"diversity": diversity, "without": without, "least": LEAST_SCORE}
+        rows = recommend_parts(seen, 0, self.seen, per_part=per_part, parts=parts, **same) if per_part else []
         found = lookalikes.recommend_together(seen, 0, self.seen, most=most, **same) if most else []
         return rows, found
 
@@ -119,7 +119,6 @@ def recommend_together(
     most: int = 10,
     diversity: float = 0.5,
     *,
-    parts: int = 6,
     model: str | Path = "ccp",
     index: str | Path | None = None,
 ) -> list[Answer]:
@@ -131,7 +130,7 @@ def recommend_together(
     check_dial(diversity)
     if isinstance(gallery, (str, Path)):
         gallery = open_gallery(gallery, model=model, index=index)
-    return gallery.together(photo, most=most, diversity=diversity, parts=parts)
+    return gallery.together(photo, most=most, diversity=diversity)
 
 
 def open_gallery(folder: str | Path, model: str | Path = "ccp", index: str | Path | None = None) -> Gallery:

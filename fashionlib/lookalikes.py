@@ -113,19 +113,20 @@ def recommend_parts(
 
 
 def recommend_together(
-    query: Collection, photo: int, gallery: Collection, *, most: int = 10, parts: int = 6, diversity: float = 0.5,
-    without: Iterable[int] = (), least: float = 0.0,
+    query: Collection, photo: int, gallery: Collection, *, most: int = 10, diversity: float = 0.5,
+    without: Iterable[int] = (), least: float = LEAST_SCORE,
 ) -> list[Answer]:  # fmt: skip
-    """One list of at most `most` gallery photos for all of the photo's parts, see `fashionlib.together`.
+    """One list of at most `most` gallery photos for all that the photo shows, see `fashionlib.together`.
 
-    diversity: 0 takes those that answer most of the parts, 1 those that answer what none before them did. parts,
-    without, least, and which labels count: as in `recommend_parts`. Raises InputError as that does.
+    diversity: 0 takes those that answer most of the parts, 1 those that answer what none before them did. without: as
+    in `recommend_parts`. least: every label with that score is a part, and the best one in any case; each counts by its
+    score. Raises InputError as `recommend_parts` does.
     """
     if query.labels != gallery.labels:
         raise InputError("query and gallery were tagged with different labels: use one model for both")
     left = torch.ones(len(gallery.parts), dtype=torch.bool)
     left[list(without)] = False
-    labels = [one for one in parts_of(query, photo, least) if (gallery.parts.assigned[:, one] & left).any()][:parts]
+    labels = shown_in(query, photo, least)
     distances, likely = answers(query, photo, gallery, labels, left)
     weights = torch.from_numpy(query.scores[photo, labels])
     ranks = distances.argsort(dim=0, stable=True).argsort(dim=0) + 1
@@ -161,6 +162,12 @@ def parts_of(query: Collection, photo: int, least: float) -> list[int]:
     scores = query.scores[photo]
     best = sorted(np.flatnonzero(query.parts.assigned[photo].numpy()).tolist(), key=lambda label: -scores[label])
     return [label for label in best if scores[label] >= min(least, scores[best].max())]
+
+
+def shown_in(query: Collection, photo: int, least: float) -> list[int]:
+    """All labels of the photo that are scored `least` or more, the best first; the best one in any case."""
+    order = np.argsort(-query.scores[photo], kind="stable")
+    return order[: max(1, int((query.scores[photo] >= least).sum()))].tolist()
 
 
 @dataclass(frozen=True)

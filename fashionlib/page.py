@@ -168,13 +168,13 @@ def _part(number: int, row: Row, thumbnails: Mapping[int, bytes], links: Mapping
 def _together(
     found: Sequence[Answer], rows: Sequence[Row], thumbnails: Mapping[int, bytes], links: Mapping[int, str | None]
 ) -> str:
-    """The one list: each photo with the outlines of the parts that it answers, in the colours that they have above."""
+    """The one list: each photo with all parts that it answers, those with a row outlined in the row's colour."""
     number = {row.label: place for place, row in enumerate(rows)}
     cards = []
     for place, one in enumerate(found):
         labels, name = ", ".join(look.label for look in one.looks), escaped(one.name)
-        regions = [look.region for look in one.looks]
-        parts = [number.get(look.label, len(rows)) for look in one.looks]
+        drawn = [(look.region, number[look.label]) for look in one.looks if look.label in number]
+        regions, parts = [region for region, _ in drawn], [part for _, part in drawn]
         photo = _photo(thumbnails[one.photo], f"Photo {place + 1} for all parts: {one.name}; {labels}", regions, parts)
         named = name if (link := links[one.photo]) is None else f'<a href="{link}">{name}</a>'
         cards.append(f'<li>{photo}\n<p class="name">{named}</p>\n<p>{escaped(labels)}</p></li>')

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fashionlib.errors import InputError
-from fashionlib.lookalikes import Collection, answers, answers_as_lines, recommend_together
+from fashionlib.lookalikes import Collection, answers, answers_as_lines, recommend_together, shown_in
 from fashionlib.parts import PartFeatures
 from fashionlib.together import chosen_together, likely_answers
 
@@ -83,7 +83,7 @@ def gallery():
 
 def test_the_list_names_for_each_photo_the_parts_it_answers(gallery):
     query = collection([[0.9, 0.6, 0.1]], [[0.0, 0.0]])
-    found = recommend_together(query, 0, gallery, without=[0], diversity=1.0)
+    found = recommend_together(query, 0, gallery, without=[0], diversity=1.0, least=0.2)
     assert [one.name for one in found] == ["bag", "coat", "far"]
     assert [[look.label for look in one.looks] for one in found] == [["bag"], ["coat"], ["bag", "coat"]]
     first = found[0].looks[0]
@@ -93,6 +93,13 @@ def test_the_list_names_for_each_photo_the_parts_it_answers(gallery):
     assert lines[2].endswith("far  bag, coat")
     assert len(recommend_together(query, 0, gallery, without=[0], most=1)) == 1
     assert recommend_together(query, 0, gallery, without=range(4)) == []
+
+
+def test_every_label_above_the_least_counts_and_the_best_in_any_case(gallery):
+    query = collection([[0.05, 0.3, 0.2], [0.01, 0.03, 0.02]], [[0.0, 0.0], [0.0, 0.0]])
+    assert shown_in(query, 0, 0.1) == [1, 2]
+    assert shown_in(query, 1, 0.1) == [1]
+    assert [one.name for one in recommend_together(query, 0, gallery)] == ["self", "coat", "far"]
 
 
 def test_what_hardly_shows_a_label_or_is_no_candidate_is_infinitely_far(gallery):

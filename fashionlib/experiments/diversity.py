@@ -33,7 +33,7 @@ from fashionlib.diversity import (
     relevance_at_k,
 )
 from fashionlib.experiments.recommendation import recommender
-from fashionlib.lookalikes import LEAST_SCORE, POOL, Collection, answers, parts_of, pool_of
+from fashionlib.lookalikes import LEAST_SCORE, POOL, Collection, answers, parts_of, pool_of, shown_in
 from fashionlib.mmr import by_turns, diversified
 from fashionlib.profiles import Profile, project_root
 from fashionlib.results import Entry, entry, write
@@ -243,7 +243,7 @@ def _together(method: str, seen: Collection, queries: np.ndarray) -> Lists:
     for row, query in enumerate(queries.tolist()):
         left = torch.ones(len(seen.parts), dtype=torch.bool)
         left[query] = False
-        labels = parts_of(seen, query, LEAST_SCORE)[:PARTS]
+        labels = shown_in(seen, query, LEAST_SCORE)
         _, likely = answers(seen, query, seen, labels, left)
         for dial in DIALS:
             chosen = chosen_together(likely, torch.from_numpy(seen.scores[query, labels]), K, dial)
