@@ -21,11 +21,8 @@ LABELS = ["bag", "coat", "hat"]
 PARSER = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2], "dropout": 0.3,
           "localisation": 1.0, "divergence": 0.1}  # fmt: skip
 SMALL = {"size": 8, "hidden": 16}
-# of a frozen trunk; each with dropout, and those after csra with losses that compare photos or trust some more
-HEADS = {
-    "maps": ("parser", PARSER),
-    "whole": ("whole", {"hidden": 16}),
-    "csra": ("csra", {"hidden": 16}),
+# losses that compare photos, or trust some more
+COMPARING = {
     "stylenet": ("stylenet", {**SMALL, "alone": 0.0, "similar": 0.6, "dissimilar": 0.1}),
     "siamese": ("siamese", SMALL),
     "triplet": ("triplet", SMALL),
@@ -35,6 +32,10 @@ HEADS = {
     "veit": ("veit", {"hidden": 16, "embedding": 4, "trusted": 0.4, "alone": 0.4}),
     "inoue": ("inoue", {"hidden": 16, "embedding": 4, "trusted": 0.4, "alone": 0.4}),
 }
+# of a frozen trunk, with dropout
+HEADS = {
+    "maps": ("parser", PARSER), "whole": ("whole", {"hidden": 16}), "csra": ("csra", {"hidden": 16}), **COMPARING,
+}  # fmt: skip
 TRAINED = {"photos": {"name": "paper"}, "lite0": {"depths": [16], "stride": 16}}
 
 

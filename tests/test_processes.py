@@ -62,12 +62,11 @@ def history(folder):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-def assert_same_curve(one, other):
-    """The losses; validation's AP jumps where two scores that are nearly equal change places."""
+def assert_same_curve(one, other, *, validation=1e-5):
     assert len(one) == len(other)
     for row, again in zip(one, other, strict=True):
         for name in row:
-            assert row[name] == pytest.approx(again[name], abs=1e-2 if name.startswith("val_") else 1e-5), name
+            assert row[name] == pytest.approx(again[name], abs=validation if name.startswith("val_") else 1e-5), name
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +82,13 @@ def two(tmp_path_factory):
 def test_two_processes_learn_as_one_does(two, tmp_path, name):
     kind, options = KINDS[name]
     lessons.learn(tmp_path, kind, **options)
-    one = history(tmp_path)
-    if options.get("learning_rate") != 1e-6:  # they learn
+    one, compares = history(tmp_path), name in lessons.COMPARING
+    if compares:  # what they rank shapes the descriptor; tags may get worse meanwhile
         assert one[-1]["classification"] != pytest.approx(one[0]["classification"], abs=1e-3)
-    assert_same_curve(one, history(two / name))
+    elif options.get("learning_rate") != 1e-6:
+        assert one[-1]["classification"] < one[0]["classification"]
+    # AP jumps where two scores that are nearly equal change places, as those of some descriptors do
+    assert_same_curve(one, history(two / name), validation=1e-2 if compares else 1e-5)
 
 
 @pytest.mark.parametrize("name", [*KINDS])
@@ -227,6 +229,8 @@ def test_every_process_learns_in_the_same_number_of_parts_and_all_photos_are_lea
     assert sorted(np.concatenate([plan.photos for plan in flat])) == order.tolist()
     assert sum(plan.share for plan in flat) == pytest.approx(3)
     assert sum(plan.last for plan in flat) == 3 * processes
+    for pieces in zip(*plans, strict=True):  # what all processes are fed at once
+        assert {piece.together for piece in pieces} == {sum(len(piece.photos) for piece in pieces)}
     if processes == 1 and micro:
         assert all(2 <= len(plan.photos) <= micro for plan in flat)
     for plan in flat:  # what is drawn goes with the photo, whoever learns it
