@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from fashionlib.data.store import Photos, build_aside
+from fashionlib.data.store import Photos
 from fashionlib.device import autocast, batch_of, device, on_every_core, resolved
+from fashionlib.disk import build_aside, room_for
 from fashionlib.sources import sources_hash
 from fashionlib.swift import swift
 from fashionlib.trunks import fold
@@ -47,6 +49,7 @@ def trunk_maps(
         for piece in _maps(trunk, photos, view, precision, batch):
             if maps is None:
                 shape = (len(photos), *piece.shape[1:])
+                room_for(2 * math.prod(shape), folder)
                 maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, shape)
             maps[start : start + len(piece)] = piece
             start += len(piece)

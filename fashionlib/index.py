@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from fashionlib.data.folder import Folder
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
-from fashionlib.scores import written_aside
 from fashionlib.shipped import model_folder
 from fashionlib.sources import sources_hash
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.outfits import SLOTS
 from fashionlib.data.photos import placement_of
-from fashionlib.data.store import build_aside
+from fashionlib.disk import build_aside
 from fashionlib.errors import InputError
 from fashionlib.sources import sources_hash
 from fashionlib.views import View

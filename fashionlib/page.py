@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fashionlib.data.photos import read_photo
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
 from fashionlib.gallery import Gallery
 from fashionlib.index import readable
 from fashionlib.lookalikes import Answer, LookAlike, Region, Row
 from fashionlib.looking import jpeg
-from fashionlib.scores import written_aside
 
 # by part: Okabe and Ito's colours for the colour-blind; as outlines and as chips under black figures
 COLOURS = ("#e69f00", "#56b4e9", "#2fb98d", "#f0e442", "#e78ac3", "#ff8a5c", "#b7a0e8", "#c9c9c9")

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
 from fashionlib.results import Entry
-from fashionlib.scores import written_aside
 
 FOLDER = "receipts"
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
 from fashionlib.provenance import commit, device, versions
 from fashionlib.scores import Scores as Scores
 from fashionlib.scores import read_scores as read_scores
 from fashionlib.scores import write_scores as write_scores
-from fashionlib.scores import written_aside
 
 NAMED = 8  # entries that an error lists
 _FILE_NAMES = ("experiment", "profile", "dataset", "split", "method", "metric")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import csv
-import os
+import io
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from fashionlib.disk import written_aside
 from fashionlib.tagger import Tagger, save_model
 
 
@@ -74,17 +75,18 @@ class State:
             save_model(model, self.folder)
         best = max(best, value)
         parts = {name: part.state_dict() for name, part in self.parts.items()}
-        aside = self.path.with_suffix(".aside")
-        torch.save({**parts, "epoch": epoch, "best": best, "history": history, "fingerprint": self.fingerprint}, aside)
-        os.replace(aside, self.path)
+        with written_aside(self.path) as file:  # to an open file: torch's own writer hides why it could not
+            torch.save(
+                {**parts, "epoch": epoch, "best": best, "history": history, "fingerprint": self.fingerprint}, file
+            )
         _write_history(history, self.folder / "history.csv")
         return best
 
 
 def _write_history(history: list[dict], path: Path) -> None:
-    aside = path.with_suffix(".aside")
-    with aside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[-1]))
-        writer.writeheader()
-        writer.writerows(history)
-    os.replace(aside, path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(history[-1]))
+    writer.writeheader()
+    writer.writerows(history)
+    with written_aside(path) as file:
+        file.write(text.getvalue().encode())

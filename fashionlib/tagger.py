@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from fashionlib.data.photos import Placement, letterbox, read_photo
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.parser import Parser, ParserOptions
@@ -140,16 +140,15 @@ class Tagger(nn.Module):
 def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path:
     """`model.safetensors` (with `half`, in half precision) and `config.json` in `folder`, written aside and renamed."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
         if not (model.frozen and name.startswith("trunk."))
     }
-    save_file(weights, folder / ".model.safetensors")
-    (folder / ".config.json").write_text(json.dumps(model.config(), indent=1))
-    os.replace(folder / ".model.safetensors", folder / "model.safetensors")
-    os.replace(folder / ".config.json", folder / "config.json")
+    with written_aside(folder / "model.safetensors") as file:
+        file.write(save(weights))
+    with written_aside(folder / "config.json") as file:
+        file.write(json.dumps(model.config(), indent=1).encode())
     return folder
 
 

@@ -18,10 +18,10 @@ from PIL import Image
 
 from fashionlib import results
 from fashionlib.data.base import split_hash
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
 from fashionlib.provenance import commit, device, versions
 from fashionlib.results import Entry
-from fashionlib.scores import written_aside
 
 NAMES = ("playground", "steps", "explorer")
 KEPT = {"experiment": "table1", "method": "parser", "metric": "ap_all"}  # the number that every file repeats

@@ -15,8 +15,8 @@ from sklearn.metrics import average_precision_score
 
 import fashionlib
 from fashionlib import metrics, results
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
-from fashionlib.scores import written_aside
 
 GIVEN = {
     "experiment": "table1",

@@ -15,9 +15,9 @@ import numpy as np
 from fashionlib.data.base import Sample
 from fashionlib.data.miniature_deepfashion import write_attributes, write_c2s, write_inshop
 from fashionlib.data.outfits import COLOURS, LABELS
-from fashionlib.data.store import build_aside
 from fashionlib.data.wardrobe import Wardrobe
 from fashionlib.data.wearing import colour_name, save_photo
+from fashionlib.disk import build_aside
 from fashionlib.errors import InputError
 
 

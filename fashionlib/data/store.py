@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import letterbox
+from fashionlib.disk import build_aside, room_for
 from fashionlib.errors import InputError
 from fashionlib.sources import sources_hash
 
@@ -92,24 +92,10 @@ def load_photos(
     return _open(dataset, folder, key)
 
 
-def build_aside(folder: Path, build: Callable[[Path], None]) -> Path:
-    """`folder`, made by `build` if it is not there: written beside and renamed, so that it is whole or absent."""
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            build(aside)
-            os.replace(aside, folder)
-        except OSError:
-            if not folder.exists():  # otherwise another process made the same folder first
-                raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    return folder
-
-
 def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int | None) -> None:
-    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(dataset), *size, 3))
+    shape = (len(dataset), *size, 3)
+    room_for(math.prod(shape), folder)
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
     products, skipped, targets = [""] * len(dataset), {}, np.zeros((len(dataset), len(dataset.labels)), np.float32)
     workers = (os.cpu_count() or 1) if workers is None else workers
     loader = DataLoader(

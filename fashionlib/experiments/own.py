@@ -10,8 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from fashionlib.data.photos import read_photo
-from fashionlib.data.store import build_aside
 from fashionlib.data.wardrobe import VERSION, Wardrobe
+from fashionlib.disk import build_aside
 from fashionlib.gallery import Gallery, open_gallery
 from fashionlib.index import readable
 from fashionlib.lookalikes import Row

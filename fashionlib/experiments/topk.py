@@ -12,6 +12,7 @@ import torch
 from fashionlib.bootstrap import Interval, mean_interval
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
+from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
 from fashionlib.experiments.table1 import OTHERS, RIVAL, TOP
 from fashionlib.metrics import TOP_K, first_hit_ranks, hit_rate, top_k_assignments
@@ -19,7 +20,6 @@ from fashionlib.profiles import RETRIEVAL, Profile, project_root
 from fashionlib.results import Entry, entry, write
 from fashionlib.retrieval import PartFeatures, Ranking, rank_parts, rank_whole
 from fashionlib.runs import fit, inputs_of, photos_of, training_seconds
-from fashionlib.scores import written_aside
 from fashionlib.training import Predictions, predict
 from fashionlib.views import PLAIN
 
