@@ -11,13 +11,17 @@ from typing import Annotated
 import typer
 
 from fashionlib.errors import InputError
+from fashionlib.shipped import BEST, QUICK
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Tags, parts and diverse look-alikes of fashion photos."
 )
 
 Model = Annotated[
-    Path, typer.Option(help="A model that comes with the package, or a folder with config.json and model.safetensors.")
+    Path,
+    typer.Option(
+        help=f"{BEST} or {QUICK}, which come with the package, or a folder with config.json and model.safetensors."
+    ),
 ]
 Index = Annotated[
     Path | None, typer.Option(help="Folder for the index; by default .fashionlib in the photos' own folder.")
@@ -27,7 +31,7 @@ Index = Annotated[
 @app.command()
 def tag(
     photos: Annotated[list[Path], typer.Argument(help="Photos of any size.")],
-    model: Model = Path("ccp"),
+    model: Model = Path(BEST),
     most: Annotated[int, typer.Option(help="Tags a photo.", min=1)] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
@@ -88,7 +92,7 @@ def miniature(
 @app.command()
 def index(
     folder: Annotated[Path, typer.Argument(help="A folder of photos, with or without sub-folders.")],
-    model: Model = Path("ccp"),
+    model: Model = Path(QUICK),
     index: Index = None,
 ) -> None:
     """Look at a folder's photos once, so that `recommend` answers at once; later, at new and changed ones only."""
@@ -109,7 +113,7 @@ def recommend(
     parts: Annotated[int, typer.Option(help="Parts of the photo, at most.", min=1)] = 6,
     together: Annotated[int, typer.Option(help="Photos in the one list for all parts; 0: none.", min=0)] = 10,
     diversity: Annotated[float, typer.Option(help="From 0, the nearest, to 1, the most varied.", min=0, max=1)] = 0.5,
-    model: Model = Path("ccp"),
+    model: Model = Path(QUICK),
     index: Index = None,
 ) -> None:
     """Find the photo's parts, and for each the look-alikes in a folder: label, region (in 0..1), distance, reason.

@@ -19,7 +19,7 @@ from fashionlib.looking import decode, open_model, see
 from fashionlib.metrics import top_k_assignments
 from fashionlib.mmr import check_dial
 from fashionlib.parts import PartFeatures, Stack
-from fashionlib.shipped import model_folder
+from fashionlib.shipped import QUICK, model_folder
 from fashionlib.tagger import Tagger
 
 TOP = 6  # labels that a photo is taken to carry (§5 of the paper)
@@ -94,7 +94,7 @@ def recommend(
     diversity: float = 0.5,
     *,
     parts: int = 6,
-    model: str | Path = "ccp",
+    model: str | Path = QUICK,
     index: str | Path | None = None,
 ) -> list[Row]:
     """The parts of a photo, each with `per_part` look-alikes from a folder of photos.
@@ -119,7 +119,7 @@ def recommend_together(
     most: int = 10,
     diversity: float = 0.5,
     *,
-    model: str | Path = "ccp",
+    model: str | Path = QUICK,
     index: str | Path | None = None,
 ) -> list[Answer]:
     """One list of at most `most` photos of a folder that answer a photo's parts between them.
@@ -133,7 +133,7 @@ def recommend_together(
     return gallery.together(photo, most=most, diversity=diversity)
 
 
-def open_gallery(folder: str | Path, model: str | Path = "ccp", index: str | Path | None = None) -> Gallery:
+def open_gallery(folder: str | Path, model: str | Path = QUICK, index: str | Path | None = None) -> Gallery:
     """The folder's photos as `model` saw them; indexed first, or brought up to date, where that is due.
 
     model: a folder, or the name of a model that comes with the package. index: where the index is kept, by default

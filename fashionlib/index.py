@@ -24,7 +24,7 @@ import numpy as np
 from fashionlib.data.folder import Folder
 from fashionlib.disk import written_aside
 from fashionlib.errors import InputError
-from fashionlib.shipped import model_folder
+from fashionlib.shipped import QUICK, model_folder
 from fashionlib.sources import sources_hash
 
 FORMAT = 1
@@ -230,7 +230,7 @@ def held(place: Path) -> Iterator[None]:
         yield
 
 
-def update(folder: str | Path, model: str | Path = "ccp", index: str | Path | None = None) -> tuple[Manifest, int]:
+def update(folder: str | Path, model: str | Path = QUICK, index: str | Path | None = None) -> tuple[Manifest, int]:
     """Bring the folder's index up to date and return it, with the number of photos that were looked at for it.
 
     model: a folder, or the name of a model that comes with the package. index: a folder for the index; by default the

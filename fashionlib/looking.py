@@ -12,17 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
 
 from fashionlib.data.photos import letterbox, placement_of, read_photo
-from fashionlib.device import autocast, batch_of, device
+from fashionlib.device import autocast, batch_of, device, on_every_core
 from fashionlib.errors import InputError
 from fashionlib.index import SHARD, Manifest, Place, Plan, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
-from fashionlib.runtime import in_runtime
+from fashionlib.runtime import RuntimeTrunk, in_runtime
 from fashionlib.swift import swift
 from fashionlib.tagger import Tagger, load_model
 from fashionlib.views import images_to_float
@@ -74,9 +75,7 @@ def see(model: Tagger, photos: Sequence[Decoded]) -> dict[str, np.ndarray]:
 
     Raises InputError where a feature is no number.
     """
-    images = images_to_float(np.stack([photo.canvas for photo in photos]))
-    with autocast("auto"):
-        maps = torch.cat([model.trunk(part) for part in images.split(batch_of(len(images)))])
+    maps = _maps(model.trunk, images_to_float(np.stack([photo.canvas for photo in photos])))
     output = model.head(maps.float())  # as it was trained: the head's own numbers need all their digits
     assert output.steps is not None
     assert output.theta is not None
@@ -93,6 +92,16 @@ def see(model: Tagger, photos: Sequence[Decoded]) -> dict[str, np.ndarray]:
             [_of_photo(box, one.shape, model.image_size) for box, one in zip(boxes, photos, strict=True)]
         ),
     }
+
+
+def _maps(trunk: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
+    at_once = 1 if isinstance(trunk, RuntimeTrunk) else batch_of(len(images))
+
+    def seen(part: Tensor) -> Tensor:
+        with torch.inference_mode(), autocast("auto"):
+            return trunk(part)
+
+    return torch.cat(list(on_every_core(seen, images.split(at_once))))
 
 
 def _of_photo(boxes: np.ndarray, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:

@@ -1,10 +1,13 @@
-"""The models that come with the package."""
+"""The models that come with the package, each in its folder weights/NAME with a card."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from fashionlib.sources import PACKAGE
+
+BEST = "ccp"
+QUICK = "ccp-small"  # on smaller photos, a third faster: folders are looked through with it unless another is named
 
 
 def model_folder(name: str | Path) -> Path:

@@ -11,6 +11,8 @@ from PIL import Image
 
 from fashionlib.cli import main
 from fashionlib.data import load
+from fashionlib.index import update
+from fashionlib.shipped import BEST, QUICK, model_folder
 from fashionlib.tagger import Tagger, load_model, save_model
 
 
@@ -102,13 +104,24 @@ def test_the_installed_program_shows_no_traceback(model, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_the_model_that_comes_with_the_package_is_small_and_tags_a_photo():
-    from fashionlib.shipped import model_folder
+def test_the_program_and_the_package_look_through_folders_with_the_same_model(call, tmp_path):
+    for number in range(2):
+        image = np.random.default_rng(number).integers(0, 255, (90, 60, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    code, out, _ = call("index", tmp_path)
+    assert code == 0
+    assert out.startswith("2 photos indexed, 2 looked at now")
+    assert update(tmp_path)[1] == 0
+    assert call("recommend", tmp_path / "0.png", "--in", tmp_path, "--json")[0] == 0
+    assert update(tmp_path, QUICK)[1] == 0
 
-    files = list(model_folder("ccp").iterdir())
+
+@pytest.mark.parametrize("name", [BEST, QUICK])
+def test_a_model_that_comes_with_the_package_is_small_and_tags_a_photo(name):
+    files = list(model_folder(name).iterdir())
     assert {path.name for path in files} == {"README.md", "config.json", "model.safetensors"}
     assert sum(path.stat().st_size for path in files) < 10_000_000
-    model = load_model("ccp")
+    model = load_model(name)
     assert len(model.labels) == 56
     image = np.random.default_rng(0).integers(0, 255, (120, 80, 3), dtype=np.uint8)
     tags = model.tag(image, most=3)[0]
@@ -119,11 +132,11 @@ def test_the_model_that_comes_with_the_package_is_small_and_tags_a_photo():
         assert 0 <= y1 < y2 <= 120
 
 
-def test_the_model_that_comes_with_the_package_names_what_real_photos_show(ccp_root):
+@pytest.mark.parametrize("name", [BEST, QUICK])
+def test_a_model_that_comes_with_the_package_names_what_real_photos_show(ccp_root, name):
     """Not a measure (it was trained on most of them): a wrong or shuffled label list would show."""
-
     photos = load("ccp", ccp_root, "test")
-    model, hits = load_model("ccp"), 0
+    model, hits = load_model(name), 0
     for number in range(8):
         sample = photos[number]
         best = model.tag(sample.image, most=1)[0][0].label

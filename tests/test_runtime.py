@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from fashionlib.device import on_every_core
 from fashionlib.runtime import RuntimeTrunk, in_runtime
 from fashionlib.swift import swift
 from fashionlib.trunks import build_trunk, fold
@@ -17,6 +18,12 @@ def test_maps_are_those_of_torch_for_any_number_of_photos(depths):
         images = torch.rand(photos, 3, 96, 64)
         with torch.inference_mode():
             torch.testing.assert_close(found(images), trunk(images), rtol=1e-4, atol=1e-4)
+
+
+def test_several_threads_may_call_it_at_once():
+    found, photos = RuntimeTrunk(nn.Conv2d(3, 6, 3), (96, 64)), torch.rand(40, 3, 96, 64)
+    at_once = torch.cat(list(on_every_core(found, photos.split(1))))
+    torch.testing.assert_close(at_once, found(photos), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
