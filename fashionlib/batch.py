@@ -35,7 +35,7 @@ class Job:
 # what notebooks may leave in results/<profile>/
 LEDGERS = {
     "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
-    "diversity": ("diversity", "diversity_curve"), "ablation": ("ablation",),
+    "diversity": ("diversity", "diversity_curve", "diversity_looks"), "ablation": ("ablation",),
 }  # fmt: skip
 
 
@@ -43,7 +43,8 @@ def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
     """The ledgers that this notebook leaves in results/<profile>/."""
     if job == "topk":
         return tuple(f"topk_{task}" for task in profile.retrieval)
-    return LEDGERS.get(job, ())
+    left = LEDGERS.get(job, ())
+    return left if profile.data.name == "ccp" else tuple(ledger for ledger in left if ledger != "diversity_looks")
 
 
 def jobs_of(profile: Profile) -> list[Job]:

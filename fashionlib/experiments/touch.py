@@ -22,7 +22,7 @@ from fashionlib.data.store import Photos
 from fashionlib.device import device
 from fashionlib.errors import InputError
 from fashionlib.experiments.attention import MOVED
-from fashionlib.experiments.diversity import DIALS, Truth, truth_of
+from fashionlib.experiments.diversity import DIALS
 from fashionlib.experiments.recommendation import Recommender, recommender, telling_queries
 from fashionlib.lookalikes import LEAST_SCORE, POOL, parts_of, pool_of
 from fashionlib.metrics import average_precision_all
@@ -32,6 +32,7 @@ from fashionlib.profiles import Profile, load_profile, project_root
 from fashionlib.runs import fit, inputs_of, photos_of
 from fashionlib.tagger import Tagger
 from fashionlib.training import predict
+from fashionlib.truth import Truth, truth_of
 from fashionlib.views import PLAIN, View, images_to_float
 
 QUERIES, PARTS, LOOKS = 8, 4, 5
