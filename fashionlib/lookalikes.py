@@ -268,11 +268,24 @@ def grid_rows(rows: list[Row], gallery: Collection) -> list[dict]:
 
 def grid_cells(looks: list[LookAlike], gallery: Collection) -> list[dict]:
     """Look-alikes as cells of that grid. Raises InputError where the gallery's photos are not at hand."""
+    images = _images(gallery)
+    return [
+        {"image": images[look.photo], "label": look.label, "distance": look.distance, "region": look.region}
+        for look in looks
+    ]
+
+
+def answers_cells(found: list[Answer], gallery: Collection) -> list[dict]:
+    """The one list as `fashionlib.plotanswers.answers_grid` takes it. Raises InputError as `grid_cells` does."""
+    images = _images(gallery)
+    return [
+        {"image": images[each.photo], "regions": {look.label: look.region for look in each.looks}} for each in found
+    ]
+
+
+def _images(gallery: Collection) -> np.ndarray:
     if gallery.images is None:
         raise InputError(
             "this gallery has no images at hand: give Collection its images, or use a Gallery's thumbnails"
         )
-    return [
-        {"image": gallery.images[look.photo], "label": look.label, "distance": look.distance, "region": look.region}
-        for look in looks
-    ]
+    return gallery.images

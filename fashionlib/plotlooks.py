@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fashionlib.errors import InputError
 from fashionlib.plots import METHODS, method_colours
-from fashionlib.plotstyle import BRIGHT, Photo, colours, new_figure, outline, show_photo, themed
+from fashionlib.plotstyle import Photo, chip, colours, new_figure, outline, show_photo, themed
 from fashionlib.results import Entry
 
 
@@ -43,7 +42,7 @@ def attention_sheet(
             labels = [names[int(label)] for label in np.flatnonzero(won == step)]
             outline(axes, image, box, palette[step % len(palette)], linewidth=2 if labels else 0.8)
             x, y = np.clip(box[:2], 0.01, 0.93) * np.array(image.shape[1::-1])
-            _number(axes, x, y, step, palette[step % len(palette)])
+            chip(axes, x, y, f"{step + 1}", palette[step % len(palette)])
             legend += [f"{step + 1}: {', '.join(labels)}"] if labels else []
         axes.set_xlabel("\n".join(textwrap.fill(line, 24) for line in legend), fontsize=7, loc="left")
     return figure
@@ -59,18 +58,11 @@ def attention_spread(boxes: Float[np.ndarray, "photos steps 4"]) -> Figure:
         x1, y1, x2, y2 = boxes[:, step].mean(0)
         axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.4))
         axes.plot(*centres[:, step].T, ".", color=colour, markersize=3, alpha=0.6)
-        _number(axes, x1, y1, step, colour)
+        chip(axes, x1, y1, f"{step + 1}", colour)
         axes.text(1.06, 0.04 + 0.06 * step, f"step {step + 1}: ±{centres[:, step].std(0).mean():.2f}",
                   color=colour, fontsize=8, va="top")  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the photo", ylabel="down the photo", aspect=1.5)
     return figure
-
-
-def _number(axes: Axes, x: float, y: float, step: int, colour: str) -> None:
-    """A step's number in the corner of its box; on every one of the dark or bright colours it stays legible."""
-    ink = "black" if colour in BRIGHT else "white"
-    chip = {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
-    axes.text(x, y, f"{step + 1}", fontsize=7, color=ink, va="top", ha="left", bbox=chip)
 
 
 @themed

@@ -92,3 +92,10 @@ def outline(axes: Axes, image: Photo, region: Region, colour: str, **how: Any) -
     x1, y1, x2, y2 = np.clip(np.asarray(region, dtype=float), 0.01, 0.99) * (width, height, width, height)
     style: dict[str, Any] = {"linewidth": 1.8} | how
     axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, **style))
+
+
+def chip(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
+    """A number in the corner of its box; on every one of the dark or bright colours it stays legible."""
+    ink = "black" if colour in BRIGHT else "white"
+    place = {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
+    axes.text(x, y, text, fontsize=7, color=ink, va="top", ha="left", bbox=place)

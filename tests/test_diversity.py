@@ -21,6 +21,7 @@ from fashionlib.diversity import (
 from fashionlib.errors import InputError
 from fashionlib.experiments import diversity as experiment
 from fashionlib.experiments.diversity import diversity
+from fashionlib.lookalikes import answers_cells
 from fashionlib.profiles import DataOptions, load_profile
 from fashionlib.results import read
 from fashionlib.runs import photos_of
@@ -252,3 +253,16 @@ def test_photos_with_masks_are_asked_among_themselves_too(ccp, tmp_path, monkeyp
         assert f"a match: {COLOURS}" in entry.protocol
         assert "ratio" in entry.metric or "the other test photos with masks are the gallery" in entry.protocol
     assert all("a match: same tag" in e.protocol for e in plain)
+
+
+def test_the_one_list_and_the_regions_it_answers_are_those_of_the_query(home):
+    recommend = experiment.recommender(load_profile("smoke"))
+    found = recommend.together(3, most=4)
+    asked = recommend.asked(3, found)
+    assert 1 <= len(found) <= 4
+    assert {look.label for each in found for look in each.looks} == set(asked)
+    labels = [recommend.query.labels.index(label) for label in asked]
+    scores = recommend.query.scores[3, labels]
+    assert (np.diff(scores) <= 0).all()
+    assert list(asked.values()) == [recommend.query.region(3, label) for label in labels]
+    assert answers_cells(found, recommend.gallery)[0]["regions"].keys() <= asked.keys()

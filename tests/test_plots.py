@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from fashionlib import plotlooks, plots, plotstyle
 from fashionlib.data.base import Sample
 from fashionlib.errors import InputError
+from fashionlib.plotanswers import answers_grid
 from fashionlib.results import Entry
 
 
@@ -177,3 +178,32 @@ def test_a_dark_figure_has_light_letters_and_the_next_one_is_light_again():
     light = plots.table1_figure(entries)
     assert dark.axes[0].texts[0].get_color() == plotstyle.DARK["ink"]
     assert light.axes[0].texts[0].get_color() == plotstyle.LIGHT["ink"]
+
+
+HEAD, FEET = (0.2, 0.0, 0.6, 0.3), (0.1, 0.7, 0.9, 1.0)
+
+
+def test_the_one_list_numbers_the_querys_parts_and_what_answers_them():
+    asked = {"hat": HEAD, "boots": FEET, "sunglasses": HEAD}
+    cells = [
+        {"image": photo(), "regions": {"boots": (0.0, 0.5, 1.0, 1.0), "sunglasses": (0.3, 0.0, 0.5, 0.2)}},
+        {"image": photo(), "regions": {"hat": HEAD, "boots": HEAD}},
+    ]
+    query, *answers = answers_grid(photo(), asked, cells).axes
+    assert query.get_xlabel() == "1 hat, sunglasses\n2 boots"
+    assert [text.get_text() for text in query.texts] == ["1", "2"]
+    assert [axes.get_xlabel() for axes in answers[:2]] == ["1 sunglasses\n2 boots", "1 hat\n2 boots"]
+    assert sorted(text.get_text() for text in answers[0].texts) == ["1", "2"]
+    assert [text.get_text() for text in answers[1].texts] == ["1, 2"]
+    head, feet = (box.get_edgecolor() for box in outlines(query))
+    assert {box.get_edgecolor() for box in outlines(answers[0])} == {head, feet}
+    assert [axes.axison for axes in answers] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [([], "there is no cell"), ([{"image": photo(), "regions": {"bag": HEAD}}], "bag.*has no region")],
+)
+def test_a_list_that_answers_nothing_or_something_else_is_refused(cells, says):
+    with pytest.raises(InputError, match=says):
+        answers_grid(photo(), {"hat": HEAD}, cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,16 @@ from fashionlib.data.store import Photos
 from fashionlib.errors import InputError
 from fashionlib.experiments.table1 import TOP
 from fashionlib.experiments.topk import part_features
-from fashionlib.lookalikes import Collection, LookAlike, Row, recommend_parts, recommend_whole
+from fashionlib.lookalikes import (
+    Answer,
+    Collection,
+    LookAlike,
+    Region,
+    Row,
+    recommend_parts,
+    recommend_together,
+    recommend_whole,
+)
 from fashionlib.metrics import top_k_assignments
 from fashionlib.models.attention import boxes_of
 from fashionlib.parts import PartFeatures
@@ -33,6 +43,19 @@ class Recommender:
 
     def parts(self, photo: int, *, per_part: int = 5, parts: int = 4) -> list[Row]:
         return recommend_parts(self.query, photo, self.gallery, per_part=per_part, parts=parts)
+
+    def together(self, photo: int, *, most: int = 10, diversity: float = 0.5) -> list[Answer]:
+        return recommend_together(self.query, photo, self.gallery, most=most, diversity=diversity)
+
+    def asked(self, photo: int, answers: Sequence[Answer]) -> dict[str, Region]:
+        """Where the query shows each label that one of the answers answers, the best label first."""
+        answered = {look.label for each in answers for look in each.looks}
+        order = np.argsort(-self.query.scores[photo], kind="stable").tolist()
+        return {
+            self.query.labels[label]: self.query.region(photo, label)
+            for label in order
+            if self.query.labels[label] in answered
+        }
 
     def whole(self, photo: int, *, most: int = 5) -> list[LookAlike]:
         return recommend_whole(self.whole_query, photo, self.whole_gallery, most=most)
