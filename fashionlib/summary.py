@@ -163,8 +163,23 @@ def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
 
 
 def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
-    """Fig. 1's claim in one number: parts covered at equal relevance, and what each method's list covers."""
-    plain = {(entry.method, entry.metric): entry for entry in entries if entry.experiment == "diversity"}
+    """Fig. 1's claim in one number: parts covered at equal relevance, and what each method's list covers; where photos
+    with masks were asked among themselves, the same of them.
+    """
+    found = {
+        name: [entry for entry in entries if entry.experiment == name] for name in ("diversity", "diversity_looks")
+    }
+    told = _about_lists(found["diversity"], k)
+    told = told[0].upper() + told[1:]
+    if not found["diversity_looks"]:
+        return told
+    return (
+        f"{told}\n\nAmong photos with masks, where colours must match, too: {_about_lists(found['diversity_looks'], k)}"
+    )
+
+
+def _about_lists(entries: Sequence[Entry], k: int) -> str:
+    plain = {(entry.method, entry.metric): entry for entry in entries}
     told = [
         f"{words} {_times(plain[method, f'coverage_ratio@{k}'])}"
         for method, words in (("together", "one list for all parts covers"), ("parts", "the parts in turn cover"))
@@ -177,7 +192,7 @@ def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
             covers.append(f"{method} {covered:.0%} (relevance {relevant:.0%})")
     count = plain["parts", f"coverage_ratio@{k}"].n
     return (
-        f"At the relevance of whole-picture look-alikes, {', and '.join(told)} as many of the query's parts "
+        f"at the relevance of whole-picture look-alikes, {', and '.join(told)} as many of the query's parts "
         f"({count} queries). Covered by {k} photos: {', '.join(covers)}."
     )
 

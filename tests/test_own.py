@@ -59,6 +59,11 @@ def test_the_sentence_says_how_many_times_more_parts_and_whether_that_is_sure(en
     unsure = [replace(e, low=0.9) if e.metric == "coverage_ratio@10" else e for e in entries]
     assert "to 1.65: no clearly different number)" in sentence_about_diversity(unsure)
     assert "one list" not in sentence_about_diversity([e for e in entries if "together" not in e.method])
+    looks = [replace(e, experiment="diversity_looks", n=7) for e in entries if e.experiment == "diversity"]
+    both = sentence_about_diversity([*entries, *looks])
+    assert both.startswith(told)
+    assert "Among photos with masks, where colours must match, too: at the relevance" in both.removeprefix(told)
+    assert "(7 queries)" in both.removeprefix(told)
 
 
 def test_without_a_folder_drawn_photos_and_the_profiles_own_parser_stand_in(tmp_path, monkeypatch):
