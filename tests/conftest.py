@@ -22,6 +22,20 @@ CCP = Path(__file__).resolve().parents[2] / "shared" / "data" / "ccp"
 
 
 @pytest.fixture
+def call(monkeypatch, capsys):
+    """The command with these words: exit code, standard output, standard error."""
+    from fashionlib.cli import main
+
+    def called(*words):
+        monkeypatch.setattr(sys, "argv", ["fashionlib", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    return called
+
+
+@pytest.fixture
 def ccp_root() -> Path:
     """The real photos, where they are at hand."""
     root = Path(os.environ.get("FASHIONLIB_CCP", CCP))

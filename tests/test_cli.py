@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from fashionlib.cli import main
 from fashionlib.data import load
 from fashionlib.index import update
 from fashionlib.shipped import BEST, QUICK, model_folder
@@ -36,19 +35,6 @@ def photo(wardrobe, tmp_path):
     path = tmp_path / "a photo.png"
     Image.fromarray(wardrobe[0].image).save(path)
     return path
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """The command with these words: exit code, standard output, standard error."""
-
-    def called(*words):
-        monkeypatch.setattr(sys, "argv", ["fashionlib", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return called
 
 
 def test_tags_are_those_of_the_model_best_first(call, model, photo):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 
 import handmade
@@ -12,7 +11,6 @@ from handmade import edit, write
 from PIL import Image
 from scipy.io import savemat
 
-from fashionlib.cli import main
 from fashionlib.data.doctor import SURVEYS, examine
 from fashionlib.data.miniature import WRITERS, write_miniature
 from fashionlib.data.published import PUBLISHED
@@ -41,19 +39,6 @@ def copy(miniatures, tmp_path):
         return root
 
     return copied
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """The command with these words: exit code, standard output, standard error."""
-
-    def called(*words):
-        monkeypatch.setattr(sys, "argv", ["fashionlib", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return called
 
 
 def make_ccp(root):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from PIL import Image
 from wardrobefolder import drawn_folder, small_model
 
-from fashionlib.cli import main
 from fashionlib.lookalikes import LookAlike, Row
 from fashionlib.page import page
 
@@ -44,19 +42,6 @@ def folder(tmp_path_factory):
     (folder / "cut <b>.jpg").write_bytes((folder / "cmyk.jpg").read_bytes()[:900])
     Image.new("1", (20_000, 20_000)).save(folder / "huge.png")
     return folder
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """The command with these words: exit code, standard output, standard error."""
-
-    def called(*words):
-        monkeypatch.setattr(sys, "argv", ["fashionlib", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return called
 
 
 class Reader(HTMLParser):
