@@ -15,8 +15,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
-from pytorch_metric_learning.losses import ContrastiveLoss
-from pytorch_metric_learning.miners import PairMarginMiner
 from torch import Tensor, nn
 
 from fashionlib import losses
@@ -64,6 +62,10 @@ class Siamese(ByProduct):
     """A descriptor taught by pairs."""
 
     def __init__(self, depths: Sequence[int], labels: int, options: SiameseOptions | None = None):
+        # here: other kinds need not wait for it
+        from pytorch_metric_learning.losses import ContrastiveLoss
+        from pytorch_metric_learning.miners import PairMarginMiner
+
         options = options or SiameseOptions()
         super().__init__(depths, labels, options)
         margins: dict[str, Any] = {"pos_margin": options.near, "neg_margin": options.margin}  # typed int there

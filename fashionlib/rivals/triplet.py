@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
-from pytorch_metric_learning.losses import TripletMarginLoss
-from pytorch_metric_learning.miners import TripletMarginMiner
 from torch import Tensor, nn
 
 from fashionlib.output import Output
@@ -55,6 +53,10 @@ class MinedTriplets(nn.Module):
     """Mean over the triplets that break the margin of max(0, ‖a − p‖ − ‖a − n‖ + margin), descriptors at length 1."""
 
     def __init__(self, margin: float, triplets: str = "all"):
+        # here: other kinds need not wait for it
+        from pytorch_metric_learning.losses import TripletMarginLoss
+        from pytorch_metric_learning.miners import TripletMarginMiner
+
         super().__init__()
         self.mine, self.margin = TripletMarginMiner(margin, triplets), TripletMarginLoss(margin)
 
