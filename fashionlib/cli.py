@@ -24,7 +24,7 @@ Model = Annotated[
     ),
 ]
 Index = Annotated[
-    Path | None, typer.Option(help="Folder for the index; by default .fashionlib in the photos' own folder.")
+    Path | None, typer.Option(help="Folder for the index; by default .fashionlib/MODEL in the photos' own.")
 ]
 
 

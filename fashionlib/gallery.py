@@ -137,11 +137,11 @@ def open_gallery(folder: str | Path, model: str | Path = QUICK, index: str | Pat
     """The folder's photos as `model` saw them; indexed first, or brought up to date, where that is due.
 
     model: a folder, or the name of a model that comes with the package. index: where the index is kept, by default
-    the sub-folder .fashionlib.
+    the sub-folder .fashionlib/NAME, with the model's name.
 
     Raises InputError where folder or model are missing, where no photo can be read, or the index is damaged.
     """
-    place = index_folder(folder, index)
+    place = index_folder(folder, index, model)
     manifest, _ = update(folder, model, index)
     try:
         return _open(Path(folder), place, manifest, open_model(model_folder(model)))

@@ -92,9 +92,12 @@ def model_hash(name: str | Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def index_folder(folder: str | Path, index: str | Path | None) -> Path:
-    """`index`, or the sub-folder .fashionlib of the photos' own."""
-    return Path(index) if index is not None else Path(folder) / OWN_FOLDER
+def index_folder(folder: str | Path, index: str | Path | None, model: str | Path) -> Path:
+    """`index`, or the sub-folder .fashionlib/NAME of the photos' own, with the model's name.
+
+    So who tries another model does not wait again when they come back to the first.
+    """
+    return Path(index) if index is not None else Path(folder) / OWN_FOLDER / Path(model).resolve().name
 
 
 def plan(folder: str | Path, place: Path, model: str) -> Plan:
@@ -233,13 +236,14 @@ def held(place: Path) -> Iterator[None]:
 def update(folder: str | Path, model: str | Path = QUICK, index: str | Path | None = None) -> tuple[Manifest, int]:
     """Bring the folder's index up to date and return it, with the number of photos that were looked at for it.
 
-    model: a folder, or the name of a model that comes with the package. index: a folder for the index; by default the
-    sub-folder .fashionlib of the photos' own. Photos that cannot be read are left out and listed in `skipped`.
+    model: a folder, or the name of a model that comes with the package. index: a folder for the index, which is of one
+    model; by default the sub-folder .fashionlib/NAME of the photos' own, with the model's name. Photos that cannot be
+    read are left out and listed in `skipped`.
 
     Raises InputError where the folder is missing, holds no photo or none that can be read, where the model is missing,
     and where the index cannot be written.
     """
-    place, hash_ = index_folder(folder, index), model_hash(model)
+    place, hash_ = index_folder(folder, index, model), model_hash(model)
     what = plan(folder, place, hash_)
     if what.changed:
         with held(place):

@@ -41,7 +41,7 @@ def folder(photos, tmp_path):
 
 
 def shards(folder):
-    return sorted(path.name for path in (folder / ".fashionlib").glob("*.safetensors"))
+    return sorted(path.name for path in (folder / ".fashionlib").glob("*/*.safetensors"))
 
 
 def features(gallery):
@@ -90,10 +90,10 @@ def test_regions_are_parts_of_the_photo_and_not_of_the_canvas_it_was_fitted_on(f
 def test_a_second_run_looks_at_nothing_and_writes_nothing(folder, model):
     manifest, looked_at = update(folder, model)
     assert (len(manifest.photos), looked_at) == (PHOTOS, PHOTOS)
-    before = {path: path.stat().st_mtime_ns for path in (folder / ".fashionlib").iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in index_folder(folder, None, model).iterdir()}
     again, looked_at = update(folder, model)
     assert (again, looked_at) == (manifest, 0)
-    assert {path: path.stat().st_mtime_ns for path in (folder / ".fashionlib").iterdir()} == before
+    assert {path: path.stat().st_mtime_ns for path in index_folder(folder, None, model).iterdir()} == before
 
 
 def test_a_second_run_does_not_even_import_torch(folder, model):
@@ -147,7 +147,7 @@ def killed_while_indexing(folder, model, after):
 
 def test_killed_while_indexing_nothing_is_served_and_the_next_run_completes_it(folder, model, photos):
     killed_while_indexing(folder, model, after=2)
-    assert read_manifest(index_folder(folder, None), model_hash(model)) is None
+    assert read_manifest(index_folder(folder, None, model), model_hash(model)) is None
     manifest, looked_at = update(folder, model)
     assert len(manifest.photos) == PHOTOS
     assert 0 < looked_at <= PHOTOS - 16
@@ -161,11 +161,11 @@ def test_killed_while_updating_the_old_index_stands_until_the_new_one_is_there(f
     for number in range(0, 24):
         shutil.copy(folder / "030.png", folder / f"{number:03d}.png")
     killed_while_indexing(folder, model, after=1)
-    assert read_manifest(index_folder(folder, None), model_hash(model)) == old
-    (folder / ".fashionlib" / ".half-written").write_text("as a kill leaves it")
+    assert read_manifest(index_folder(folder, None, model), model_hash(model)) == old
+    (index_folder(folder, None, model) / ".half-written").write_text("as a kill leaves it")
     _, looked_at = update(folder, model)
     assert 0 < looked_at <= 16
-    assert not (folder / ".fashionlib" / ".half-written").exists()
+    assert not (index_folder(folder, None, model) / ".half-written").exists()
     names, found, *_ = features(open_gallery(folder, model))
     assert names == tuple(f"{number:03d}.png" for number in range(PHOTOS))
     np.testing.assert_allclose(found[:24], np.repeat(found[30:31], 24, 0), atol=2e-3)
@@ -173,7 +173,7 @@ def test_killed_while_updating_the_old_index_stands_until_the_new_one_is_there(f
 
 def test_shards_of_a_finished_run_whose_manifest_is_missing_are_taken_up(folder, model):
     first = open_gallery(folder, model)
-    (folder / ".fashionlib" / "manifest.json").unlink()
+    (index_folder(folder, None, model) / "manifest.json").unlink()
     _, looked_at = update(folder, model)
     assert looked_at == 0
     assert_same(first, open_gallery(folder, model))
@@ -182,7 +182,7 @@ def test_shards_of_a_finished_run_whose_manifest_is_missing_are_taken_up(folder,
 @pytest.mark.parametrize("harm", ["remove", "cut"])
 def test_a_lost_shard_is_made_again_and_a_damaged_one_is_named(folder, model, harm):
     update(folder, model)
-    shard = folder / ".fashionlib" / shards(folder)[0]
+    shard = index_folder(folder, None, model) / shards(folder)[0]
     if harm == "remove":
         shard.unlink()
         assert update(folder, model)[1] == PHOTOS
@@ -195,16 +195,25 @@ def test_a_lost_shard_is_made_again_and_a_damaged_one_is_named(folder, model, ha
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', "{", '{"format": 1, "model": "x", "photos": 3}'])
 def test_a_manifest_that_is_none_is_replaced(folder, model, text):
     update(folder, model)
-    (folder / ".fashionlib" / "manifest.json").write_text(text)
+    (index_folder(folder, None, model) / "manifest.json").write_text(text)
     assert len(update(folder, model)[0].photos) == PHOTOS
 
 
-def test_another_model_looks_at_everything_anew_and_leaves_no_shard_of_the_first(folder, model, tmp_path):
-    update(folder, model)
+def test_another_model_of_the_same_name_looks_at_everything_anew_and_leaves_no_shard_of_the_first(folder, tmp_path):
+    name = tmp_path / "model"
+    update(folder, small_model(name))
     before = shards(folder)
-    _, looked_at = update(folder, small_model(tmp_path / "other", seed=1))
+    _, looked_at = update(folder, small_model(name, seed=1))
     assert looked_at == PHOTOS
     assert not set(before) & set(shards(folder))
+
+
+def test_a_model_of_another_name_has_an_index_of_its_own_and_the_first_need_not_look_again(folder, model, tmp_path):
+    first = open_gallery(folder, model)
+    assert update(folder, small_model(tmp_path / "other", seed=1))[1] == PHOTOS
+    assert update(folder, model)[1] == 0
+    assert_same(first, open_gallery(folder, model))
+    assert sorted(path.name for path in (folder / ".fashionlib").iterdir()) == sorted([model.name, "other"])
 
 
 def test_the_index_can_lie_elsewhere(folder, model, tmp_path):
@@ -246,7 +255,7 @@ def test_folders_without_photos_and_models_that_cannot_be_used_are_named(folder,
 
 def test_the_manifest_is_json_of_names_sizes_times_and_places(folder, model):
     update(folder, model)
-    values = json.loads((folder / ".fashionlib" / "manifest.json").read_text())
+    values = json.loads((index_folder(folder, None, model) / "manifest.json").read_text())
     size, time_, shard, row = values["photos"]["007.png"]
     assert (size, time_) == ((folder / "007.png").stat().st_size, (folder / "007.png").stat().st_mtime_ns)
     assert values["shards"][shard] in shards(folder)
@@ -273,6 +282,6 @@ def test_recommend_stays_a_function_whatever_was_imported():
 
 
 def test_what_is_due_is_told_without_doing_it(folder, model):
-    place, hash_ = index_folder(folder, None), model_hash(model)
+    place, hash_ = index_folder(folder, None, model), model_hash(model)
     assert len(plan(folder, place, hash_).todo) == PHOTOS
     assert not place.exists()
