@@ -64,7 +64,7 @@ def room_for(size: int, folder: Path) -> None:
         raise InputError(f"{folder}: {size / 1e9:.1f} GB are to be written here and {free / 1e9:.1f} are free; {_HELP}")
 
 
-_HELP = "make room, or set FASHIONLIB_HOME to a copy of the project on a larger disk"
+_HELP = "make room, or take a folder on a larger disk (FASHIONLIB_HOME for runs, --index for an index)"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def save_on_a_full_disk(path):
 def test_a_file_on_a_full_disk_is_one_clear_error_and_the_old_one_stays(tmp_path):
     path = tmp_path / "last.pt"
     path.write_text("old")
-    with pytest.raises(InputError, match=r"last\.pt: cannot be written, the disk is full; make room, or set"):
+    with pytest.raises(InputError, match=r"last\.pt: cannot be written, the disk is full; make room, or take"):
         save_on_a_full_disk(path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["last.pt"]
