@@ -120,12 +120,14 @@ class Explorer(Touch):
         boxes, names = [part["box"] for part in query["parts"]], ", ".join(part["label"] for part in query["parts"])
         first = picture(content["sheet"], query["tile"], f"A query photo; parts outlined: {names}", *boxes)
         html = f'<div class="row">{figure(first, "the query")}</div>'
-        for part in [*query["parts"], {**query["whole"], "label": "the whole picture"}]:
+        rows = [*query["parts"], {**query["together"], "label": "all parts at once"}]
+        for part in [*rows, {**query["whole"], "label": "the whole picture"}]:
             cards = ""
             for look in (part["looks"][place] for place in part["lists"][0]):
-                own = [look["box"]] if "box" in look else []
+                own = [one["box"] for one in look.get("parts", [look]) if "box" in one]
                 shown = picture(gallery, look["tile"], f"Look-alike for {part['label']}", *own)
-                cards += figure(shown, f"distance {look['distance']:.3f}")
+                answers = ", ".join(one["label"] for one in look.get("parts", ()))
+                cards += figure(shown, answers or f"distance {look['distance']:.3f}")
             html += f'<p>{escape(part["label"])}</p><div class="row">{cards}</div>'
         return html
 
@@ -173,7 +175,9 @@ def _measured(curve: Sequence[Entry], dial: float) -> str:
     """One sentence on what the dial's setting costs and buys over all test photos."""
     here = [entry for entry in curve if entry.protocol.startswith(f"dial {dial:g};")]
     words = []
-    for method, name in (("parts", "part by part"), ("whole-mmr", "by the whole picture")):
+    for method, name in (
+        ("parts", "part by part"), ("together", "in the one list"), ("whole-mmr", "by the whole picture")
+    ):  # fmt: skip
         relevance, coverage = (
             find(here, method=method, metric=f"{what}@10") for what in ("relevance", "part_coverage")
         )

@@ -345,6 +345,24 @@ def test_parts_and_queries_are_chosen_with_arrow_keys(open_page):
     assert "Look-alikes for the whole picture" in place.inner_text()
 
 
+def test_all_parts_at_once_say_what_each_photo_answers_and_how_many_parts_they_match(open_page):
+    page = open_page("explorer")
+    given, place = data(page, "explorer"), block(page, "explorer")
+    query = given["queries"][0]
+    place.locator(".choice input").nth(len(given["queries"]) + len(query["parts"])).check()
+    assert "Look-alikes for all parts at once" in place.inner_text()
+    looks = [query["together"]["looks"][number] for number in query["together"]["lists"][0]]
+    for text, look in zip(cards(page), looks, strict=True):
+        for part in look["parts"]:
+            alike = "truly alike" if part["label"] in look["truly"] else "not truly alike"
+            assert f"{part['label']}: {alike}" in text
+        assert f"answers one at least: {look['chance']:.2f}" in text
+    matched = len({label for look in looks for label in look["truly"]})
+    wait_until_said(page, "explorer", f"{matched} of the {query['worn']} garments on the query are truly matched")
+    boxes = place.locator(".looks rect.over")
+    assert boxes.count() == sum(len(look["parts"]) for look in looks)
+
+
 def test_the_dial_turns_by_keyboard_and_pointer_and_marks_what_is_new(open_page):
     page = open_page("explorer")
     given, place = data(page, "explorer"), block(page, "explorer")

@@ -110,12 +110,33 @@ def test_the_nearest_come_first_and_every_setting_of_the_dial_begins_with_the_ne
             assert {chosen[0] for chosen in lists} == {lists[0][0]}
             assert {place for chosen in lists for place in chosen} == set(range(len(looks)))
             assert query["id"] not in {look["photo"] for look in looks}
-            tiles |= {(look["tile"], look["photo"]) for look in looks}
+        for row in [*query["parts"], query["together"], query["whole"]]:
+            tiles |= {(look["tile"], look["photo"]) for look in row["looks"]}
         for part in query["parts"]:
             for x1, y1, x2, y2 in [part["box"], *(look["box"] for look in part["looks"])]:
                 assert 0 <= x1 <= x2 <= 1
                 assert 0 <= y1 <= y2 <= 1
     assert sorted(tile for tile, _ in tiles) == list(range(len(tiles)))  # a picture each, and each used
+
+
+def test_the_one_list_says_what_each_photo_answers_and_what_it_truly_matches(exported):
+    explorer = exported[2]["explorer"]
+    dataset = Wardrobe("test", size=(96, 64), counts={"train": 40, "val": 16, "test": 60})
+    for query in explorer["queries"]:
+        worn = dataset[dataset.ids.index(query["id"])].labels
+        mine = {label for label, on in zip(dataset.labels, worn, strict=True) if on}
+        assert query["worn"] == len(mine)
+        looks, lists = query["together"]["looks"], query["together"]["lists"]
+        assert len(lists) == len(explorer["dials"])
+        assert {place for chosen in lists for place in chosen} == set(range(len(looks)))
+        assert len({look["photo"] for look in looks} | {query["id"]}) == len(looks) + 1
+        for look in looks:
+            assert look["match"] == bool(look["truly"])
+            assert set(look["truly"]) <= mine
+            assert 0 <= look["chance"] <= 1
+            assert all(0 <= side <= 1 for part in look["parts"] for side in part["box"])
+        likeliest = [sum(looks[place]["chance"] for place in chosen) for chosen in lists]
+        assert likeliest[0] >= likeliest[-1] - 0.05  # the settings go from the likeliest to the most varied
 
 
 def test_truly_alike_is_what_the_program_knows(exported):
@@ -210,6 +231,9 @@ CONTENT = {
                        "lists": [[0], [0]],
                        "looks": [{"photo": EVIL, "distance": 1.0, "rank": 1, "score": 0.5, "box": [0.0, 0.0, 1.0, 1.0],
                                   "match": False, "tile": 1}]}],
+            "worn": 1, "together": {"lists": [[0], [0]],
+                                    "looks": [{"photo": EVIL, "chance": 0.5, "truly": [], "match": False, "tile": 1,
+                                               "parts": [{"label": EVIL, "box": [0.0, 0.0, 1.0, 1.0]}]}]},
             "whole": {"of": 3, "lists": [[0], [0]],
                       "looks": [{"photo": EVIL, "distance": 1.0, "rank": 1, "match": False, "tile": 1}]},
         }],
@@ -228,7 +252,8 @@ def book(tmp_path):
     book.ledger(entry())
     book.ledger(*(
         entry(f"{what}@10", experiment="diversity_curve", method=method, protocol=f"dial {dial:g}; {what}")
-        for what in ("relevance", "part_coverage") for method in ("parts", "whole-mmr") for dial in (0.0, 1.0)
+        for what in ("relevance", "part_coverage") for method in ("parts", "together", "whole-mmr")
+        for dial in (0.0, 1.0)
     ))  # fmt: skip
     run = touchdata.stamp("wardrobe", "wardrobe", 0, ["a"], 0.5)
     for name, content in CONTENT.items():

@@ -24,7 +24,7 @@ from fashionlib.errors import InputError
 from fashionlib.experiments.attention import MOVED
 from fashionlib.experiments.diversity import DIALS
 from fashionlib.experiments.recommendation import Recommender, recommender, telling_queries
-from fashionlib.lookalikes import LEAST_SCORE, POOL, parts_of, pool_of
+from fashionlib.lookalikes import LEAST_SCORE, POOL, parts_of, pool_of, recommend_together
 from fashionlib.metrics import average_precision_all
 from fashionlib.mmr import diversified
 from fashionlib.models.attention import boxes_of
@@ -35,7 +35,7 @@ from fashionlib.training import predict
 from fashionlib.truth import Truth, truth_of
 from fashionlib.views import PLAIN, View, images_to_float
 
-QUERIES, PARTS, LOOKS = 8, 4, 5
+QUERIES, PARTS, LOOKS, TOGETHER = 8, 4, 5, 10
 LABELS = 10  # of a photo, shown step by step
 PLAYED = 4  # photos of the playground
 LARGE, SMALL = (384, 256), (192, 128)  # height and width in pixels of the queries, and at most of what answers them
@@ -164,8 +164,8 @@ def _looks(shown: Shown, seen: dict[str, np.ndarray], place: int, labels: list[i
 
 
 def _explorer(shown: Shown, recommend: Recommender, truth: Truth) -> tuple[dict, list[int]]:
-    """For each query its parts, and the whole picture, with what is recommended at each setting of the dial; and the
-    numbers of the photos that are.
+    """For each query its parts, all of them at once, and the whole picture, with what is recommended at each setting of
+    the dial; and the numbers of the photos that are.
 
     A part's `looks` are all that any setting shows; `lists` has a row of their places for each setting.
     """
@@ -179,9 +179,10 @@ def _explorer(shown: Shown, recommend: Recommender, truth: Truth) -> tuple[dict,
         parts = [_part(recommend, photo, label, left, matches, truth.carries[photo]) for label in labels]
         queries.append({
             "id": shown.photos.ids[photo], "tile": tile, "parts": [part for part in parts if part["looks"]][:PARTS],
+            "worn": int(truth.carries[photo].sum()), "together": _together(recommend, photo, matches),
             "whole": _whole(unit, photo, np.asarray(matches.any(axis=1))),
         })  # fmt: skip
-    every = [row for query in queries for row in [*query["parts"], query["whole"]]]
+    every = [row for query in queries for row in [*query["parts"], query["together"], query["whole"]]]
     used = sorted({look["photo"] for row in every for look in row["looks"]})
     for look in (look for row in every for look in row["looks"]):
         look["tile"] = used.index(look["photo"])
@@ -209,6 +210,25 @@ def _part(
         "label": seen.labels[label], "score": round(float(seen.scores[photo, label]), 2),
         "true": bool(true[label]), "box": _rounded(seen.region(photo, label)), "of": pool.of, **_listed(looks, lists),
     }  # fmt: skip
+
+
+def _together(recommend: Recommender, photo: int, matches: np.ndarray) -> dict:
+    """The one list for all parts. A photo's `parts` are those it answers to the network, the likeliest first, and
+    `truly` those it answers.
+    """
+    seen = recommend.query
+    found = [recommend_together(seen, photo, seen, most=TOGETHER, diversity=dial, without=[photo]) for dial in DIALS]
+    answers = {each.photo: each for chosen in found for each in chosen}
+    looks = {
+        number: {
+            "photo": number, "chance": round(each.chance, 2),
+            "parts": [{"label": look.label, "box": _rounded(look.region or ())} for look in each.looks],
+            "truly": [seen.labels[label] for label in np.flatnonzero(matches[number])],
+            "match": bool(matches[number].any()),
+        }
+        for number, each in answers.items()
+    }  # fmt: skip
+    return _listed(looks, [[each.photo for each in chosen] for chosen in found])
 
 
 def _whole(unit: Float[Tensor, "photos channels"], photo: int, matches: np.ndarray) -> dict:

@@ -6,7 +6,9 @@ touch.start("explorer", (data, live) => {
   const state = { query: 0, part: 0, dial: 0 };
   const ordinal = (rank) => (rank === 1 ? "nearest" : `${rank}${[11, 12, 13].includes(rank % 100) ? "th" : { 1: "st", 2: "nd", 3: "rd" }[rank % 10] ?? "th"} nearest`);
   const query = () => data.queries[state.query];
-  const rows = () => [...query().parts, { ...query().whole, label: null }];
+  const rows = () => [...query().parts,
+    { ...query().together, label: null, name: "all parts at once", mark: "▣", all: true },
+    { ...query().whole, label: null, name: "the whole picture", mark: "▢" }];
   const row = () => rows()[state.part];
 
   const stage = el("div", { class: "stage" });
@@ -20,7 +22,7 @@ touch.start("explorer", (data, live) => {
 
   const pick = (part) => { state.part = part; parts.querySelectorAll("input")[part].checked = true; show(); };
   const choose = () => parts.replaceChildren(choice("Part", rows().map((one, number) => (one.label === null
-    ? [el("span", { class: "chip whole" }, "▢"), " the whole picture"]
+    ? [el("span", { class: "chip whole" }, one.mark), ` ${one.name}`]
     : [el("span", { class: `chip part-${number}` }, `${number + 1}`), ` ${one.label} `,
       el("span", { class: "soft" }, `score ${two(one.score)}, ${one.true ? "worn" : "not worn"}`)])), state.part, (part) => { state.part = part; show(); }));
 
@@ -35,7 +37,18 @@ touch.start("explorer", (data, live) => {
         draw("rect", { ...place(data.sheet, tile, found[number].box), class: "hit", "data-part": number, click: () => pick(number) })]));
   };
 
+  const numbered = (label) => query().parts.findIndex((part) => part.label === label);
+  const together = (look, fresh) => el("li", null,
+    picture(data.gallery, look.tile, `Look-alike ${look.photo}`,
+      ...look.parts.flatMap(({ label, box }) => outline(data.gallery, look.tile, box, { class: `part-${numbered(label)}` }))),
+    fresh ? el("p", { class: "fresh" }, "new at this setting") : null,
+    ...look.parts.map(({ label }) => el("p", { class: look.truly.includes(label) ? "match" : "miss" },
+      ...(numbered(label) < 0 ? [] : [el("span", { class: `chip part-${numbered(label)}` }, `${numbered(label) + 1}`), " "]),
+      `${label}: ${look.truly.includes(label) ? "truly alike" : "not truly alike"}`)),
+    el("p", null, `answers one at least: ${two(look.chance)}`));
+
   const card = (look, fresh, one) => {
+    if (one.all) return together(look, fresh);
     const reasons = one.label === null
       ? [`distance ${three(look.distance)}, ${ordinal(look.rank)} of ${one.of} photos as a whole`]
       : [`${one.label} in both, scores ${two(one.score)} and ${two(look.score)}`,
@@ -53,12 +66,15 @@ touch.start("explorer", (data, live) => {
     const one = row(), list = one.lists[state.dial], nearest = one.lists[0];
     const looks = list.map((place) => one.looks[place]);
     const fresh = list.filter((place) => !nearest.includes(place)).length, alike = looks.filter((look) => look.match).length;
-    const far = looks.map((look) => look.distance), named = one.label ?? "the whole picture";
+    const far = looks.map((look) => look.distance), named = one.label ?? one.name;
+    const first = one.all ? "the likeliest" : "the nearest", matched = new Set(looks.flatMap((look) => look.truly ?? [])).size;
     stage.replaceChildren(photo());
     answer.replaceChildren(el("h2", null, `Look-alikes for ${named}`),
       el("ol", { class: "looks" }, ...list.map((place) => card(one.looks[place], !nearest.includes(place), one))));
-    said.say(`${named}, diversity ${data.dials[state.dial]}: distances ${three(Math.min(...far))} to ${three(Math.max(...far))}; `
-      + `${state.dial === 0 ? "the nearest" : `${fresh} of ${list.length} new against the nearest`}; `
+    said.say(`${named}, diversity ${data.dials[state.dial]}: `
+      + (one.all ? `${matched} of the ${query().worn} garments on the query are truly matched by one of them; `
+        : `distances ${three(Math.min(...far))} to ${three(Math.max(...far))}; `)
+      + `${state.dial === 0 ? first : `${fresh} of ${list.length} new against ${first}`}; `
       + `${alike} ${one.label === null ? "match a part of the query" : "truly alike"}.`
       + (one.label !== null && !one.true ? " Nobody on the query wears this: the network is wrong about it." : ""));
     average.textContent = data.measured ? data.measured[state.dial] : "";
