@@ -44,8 +44,8 @@ touch.start("explorer", (data, live) => {
     fresh ? el("p", { class: "fresh" }, "new at this setting") : null,
     ...look.parts.map(({ label }) => el("p", { class: look.truly.includes(label) ? "match" : "miss" },
       ...(numbered(label) < 0 ? [] : [el("span", { class: `chip part-${numbered(label)}` }, `${numbered(label) + 1}`), " "]),
-      `${label}: ${look.truly.includes(label) ? "truly alike" : "not truly alike"}`)),
-    el("p", null, `answers one at least: ${two(look.chance)}`));
+      `${label}: ${look.truly.includes(label) ? "truly alike" : "not"}`)),
+    el("p", null, `chance to answer one: ${two(look.chance)}`));
 
   const card = (look, fresh, one) => {
     if (one.all) return together(look, fresh);
@@ -67,15 +67,17 @@ touch.start("explorer", (data, live) => {
     const looks = list.map((place) => one.looks[place]);
     const fresh = list.filter((place) => !nearest.includes(place)).length, alike = looks.filter((look) => look.match).length;
     const far = looks.map((look) => look.distance), named = one.label ?? one.name;
-    const first = one.all ? "the likeliest" : "the nearest", matched = new Set(looks.flatMap((look) => look.truly ?? [])).size;
+    const matched = new Set(looks.flatMap((look) => look.truly ?? [])).size;
     stage.replaceChildren(photo());
     answer.replaceChildren(el("h2", null, `Look-alikes for ${named}`),
       el("ol", { class: "looks" }, ...list.map((place) => card(one.looks[place], !nearest.includes(place), one))));
     said.say(`${named}, diversity ${data.dials[state.dial]}: `
-      + (one.all ? `${matched} of the ${query().worn} garments on the query are truly matched by one of them; `
-        : `distances ${three(Math.min(...far))} to ${three(Math.max(...far))}; `)
-      + `${state.dial === 0 ? first : `${fresh} of ${list.length} new against ${first}`}; `
-      + `${alike} ${one.label === null ? "match a part of the query" : "truly alike"}.`
+      + (one.all
+        ? `${state.dial === 0 ? `the ${list.length} likeliest` : `${list.length} photos, ${fresh} new against the likeliest,`} `
+          + `truly match ${matched} of the ${query().worn} garments on the query; ${alike} of them match one at least.`
+        : `distances ${three(Math.min(...far))} to ${three(Math.max(...far))}; `
+          + `${state.dial === 0 ? "the nearest" : `${fresh} of ${list.length} new against the nearest`}; `
+          + `${alike} ${one.label === null ? "match a part of the query" : "truly alike"}.`)
       + (one.label !== null && !one.true ? " Nobody on the query wears this: the network is wrong about it." : ""));
     average.textContent = data.measured ? data.measured[state.dial] : "";
   };
