@@ -55,6 +55,8 @@ class State:
 
     def restore(self) -> tuple[int, float, list[dict]]:
         """Epochs done, the best validation so far, the history."""
+        for aside in self.folder.glob(".*"):  # what a killed run left half-written
+            aside.unlink(missing_ok=True)
         if not self.path.exists():
             return 0, -1.0, []
         saved = torch.load(self.path, map_location="cpu", weights_only=True)

@@ -125,6 +125,12 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_same_result(tmp_path):
     assert resumed(tmp_path / "killed", done + 2) == resumed(tmp_path / "whole", done + 2)
 
 
+def test_what_a_killed_run_left_half_written_is_removed_by_the_next(tmp_path):
+    (tmp_path / ".last.pt.x1y2").write_bytes(b"half")
+    teach(tmp_path, epochs=1)
+    assert sorted(os.listdir(tmp_path)) == ["config.json", "history.csv", "last.pt", "model.safetensors"]
+
+
 class _Enough(Exception):
     """Ends a run after some epochs, as a kill would, from the outside of the loop."""
 
