@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fashionlib.errors import InputError
-from fashionlib.plotstyle import WIDTH, Photo, Region, chip, colours, new_figure, outline, show_photo, themed
+from fashionlib.plotstyle import WIDTH, Photo, Region, chip, colours, new_figure, outline, show_photo, tallness, themed
 
 Regions = Mapping[str, Region]
 
@@ -32,8 +32,8 @@ def answers_grid(query: Photo, regions: Regions, cells: Sequence[Mapping[str, An
     below = [_words(cell["regions"], numbers, 16) for cell in cells]
     rows, lines = -(-len(cells) // columns), max(text.count("\n") for text in below) + 1
     legend, width = _words(regions, numbers, 22), WIDTH / (columns + 1.8)
-    tall = max(_tall(cell["image"]) for cell in cells)
-    left_height = 1.5 * width * _tall(query) + 0.35 + 0.13 * (legend.count("\n") + 1)
+    tall = max(tallness(cell["image"]) for cell in cells)
+    left_height = 1.5 * width * tallness(query) + 0.35 + 0.13 * (legend.count("\n") + 1)
     figure = new_figure(max(left_height, rows * (width * tall + 0.1 + 0.125 * lines)))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.5, columns))[0]
     asked = left.subplots()
@@ -67,7 +67,3 @@ def _words(regions: Regions, numbers: Mapping[str, int], width: int) -> str:
     for label in regions:
         found.setdefault(numbers[label], []).append(label)
     return "\n".join(textwrap.fill(f"{part + 1} {', '.join(found[part])}", width) for part in sorted(found))
-
-
-def _tall(image: Photo) -> float:
-    return image.shape[0] / image.shape[1]

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from fashionlib.data.base import Sample
 from fashionlib.errors import InputError
-from fashionlib.plotstyle import WIDTH, Photo, colours, new_figure, outline, show_photo, themed
+from fashionlib.plotstyle import WIDTH, Photo, colours, new_figure, outline, show_photo, tallness, themed
 from fashionlib.results import Entry
 
 Cell = Mapping[str, Any]
@@ -55,7 +55,7 @@ def sample_sheet(samples: Sequence[Sample], names: Sequence[str] = (), columns: 
     rows = -(-len(samples) // columns)
     below = [textwrap.fill(" · ".join(_words(sample, names)), 76 // columns) for sample in samples]
     lines = max(text.count("\n") for text in below) + 1
-    tall = max(_tall(sample.image) for sample in samples)
+    tall = max(tallness(sample.image) for sample in samples)
     figure = new_figure(rows * (0.95 * tall * WIDTH / columns + 0.1 + 0.125 * lines))
     palette = colours()
     for axes in figure.subplots(rows, columns, squeeze=False).flat[len(samples) :]:
@@ -235,8 +235,10 @@ def recommendation_grid(query_image: Photo, rows: Sequence[Row]) -> Figure:
     width = WIDTH / (columns + 1.8)  # inches; the query is half as wide again
     cells = [cell for row in rows for cell in row["cells"]]
     lines = max(_cell_words(cell).count("\n") for cell in cells) + 1
-    tall = max(_tall(cell["image"]) for cell in cells)
-    figure = new_figure(max(1.5 * width * _tall(query_image) + 0.3, len(rows) * (width * tall + 0.27 + 0.14 * lines)))
+    tall = max(tallness(cell["image"]) for cell in cells)
+    figure = new_figure(
+        max(1.5 * width * tallness(query_image) + 0.3, len(rows) * (width * tall + 0.27 + 0.14 * lines))
+    )
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.5, columns))[0]
     query = left.subplots()
     show_photo(query, query_image)
@@ -250,10 +252,6 @@ def recommendation_grid(query_image: Photo, rows: Sequence[Row]) -> Figure:
         band.suptitle(row["label"], color=colour, fontsize=9.5, fontweight="bold", x=0.02, ha="left")
         _cells(band.subplots(1, columns, squeeze=False)[0], row["cells"], colour)
     return figure
-
-
-def _tall(image: Photo) -> float:
-    return image.shape[0] / image.shape[1]
 
 
 def _cells(axes: Shaped[np.ndarray, " columns"], cells: Sequence[Cell], colour: str) -> None:

@@ -86,6 +86,11 @@ def show_photo(axes: Axes, image: Photo) -> None:
     axes.spines[:].set_visible(False)
 
 
+def tallness(image: Photo) -> float:
+    """How many times as high as wide the photo is."""
+    return image.shape[0] / image.shape[1]
+
+
 def outline(axes: Axes, image: Photo, region: Region, colour: str, **how: Any) -> None:
     """Outline a region given as (x1, y1, x2, y2) in parts of the photo, kept visible at its edges."""
     height, width = image.shape[:2]

@@ -232,7 +232,7 @@ def test_colours_are_read_under_the_masks_of_photos_that_have_some(ccp):
 
 
 def test_photos_with_masks_are_asked_among_themselves_too(ccp, tmp_path, monkeypatch):
-    """Seen to fail: what matched by tag alone on real photos, ten random photos matched as well."""
+    """A second ledger, of their own number, gallery and rule."""
     (tmp_path / "home" / "profiles").mkdir(parents=True)
     smoke = load_profile("smoke")
     monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path / "home"))

@@ -167,9 +167,9 @@ def _measured(profile: Profile, seed: int) -> dict[str, _Measured]:
 
 def _values(recommend: Recommender, truth: Truth, seed: int, among: bool) -> _Measured:
     """among: only photos that show a part are candidates; otherwise all are."""
-    queries = np.flatnonzero(truth.carries.any(axis=1))
-    every = np.ones(len(truth.carries), dtype=bool)
-    asked = Asked(queries, np.isin(np.arange(len(every)), queries) if among else every)
+    shows = np.asarray(truth.carries.any(axis=1))
+    queries = np.flatnonzero(shows)
+    asked = Asked(queries, shows if among else np.ones_like(shows))
     lists = {**_part_lists(recommend.query, asked), **_whole_lists(recommend.whole_query, asked)}
     lists |= _together("together", recommend.query, asked)
     lists |= _together("whole-together", recommend.whole_seen, asked)

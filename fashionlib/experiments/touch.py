@@ -222,7 +222,10 @@ def _together(recommend: Recommender, photo: int, matches: np.ndarray) -> dict:
     looks = {
         number: {
             "photo": number, "chance": round(each.chance, 2),
-            "parts": [{"label": look.label, "box": _rounded(look.region or ())} for look in each.looks],
+            "parts": [
+                {"label": look.label, "box": _rounded(seen.region(number, seen.labels.index(look.label)))}
+                for look in each.looks
+            ],
             "truly": [seen.labels[label] for label in np.flatnonzero(matches[number])],
             "match": bool(matches[number].any()),
         }
