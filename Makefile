@@ -18,11 +18,11 @@ setup: .venv/.installed
 
 # the batch: notebooks through papermill; only what changed runs again
 results: setup
-	$(BIN)/python -m fashionlib.batch $(PROFILE) --data "$(DATA)" --seeds "$(SEEDS)"
+	$(BIN)/python -m fashionlib.experiments.batch $(PROFILE) --data "$(DATA)" --seeds "$(SEEDS)"
 
 # the batch, then the book of its results
 book: results
-	$(BIN)/python -m fashionlib.site $(PROFILE)
+	PYTHONPATH=book/_ext $(BIN)/python -m fashionbook.site $(PROFILE)
 
 # the published book, no training
 site: setup

@@ -2,8 +2,8 @@
 # on a cluster: snakemake --profile profiles/slurm --config profile=paper data=/data
 import sys
 
-from fashionlib.batch import fingerprint, jobs_of, stamp
-from fashionlib.profiles import load_profile
+from fashionlib.experiments.batch import fingerprint, jobs_of, stamp
+from fashionlib.experiments.profile import load_profile
 
 PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
 RUN = load_profile(PROFILE, data=DATA or None, seeds=SEEDS or None)
@@ -36,4 +36,4 @@ for name, job in JOBS.items():
             runtime=60 * HOURS if job.notebook == "train" else 240,  # minutes
             mem_mb=1000 * MEMORY,
         shell:
-            "{sys.executable} -m fashionlib.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"
+            "{sys.executable} -m fashionlib.experiments.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"

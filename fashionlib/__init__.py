@@ -1,25 +1,29 @@
-"""fashionlib: the model, losses, metrics, rivals and data sets of a fashion paper companion."""
+"""fashionlib: the model, losses, metrics, baselines and data sets of a fashion paper companion."""
 
 from __future__ import annotations
 
-import importlib
+import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-# imported when first used, so that `import fashionlib` costs nothing and no module drags in all the others
-_WHERE = {
-    "load_model": "fashionlib.tagger", "save_model": "fashionlib.tagger",
-    "open_gallery": "fashionlib.gallery", "recommend": "fashionlib.gallery",
-    "recommend_together": "fashionlib.gallery",
-}  # fmt: skip
-_MODULES = ("data", "diversity", "losses", "metrics", "models", "plots", "results", "retrieval")
-
-__all__ = ["__version__", *_WHERE, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str):
-    if name in _WHERE:
-        return getattr(importlib.import_module(_WHERE[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"fashionlib.{name}")
-    raise AttributeError(f"module 'fashionlib' has no attribute {name!r}")
+# imported when first used, so that `import fashionlib` costs nothing and no module imports all the others
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "core",
+        "data",
+        "experiments",
+        "gallery",
+        "ledger",
+        "metrics",
+        "models",
+        "plots",
+        "retrieval",
+        "training",
+    ],
+    submod_attrs={
+        "core.errors": ["InputError"],
+        "gallery.gallery": ["open_gallery", "recommend", "recommend_together"],
+        "models.tagger": ["load_model", "save_model"],
+    },
+)

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from fashionlib.errors import InputError
-from fashionlib.shipped import BEST, QUICK
+from fashionlib.core.errors import InputError
+from fashionlib.models.pretrained import BEST, QUICK
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Tags, parts and diverse look-alikes of fashion photos."
@@ -36,8 +36,8 @@ def tag(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
     """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels)."""
-    from fashionlib.index import readable
-    from fashionlib.tagger import load_model
+    from fashionlib.core.files import readable
+    from fashionlib.models.tagger import load_model
 
     tagger = load_model(model)
     for photo in photos:
@@ -62,7 +62,7 @@ def doctor(
     from rich.console import Console
     from rich.progress import track
 
-    from fashionlib.data.doctor import examine, print_diagnosis
+    from fashionlib.data.doctor.diagnosis import examine, print_diagnosis
 
     aside = Console(stderr=True)
     diagnosis = examine(
@@ -84,7 +84,7 @@ def miniature(
     seed: Annotated[int, typer.Option(help="The same seed draws the same photos.")] = 0,
 ) -> None:
     """Write drawn photos in the format of a published data set, to try a run before the data are there."""
-    from fashionlib.data.miniature import write_miniature
+    from fashionlib.data.published.miniature import write_miniature
 
     print(write_miniature(dataset, folder, photos=photos, seed=seed))
 
@@ -96,7 +96,7 @@ def index(
     index: Index = None,
 ) -> None:
     """Look at a folder's photos once, so that `recommend` answers at once; later, at new and changed ones only."""
-    from fashionlib.index import update
+    from fashionlib.gallery.index import update
 
     manifest, looked_at = update(folder, model, index)
     print(f"{len(manifest.photos)} photos indexed, {looked_at} looked at now, {len(manifest.skipped)} left out")
@@ -123,10 +123,10 @@ def recommend(
     from fashionlib.data.photos import read_photo
 
     read_photo(photo)  # a missing photo is told before a folder is looked through
-    from fashionlib.gallery import open_gallery
-    from fashionlib.index import readable
-    from fashionlib.lookalikes import answers_as_lines, as_lines
-    from fashionlib.page import write_page
+    from fashionlib.core.files import readable
+    from fashionlib.gallery.gallery import open_gallery
+    from fashionlib.gallery.html_report import write_page
+    from fashionlib.retrieval.recommend import answers_as_lines, as_lines
 
     gallery = open_gallery(folder, model, index)
     rows, found = gallery.answer(photo, per_part=per_part, most=together, diversity=diversity, parts=parts)
@@ -154,7 +154,7 @@ def verify(
     tolerance: Annotated[float, typer.Option(help="Where the same bits cannot be demanded.", min=0)] = 0.02,
 ) -> None:
     """Run a profile again in a clean folder and compare each number with the ledger; exit code 1 if one differs."""
-    from fashionlib.verify import verify as run_again
+    from fashionlib.experiments.verify import verify as run_again
 
     verdicts = run_again(profile, only=only, data=data, seeds=seeds, absolute=tolerance)
     for experiment, verdict in verdicts.items():
@@ -167,7 +167,7 @@ def verify(
 
 
 def _print_skipped(skipped: dict[str, str]) -> None:
-    from fashionlib.index import readable
+    from fashionlib.core.files import readable
 
     for name, reason in sorted(skipped.items()):
         print(f"left out: {readable(name)}: {reason}")

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fashionlib.inputs import ImageInputs, MapInputs
-from fashionlib.processes import accelerator_here, end_with_parents
-from fashionlib.profiles import TrainingOptions
-from fashionlib.tagger import Tagger
-from fashionlib.training import predict, train
+from fashionlib.models.tagger import Tagger
+from fashionlib.training.inputs import ImageInputs, MapInputs
+from fashionlib.training.launch import accelerator_here, end_with_parents
+from fashionlib.training.loop import predict, train
+from fashionlib.training.options import TrainingOptions
 
 LABELS = ["bag", "coat", "hat"]
 PARSER = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2], "dropout": 0.3,

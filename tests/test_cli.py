@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from fashionlib.data import load
-from fashionlib.index import update
-from fashionlib.shipped import BEST, QUICK, model_folder
-from fashionlib.tagger import Tagger, load_model, save_model
+from fashionlib.gallery.index import update
+from fashionlib.models.pretrained import BEST, QUICK, model_folder
+from fashionlib.models.tagger import Tagger, load_model, save_model
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from fashionlib.data import load
-from fashionlib.tagger import Tagger, save_model
+from fashionlib.models.tagger import Tagger, save_model
 
 SIZE = (96, 64)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fashionlib.core.errors import InputError
 from fashionlib.data.base import Dataset, Sample, split_hash
 from fashionlib.data.ccp import CCP
 from fashionlib.data.ccp_shop import SPLITS as GARMENTS
 from fashionlib.data.ccp_shop import CCPShop
-from fashionlib.data.deepfashion_attributes import Attributes
-from fashionlib.data.deepfashion_c2s import ConsumerToShop
-from fashionlib.data.deepfashion_inshop import InShop
-from fashionlib.data.fashion144k import Fashion144k
-from fashionlib.data.fashion550k import Fashion550k
 from fashionlib.data.folder import Folder
-from fashionlib.data.wardrobe import Wardrobe
-from fashionlib.errors import InputError
+from fashionlib.data.published.deepfashion_attributes import Attributes
+from fashionlib.data.published.deepfashion_c2s import ConsumerToShop
+from fashionlib.data.published.deepfashion_inshop import InShop
+from fashionlib.data.published.fashion144k import Fashion144k
+from fashionlib.data.published.fashion550k import Fashion550k
+from fashionlib.data.wardrobe.dataset import Wardrobe
 
 __all__ = [
     "CCP",

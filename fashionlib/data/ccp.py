@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.io import loadmat
 
+from fashionlib.core.errors import InputError
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.photos import read_photo
-from fashionlib.errors import InputError
 
 LEFT_OUT = ("null", "skin", "hair")  # on nearly every photo: they would only flatter the scores
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}

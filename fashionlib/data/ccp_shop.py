@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageFilter
 
+from fashionlib.core.errors import InputError
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.ccp import CCP, box_of
-from fashionlib.errors import InputError
 
 SPLITS = ("c2s_query", "c2s_gallery")
 LEAST = 0.01  # of the photo's area, that a garment's mask covers: a belt's few pixels are no product

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from fashionlib.core.errors import InputError
 from fashionlib.data.base import Sample
 from fashionlib.data.photos import SUFFIXES, read_photo
-from fashionlib.errors import InputError
 
 
 class Folder:

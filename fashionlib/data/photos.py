@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from fashionlib.core.errors import InputError
 from fashionlib.data.base import Box
-from fashionlib.errors import InputError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MOST_PIXELS = 100_000_000  # a picture that unpacks to more than this is refused, not decoded

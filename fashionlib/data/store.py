@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch.utils.data import DataLoader
 
+from fashionlib.core.code_hash import sources_hash
+from fashionlib.core.errors import InputError
+from fashionlib.core.files import build_aside, room_for
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import letterbox
-from fashionlib.disk import build_aside, room_for
-from fashionlib.errors import InputError
-from fashionlib.sources import sources_hash
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The paper's experiments, one file each: train or load the methods, measure, keep scores, write the ledger."""
+"""The paper's experiments on a profile's data: what the notebooks call."""

@@ -9,15 +9,15 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
-from fashionlib.bootstrap import mean_interval
+from fashionlib.core.errors import InputError
 from fashionlib.data.base import split_hash
-from fashionlib.errors import InputError
+from fashionlib.experiments.methods import fit, inputs_of, photos_of
+from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.experiments.table1 import METRICS
-from fashionlib.profiles import Profile, project_root
-from fashionlib.results import Entry, entry, write
-from fashionlib.runs import fit, inputs_of, photos_of
-from fashionlib.tagger import HEADS
-from fashionlib.training import predict
+from fashionlib.ledger.ledger import Entry, entry, write
+from fashionlib.metrics.bootstrap import mean_interval
+from fashionlib.models.tagger import HEADS
+from fashionlib.training.loop import predict
 
 PAPER, OURS = "parser-paper", "parser"
 WANTED = ("ap_all", "map")

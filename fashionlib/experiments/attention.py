@@ -11,12 +11,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from fashionlib.bootstrap import Interval, mean_interval
+from fashionlib.core.errors import InputError
+from fashionlib.data.augment import PLAIN, View
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
-from fashionlib.errors import InputError
-from fashionlib.health import Health, following, health
-from fashionlib.localisation import (
+from fashionlib.experiments.methods import dataset_of, fit, inputs_of, photos_of
+from fashionlib.experiments.profile import Profile, project_root
+from fashionlib.ledger.ledger import Entry, entry, write
+from fashionlib.metrics.attention import Health, following, health
+from fashionlib.metrics.bootstrap import Interval, mean_interval
+from fashionlib.metrics.localisation import (
     Truth,
     centre_correlation,
     compare,
@@ -27,11 +31,7 @@ from fashionlib.localisation import (
     winning_steps,
 )
 from fashionlib.models.attention import boxes_of
-from fashionlib.profiles import Profile, project_root
-from fashionlib.results import Entry, entry, write
-from fashionlib.runs import dataset_of, fit, inputs_of, photos_of
-from fashionlib.training import predict
-from fashionlib.views import PLAIN, View
+from fashionlib.training.loop import predict
 
 MOST_TRUTHS = 600  # training photos whose masks are read for the labels' mean boxes
 MOVED = View(shift=0.2, seed=20)  # scaled and moved at random by up to a fifth of the frame

@@ -5,10 +5,10 @@
 re-ranked as the two by parts are; the last trusts the whole-image tagger's scores.
 
 Each test photo is a query, all other test photos are the gallery: neither was trained on, and their tags are clean.
-What matches what is read off the truth and never off a model (`fashionlib.truth`). On the wardrobe a photo matches a
-part of the query when it truly shows a garment with the same label and texture whose colour can hardly be told from the
-query's; on data with tags alone, when it carries the tag. Where some photos have masks, these are also asked among
-themselves, and there colours must match, too.
+What matches what is read off the truth and never off a model (`fashionlib.experiments.relevance`). On the wardrobe a
+photo matches a part of the query when it truly shows a garment with the same label and texture whose colour can hardly
+be told from the query's; on data with tags alone, when it carries the tag. Where some photos have masks, these are also
+asked among themselves, and there colours must match, too.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fashionlib.bootstrap import mean_interval
 from fashionlib.data.base import split_hash
 from fashionlib.data.ccp import CCP
-from fashionlib.diversity import (
+from fashionlib.experiments.methods import dataset_of, photos_of
+from fashionlib.experiments.profile import Profile, project_root
+from fashionlib.experiments.recommend import Recommender, recommender
+from fashionlib.experiments.relevance import Truth, colours_under_masks, truth_of
+from fashionlib.ledger.ledger import Entry, entry, write
+from fashionlib.metrics.bootstrap import mean_interval
+from fashionlib.metrics.diversity import (
     alpha_ndcg_at_k,
     at_equal_relevance,
     intra_list_distance_at_k,
@@ -33,14 +38,9 @@ from fashionlib.diversity import (
     part_coverage_at_k,
     relevance_at_k,
 )
-from fashionlib.experiments.recommendation import Recommender, recommender
-from fashionlib.lookalikes import LEAST_SCORE, POOL, Collection, answers, parts_of, pool_of, shown_in
-from fashionlib.mmr import by_turns, diversified
-from fashionlib.profiles import Profile, project_root
-from fashionlib.results import Entry, entry, write
-from fashionlib.runs import dataset_of, photos_of
-from fashionlib.together import chosen_together
-from fashionlib.truth import Truth, colours_under_masks, truth_of
+from fashionlib.retrieval.mmr import by_turns, diversified
+from fashionlib.retrieval.recommend import LEAST_SCORE, POOL, Collection, answers, parts_of, pool_of, shown_in
+from fashionlib.retrieval.xquad import chosen_together
 
 K = 10
 DIALS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from fashionlib.bootstrap import mean_interval
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
+from fashionlib.experiments.methods import fit, inputs_of, photos_of, prior_scores, training_seconds
+from fashionlib.experiments.profile import Profile, project_root
+from fashionlib.ledger.ledger import Entry, entry, write, write_scores
 from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
-from fashionlib.profiles import Profile, project_root
-from fashionlib.results import Entry, entry, write, write_scores
-from fashionlib.runs import fit, inputs_of, photos_of, prior_scores, training_seconds
-from fashionlib.training import predict
+from fashionlib.metrics.bootstrap import mean_interval
+from fashionlib.training.loop import predict
 
 RIVAL = "whole"  # every other method is compared with it, photo by photo
 # some are compared with others, too: ours with what cannot look, cleaned labels with uncleaned, triplets with pairs

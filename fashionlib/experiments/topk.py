@@ -9,19 +9,19 @@ from functools import partial
 import numpy as np
 import torch
 
-from fashionlib.bootstrap import Interval, mean_interval
+from fashionlib.core.errors import InputError
+from fashionlib.core.files import written_aside
+from fashionlib.data.augment import PLAIN
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
-from fashionlib.disk import written_aside
-from fashionlib.errors import InputError
+from fashionlib.experiments.methods import fit, inputs_of, photos_of, training_seconds
+from fashionlib.experiments.profile import RETRIEVAL, Profile, project_root
 from fashionlib.experiments.table1 import OTHERS, RIVAL, TOP
+from fashionlib.ledger.ledger import Entry, entry, write
 from fashionlib.metrics import TOP_K, first_hit_ranks, hit_rate, top_k_assignments
-from fashionlib.profiles import RETRIEVAL, Profile, project_root
-from fashionlib.results import Entry, entry, write
-from fashionlib.retrieval import PartFeatures, Ranking, rank_parts, rank_whole
-from fashionlib.runs import fit, inputs_of, photos_of, training_seconds
-from fashionlib.training import Predictions, predict
-from fashionlib.views import PLAIN
+from fashionlib.metrics.bootstrap import Interval, mean_interval
+from fashionlib.retrieval.ranking import PartFeatures, Ranking, rank_parts, rank_whole
+from fashionlib.training.loop import Predictions, predict
 
 TASKS = {f"topk_{task}": task for task in RETRIEVAL}
 PROTOCOL = "whole gallery, hit@k, queries without a match count as misses; {how}"

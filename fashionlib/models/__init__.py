@@ -1,1 +1,17 @@
-"""The paper's network and nothing else: trunk, attention, texture encoding, and the parser that joins them (Fig. 2)."""
+"""The paper's network, its losses and backbones, and the tagger that holds a backbone and a head together."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "attention": ["BoxLocator", "MapLocator", "anchor_boxes", "boxes_of", "crop"],
+        "backbones": ["PackagedTrunk", "PaperTrunk", "build_trunk"],
+        "parser": ["Parser", "ParserOptions"],
+        "pretrained": ["model_folder"],
+        "tagger": ["Tag", "Tagger", "load_model", "save_model"],
+        "texture": ["TextureEncoding"],
+    },
+)

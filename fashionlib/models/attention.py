@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fashionlib.errors import InputError
+from fashionlib.core.errors import InputError
 
 Look = tuple[Tensor, Tensor]  # theta: b 4 (or 6); attention: b y x, sums to 1
 WHOLE = (1.0, 1.0, 0.0, 0.0)

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fashionlib import losses
+from fashionlib.core.output import Output
+from fashionlib.models import losses
 from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, crop_weights, upright, whole_picture
 from fashionlib.models.texture import TextureEncoding
-from fashionlib.output import Output
 
 
 @dataclass(frozen=True)

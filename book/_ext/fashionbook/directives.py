@@ -1,0 +1,346 @@
+"""The book's directives: tables, figures and verdicts drawn from the ledger when the book is built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from docutils import nodes
+from docutils.parsers.rst import directives
+from fashionbook.text import (
+    Number,
+    build_errors,
+    duration,
+    entries,
+    find,
+    hover,
+    interval,
+    made,
+    published,
+    shown,
+    verdict,
+)
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+from fashionlib import plots
+from fashionlib.core.errors import InputError
+from fashionlib.ledger import ledger as results
+from fashionlib.ledger.ledger import Entry
+from fashionlib.plots import style as plotstyle
+
+PAPER = "Semantic parsing (the paper)"
+PRINTED = (
+    "Table 1",
+    "Section 5",
+)  # places in the paper; the copy of published numbers has other sources too
+HEADINGS = {
+    "ap_all": "AP all", "map": "mAP", "ap_all_top6": "AP all, top 6", "map_top6": "mAP, top 6",
+    **{f"top{k}": f"top {k}" for k in range(1, 51)},
+    "pointing": "pointing", "pointing_moved": "pointing on photos moved about", "pointing_mean_box": "label's mean box",
+    "pointing_centre": "picture's centre", "iou": "box overlap", "theta_std": "movement",
+    "step_overlap": "steps overlap", "relevance@10": "relevance", "part_coverage@10": "part coverage",
+    "intra_list@10": "distance within the list", "alpha_ndcg@10": "alpha-nDCG", "centre_r": "centre r",
+    "ap_all_moved": "AP all, moved", "map_moved": "mAP, moved", "follows_x": "follows across",
+    "follows_y": "follows down",
+}  # fmt: skip
+DATASETS = {
+    "fashion144k": "Fashion144k", "fashion550k": "Fashion550k", "deepfashion_inshop": "DeepFashion, in-shop",
+    "deepfashion_c2s": "DeepFashion, consumer to shop",
+}  # fmt: skip
+SHARED = {
+    "profile": directives.unchanged, "protocol": directives.unchanged_required, "optional": directives.unchanged,
+}  # fmt: skip
+DASH = "–"
+
+
+class LedgerDirective(SphinxDirective):
+    """What the directives share: the profile, and the note that stands in for a run that was not made."""
+
+    option_spec: ClassVar = {
+        "profile": directives.unchanged,
+        "optional": directives.unchanged,
+    }
+    has_content = True
+
+    @property
+    def profile(self) -> str:
+        name = self.options.get("profile", "current")
+        return self.config.fashionlib_profile if name == "current" else name
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether the page stands without these runs of the profile."""
+        return self.profile in (self.options.get("optional", "none").split() or [self.profile])
+
+    def run(self) -> list[nodes.Node]:
+        with build_errors(self.env):
+            if self.may_lack and not made(self.env, self.profile, self.experiments()):
+                return [nodes.paragraph("", "", *not_run(self.profile), classes=["ledger-missing"])]
+            return self.draw()
+
+    def experiments(self) -> list[str]:
+        return self.arguments[0].split()
+
+    def entries(self, experiment: str) -> list[Entry]:
+        wanted = self.options.get("protocol")
+        return [e for e in entries(self.env, self.profile, experiment) if wanted in (None, e.protocol)]
+
+    def draw(self) -> list[nodes.Node]:
+        raise ExtensionError(f"{type(self).__name__} draws nothing")
+
+
+def not_run(profile: str) -> list[nodes.Node]:
+    """The words for a run that the ledger does not hold, with the command that would make it."""
+    command = f"make results PROFILE={profile}"
+    return [
+        nodes.Text("Not run here: "),
+        nodes.literal(command, command),
+        nodes.Text("."),
+    ]
+
+
+class LedgerTable(LedgerDirective):
+    """{ledger-table} table1: methods by metrics, and published values beside them in columns of their own.
+
+    Options: metrics (required), methods, profile, published (a data set of published.csv), gain (adds the
+    paired difference of parts and whole picture, in all metrics or in those it names), optional.
+    """
+
+    required_arguments = 1
+    option_spec: ClassVar = {
+        **SHARED,
+        "metrics": directives.unchanged_required, "methods": directives.unchanged,
+        "published": directives.unchanged, "gain": directives.unchanged,
+    }  # fmt: skip
+
+    def draw(self) -> list[nodes.Node]:
+        metrics = self.options["metrics"].split()
+        ours = self._ours(metrics)
+        theirs = self._published(metrics)
+        used = [entry for row in ours.values() for entry in row if entry]
+        table, body = _table(self._headings(used[0].dataset, metrics))
+        for method, row in ours.items():
+            body += _row(plots.METHODS.get(method, method), row, self._cells(metrics, theirs, method))
+        for method in theirs:
+            if method != PAPER or "parser" not in ours:
+                body += _row(method, [None] * len(metrics), self._cells(metrics, theirs, method))
+        return [table, self._source(used)]
+
+    def _ours(self, metrics: Sequence[str]) -> dict[str, list[Entry | None]]:
+        """By method, in the order of the rows, one entry a metric; the paired difference last."""
+        found = self.entries(self.arguments[0])
+        known = [method for method in plots.METHODS if any(e.method == method for e in found)]
+        rows: dict[str, list[Entry | None]] = {
+            method: [results.find(found, method=method, metric=metric) for metric in metrics]
+            for method in self.options.get("methods", " ".join(known)).split()
+        }
+        if not rows:
+            raise InputError(f"{self.arguments[0]} of {self.profile} has no entry for this table")
+        if "gain" in self.options:
+            wanted = self.options["gain"].split() or metrics
+            rows["difference, paired"] = [
+                results.find(found, method="parser", metric=f"{metric}_gain") if metric in wanted else None
+                for metric in metrics
+            ]
+        return rows
+
+    def _published(self, metrics: Sequence[str]) -> dict[str, dict[str, str]]:
+        """By method and metric, what the paper prints for the data set; its own method first."""
+        rows: dict[str, dict[str, str]] = {}
+        for row in published(self.env) if "published" in self.options else []:
+            here = row["dataset"] == self.options["published"] and row["metric"] in metrics
+            if here and row["source"].startswith(PRINTED):
+                rows.setdefault(row["method"], {}).setdefault(row["metric"], row["value"])
+        if "published" in self.options and not rows:
+            raise InputError(f"published.csv prints none of {list(metrics)} for '{self.options['published']}'")
+        return rows
+
+    def _cells(self, metrics: Sequence[str], theirs: dict[str, dict[str, str]], method: str) -> list[str]:
+        """What was published for a row: our `parser` is the paper's network."""
+        values = theirs.get(PAPER if method == "parser" else method, {})
+        return [values.get(metric, DASH) for metric in metrics] if theirs else []
+
+    def _headings(self, dataset: str, metrics: Sequence[str]) -> list[list[tuple[str, int]]]:
+        groups = [("", 1), (f"Here: {dataset}", len(metrics))]
+        names = [("Method", 1)] + [(HEADINGS.get(metric, metric), 1) for metric in metrics]
+        if "published" in self.options:
+            groups.append((f"Published: {DATASETS[self.options['published']]}", len(metrics)))
+            names += names[1:]
+        return [groups, names]
+
+    def _source(self, used: Sequence[Entry]) -> nodes.Node:
+        entry, protocols = used[0], " and ".join(sorted({entry.protocol for entry in used}))
+        seeds = f"{len(entry.seeds)} seed{'s' * (len(entry.seeds) > 1)}"
+        text = (
+            f"Here: profile {entry.profile}, {entry.split} split of {entry.dataset}, n = {entry.n}, {seeds}, "
+            f"protocol {protocols}, {entry.device}, commit {entry.commit}; below each value its 95% interval."
+        )
+        if "published" in self.options:
+            text += " Published: as the paper prints it, on other data and with other protocols."
+        return nodes.paragraph("", text, classes=["ledger-source"])
+
+
+def _table(headings: list[list[tuple[str, int]]]) -> tuple[nodes.table, nodes.tbody]:
+    """An empty table under rows of (heading, columns it spans)."""
+    width = sum(span for _, span in headings[-1])
+    head, body = nodes.thead(), nodes.tbody()
+    for row in headings:
+        cells = [nodes.entry("", nodes.paragraph("", text), morecols=span - 1) for text, span in row]
+        head += nodes.row("", *cells)
+    columns = [nodes.colspec(colwidth=1) for _ in range(width)]
+    group = nodes.tgroup("", *columns, head, body, cols=width)
+    return nodes.table("", group, classes=["ledger-table"]), body
+
+
+def _row(name: str, ours: Sequence[Entry | None], theirs: Sequence[str]) -> nodes.row:
+    """One method: its name, what was measured here, what was published."""
+    row = nodes.row("", nodes.entry("", nodes.paragraph("", name)))
+    for entry in ours:
+        cell = nodes.paragraph("", "" if entry else DASH)
+        if entry:
+            cell += [
+                hover(entry, shown(entry)),
+                nodes.inline("", interval(entry), classes=["interval"]),
+            ]
+        row += nodes.entry("", cell)
+    row += [nodes.entry("", nodes.paragraph("", value), classes=["published"]) for value in theirs]
+    return row
+
+
+class LedgerTimes(LedgerDirective):
+    """{ledger-times} table1 topk_inshop: wall time and device of each run, a row a method."""
+
+    required_arguments, final_argument_whitespace = 1, True
+
+    def draw(self) -> list[nodes.Node]:
+        table, body = _table([[(name, 1) for name in ("Run", "Method", "Wall time", "On")]])
+        for experiment in self.experiments():
+            found = self.entries(experiment)
+            for method in dict.fromkeys(entry.method for entry in found):
+                slowest = max((e for e in found if e.method == method), key=lambda entry: entry.seconds)
+                cells = (
+                    experiment,
+                    plots.METHODS.get(method, method),
+                    duration(slowest.seconds),
+                    slowest.device,
+                )
+                body += nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
+        return [table]
+
+
+class LedgerFigure(LedgerDirective):
+    """{ledger-figure} table1, or topk_inshop topk_c2s: drawn for light and dark pages at build time.
+
+    Options: alt (required), profile, published (draw the paper's curves in panels of their own), optional.
+    """
+
+    required_arguments, final_argument_whitespace = 1, True
+    option_spec: ClassVar = {
+        **SHARED,
+        "alt": directives.unchanged_required, "published": directives.flag,
+    }  # fmt: skip
+
+    def experiments(self) -> list[str]:
+        """Where some may be missing, those that were made, if any was: a panel each."""
+        named = super().experiments()
+        there = [name for name in named if self.may_lack and made(self.env, self.profile, [name])]
+        return there or named
+
+    def draw(self) -> list[nodes.Node]:
+        if not self.options.get("alt"):
+            raise InputError(f"the figure of {self.arguments[0]} has no :alt:; say in words what it shows")
+        found = [entry for name in self.experiments() for entry in self.entries(name)]
+        # the theme hides a caption that stands beside a picture for the other tone: keep them apart
+        pictures = nodes.container()
+        for tone in ("light", "dark"):
+            path = self._drawn(found, tone)
+            page = Path(self.env.doc2path(self.env.docname))
+            place = Path(os.path.relpath(path, page.parent)).as_posix()
+            pictures += nodes.image("", uri=place, alt=self.options["alt"], classes=[f"only-{tone}"])
+        figure = nodes.figure("", pictures, classes=["ledger-figure"])
+        if self.content:
+            figure += nodes.caption(
+                "",
+                "",
+                *self.parse_inline(" ".join(self.content), lineno=self.lineno)[0],
+            )
+        return [figure]
+
+    def _drawn(self, found: list[Entry], tone: str) -> Path:
+        folder = Path(self.env.doctreedir) / "ledger-figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        kind = "-".join(
+            [
+                self.profile,
+                *self.experiments(),
+                *(["published"] if "published" in self.options else []),
+            ]
+        )
+        path = folder / f"{kind}-{tone}.svg"
+        with plotstyle.theme(dark=tone == "dark"):
+            if self.experiments() == ["table1"]:
+                figure = plots.table1_figure(found)
+            else:
+                figure = plots.topk_curves(found, published(self.env) if "published" in self.options else None)
+            figure.savefig(path, transparent=True, metadata={"Date": None})
+        return path
+
+
+class Claims(LedgerDirective):
+    """{claims}: each claim of the paper with a verdict a profile, computed from the ledger.
+
+    The content is YAML, a list of `claim` and `published` (both may hold roles), `profiles`, and either `evidence`,
+    numbers that are paired differences; or `undecided`, words on what the run `needs` measured without an interval;
+    or `instead`, words on why nothing was. `cannot` says by profile why it never will, `own` what holds for a profile
+    alone: its own `evidence`, and a `note` on it.
+    """
+
+    def experiments(self) -> list[str]:
+        return []
+
+    def draw(self) -> list[nodes.Node]:
+        box = nodes.container(classes=["claims"])
+        for claim in yaml.safe_load("\n".join(self.content)):
+            text, said = (self._inline(claim[name]) for name in ("claim", "published"))
+            left = nodes.container(classes=["claim-text"])
+            left += nodes.paragraph("", "", nodes.strong("", "", *text))
+            left += nodes.paragraph("", "", nodes.Text("Paper: "), *said, classes=["claim-published"])
+            items = nodes.bullet_list(classes=["verdicts"])
+            current = self.config.fashionlib_profile
+            profiles = [current if name == "current" else name for name in claim.get("profiles", ["current"])]
+            for profile in dict.fromkeys(profiles):
+                items += nodes.list_item("", nodes.paragraph("", "", *self._verdict(claim, profile)))
+            box += nodes.container("", left, items, classes=["claim"])
+        return [box]
+
+    def _inline(self, text: str) -> list[nodes.Node]:
+        return self.parse_inline(text, lineno=self.lineno)[0]
+
+    def _verdict(self, claim: dict[str, Any], profile: str) -> list[nodes.Node]:
+        if profile in claim.get("cannot", {}):
+            return [_badge("not run here"), nodes.Text(f" {profile}: {claim['cannot'][profile]}")]
+        if "instead" in claim:
+            return [_badge("not run here"), nodes.Text(" "), *self._inline(claim["instead"])]
+        own = {**claim, **claim.get("own", {}).get(profile, {})}
+        numbers = [Number.parse(text, profile) for text in own.get("evidence", [])]
+        if not made(self.env, profile, [number.experiment for number in numbers] + claim.get("needs", [])):
+            command = f"make results PROFILE={profile}"
+            return [_badge("not run here"), nodes.Text(f" {profile}: "), nodes.literal(command, command)]
+        if not numbers:
+            return [_badge("undecided"), nodes.Text(f" on {profile}: "), *self._inline(claim["undecided"])]
+        found = [find(self.env, number) for number in numbers]
+        line = [_badge(verdict(found)), nodes.Text(f" on {profile}: ")]
+        for place, entry in enumerate(found):
+            word = HEADINGS.get(entry.metric.removesuffix("_gain"), entry.metric)
+            task = plots.EXPERIMENTS.get(entry.experiment, "").lower()
+            line.append(nodes.Text(f"{', ' if place else ''}{f'{task} {word}'.strip()} "))
+            line += [hover(entry, shown(entry)), nodes.Text(f" ({interval(entry)})")]
+        return [*line, nodes.Text(f"; {own['note']}")] if "note" in own else line
+
+
+def _badge(word: str) -> nodes.Node:
+    return nodes.inline("", word, classes=["verdict", f"verdict-{word.replace(' ', '-')}"])

@@ -1,0 +1,186 @@
+"""The book's Sphinx extension: every number, table, curve and verdict on a page is read from the ledger.
+
+Roles: {ledger}, {published} and {page}. Directives: {ledger-table}, {ledger-figure}, {ledger-times}, {claims},
+{ledger-runs}, {receipts}, {notebook-parameters} and those of `fashionbook.widgets`. A number that the ledger lacks,
+or holds twice, ends the build with its name and page. A page is read again when a ledger file it used changes. The
+profile that pages speak of is FASHIONLIB_PROFILE, or else "wardrobe".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from docutils import nodes
+from fashionbook import widgets as touchblocks
+from fashionbook.api import add_buttons, plain_docstring
+from fashionbook.directives import Claims, LedgerFigure, LedgerTable, LedgerTimes
+from fashionbook.run_directives import LedgerRuns, NotebookParameters, Receipts
+from fashionbook.text import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.domains.math import MathDomain
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx.util.docutils import ReferenceRole, SphinxRole
+
+from fashionlib.core.errors import InputError
+
+_log = logging.getLogger(__name__)
+_ICON_SCRIPT = re.compile(r"<script[^>]*scripts/fontawesome\.js[^>]*></script>\s*")
+
+
+class LedgerRole(SphinxRole):
+    """{ledger}`table1/parser/ap_all|interval` prints one number; its source shows on hover."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        with build_errors(self.env):
+            number = Number.parse(self.text, self.config.fashionlib_profile)
+            if "optional" in number.options and not has(self.env, number):
+                return [nodes.Text("(not measured)")], []
+            entry = find(self.env, number)
+            if "field" in number.options:
+                return [hover(entry, field(entry, number.options["field"]))], []
+            if "percent" in number.options:
+                return [hover(entry, f"{entry.value:.1%}")], []
+            if "digits" in number.options:
+                return [hover(entry, rounded(entry, number.options["digits"]))], []
+            points = "points" in number.options
+            limits = f" ({interval(entry, points)})" if "interval" in number.options else ""
+            return [hover(entry, shown(entry, points)), nodes.Text(limits)], []
+
+
+class PublishedRole(SphinxRole):
+    """{published}`fashion144k/ap_all/StyleNet` prints a number of others, with its source on hover."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        with build_errors(self.env):
+            names = self.text.split("/", 2)
+            found = [r for r in published(self.env) if [r["dataset"], r["metric"], r["method"]] == names]
+            if not found:
+                raise InputError(f"published.csv has no row '{self.text}' (dataset/metric/method)")
+            source = f"published: {found[0]['method']}, {found[0]['source']}"
+            return [nodes.abbreviation("", found[0]["value"], explanation=source, classes=["published"])], []
+
+
+class PageRole(ReferenceRole):
+    """{page}`table1` links to that notebook of the profile the book is built for, or says that it was not run."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        profile = self.config.fashionlib_profile
+        target = f"runs/{profile}/{self.target}"
+        if target not in self.env.found_docs:
+            with build_errors(self.env):
+                self._check_name()
+            words = self.title if self.has_explicit_title else f"the notebook {self.target}"
+            return [nodes.Text(f"{words} (not run for {profile})")], []
+        kind = {"reftype": "doc", "refdomain": "std", "refexplicit": self.has_explicit_title, "refwarn": True}
+        link = addnodes.pending_xref("", reftarget=f"/{target}", refdoc=self.env.docname, **kind)
+        link += nodes.inline("", self.title if self.has_explicit_title else "", classes=["doc"])
+        self.set_source_info(link)
+        return [link], []
+
+    def _check_name(self) -> None:
+        """A profile may leave a notebook out; the published contents hold them all."""
+        contents = Path(self.env.srcdir) / "_toc.yml"
+        known = {Path(page).name for page in _pages(contents) if page.startswith("runs/")}
+        if self.target not in known:
+            raise InputError(f"no notebook is called '{self.target}'; there are {', '.join(sorted(known)) or 'none'}")
+
+
+def _pages(contents: Path) -> list[str]:
+    from sphinx_external_toc.parsing import parse_toc_yaml
+
+    return list(parse_toc_yaml(contents)) if contents.is_file() else []
+
+
+def check_contents(app: Sphinx) -> None:
+    """End the build where a page of the contents does not exist or a notebook holds an error."""
+    for page in _pages(Path(app.srcdir) / getattr(app.config, "external_toc_path", "_toc.yml")):
+        files = [Path(app.srcdir) / f"{page}{suffix}" for suffix in ("", ".md", ".ipynb", ".rst")]
+        found = [file for file in files if file.is_file()]
+        if not found:
+            command = f"make results PROFILE={app.config.fashionlib_profile}"
+            raise ExtensionError(f"the contents list {page}, and no such page exists; run `{command}`")
+        for error in _error_outputs(found[0]):
+            raise ExtensionError(f"{page}: the notebook holds an error ({error}); run it again")
+
+
+def _error_outputs(path: Path) -> Iterator[str]:
+    if path.suffix == ".ipynb":
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                if output["output_type"] == "error":
+                    yield f"{output['ename']}: {output['evalue']}"
+
+
+def check_pictures(app: Sphinx, doctree: nodes.document) -> None:
+    """Warn of a picture that has no words for those who cannot see it."""
+    for image in doctree.findall(nodes.image):
+        if not image.get("alt", "").strip():
+            _log.warning("picture %s has no alt text", image.get("uri"), location=image)
+
+
+def tidy_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Leave each script out of a page where it has nothing to do or stands already.
+
+    Jupyter Book adds scripts twice (a console error each), Thebe although it is off, and MathJax, two megabytes,
+    to pages without a formula.
+    """
+    math = cast(MathDomain, app.env.get_domain("math"))
+    formulas = math.data["has_equations"].get(page, False)  # `has_equations` counts those of pages below it, too
+    kept, seen = [], set()
+    for script in context["script_files"]:
+        body = script.attributes.get("body") or ""
+        name = str(script.filename or body)
+        thebe = "thebe" in name.lower()
+        if name not in seen and not thebe and (formulas or not ("mathjax" in name or "MathJax" in name)):
+            kept.append(script)
+        seen.add(name)
+    context["script_files"] = kept
+
+
+def drop_icon_script(app: Sphinx, exception: Exception | None) -> None:
+    """Take the theme's script of all of Font Awesome, 1.5 MB, out of the site: its style sheet draws the same icons."""
+    if exception or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if _ICON_SCRIPT.search(text):
+            page.write_text(_ICON_SCRIPT.sub("", text), encoding="utf-8")
+    for script in Path(app.outdir, "_static", "scripts").glob("fontawesome.js*"):
+        script.unlink()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register all of it with Sphinx."""
+    app.add_config_value(
+        "fashionlib_profile",
+        os.environ.get("FASHIONLIB_PROFILE") or "wardrobe",
+        "env",
+        (str,),
+    )
+    app.add_config_value("fashionlib_root", "..", "env", (str,))
+    app.add_role("ledger", LedgerRole())
+    app.add_role("published", PublishedRole())
+    app.add_role("page", PageRole())
+    app.add_directive("ledger-table", LedgerTable)
+    app.add_directive("ledger-figure", LedgerFigure)
+    app.add_directive("ledger-times", LedgerTimes)
+    app.add_directive("claims", Claims)
+    touchblocks.setup(app)
+    app.add_directive("ledger-runs", LedgerRuns)
+    app.add_directive("receipts", Receipts)
+    app.add_directive("notebook-parameters", NotebookParameters)
+    app.connect("config-inited", add_buttons)
+    app.connect("builder-inited", check_contents)
+    app.connect("doctree-read", check_pictures)
+    app.connect("html-page-context", tidy_scripts, priority=900)
+    app.connect("build-finished", drop_icon_script)
+    if "autodoc-process-docstring" in app.events.events:
+        app.connect("autodoc-process-docstring", plain_docstring)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

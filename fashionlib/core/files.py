@@ -1,0 +1,82 @@
+"""Files and folders that are whole or absent, and one clear error where the disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from fashionlib.core.errors import InputError
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    Raises InputError where the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with _told_when_full(path), os.fdopen(handle, "wb") as file:
+            yield file
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(aside, 0o666 & ~umask)  # mkstemp's files are for their owner alone
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def build_aside(folder: Path, build: Callable[[Path], None]) -> Path:
+    """`folder`, made by `build` if it is not there: written beside and renamed, so that it is whole or absent.
+
+    Raises InputError where the disk is full.
+    """
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            with _told_when_full(folder):
+                build(aside)
+            os.replace(aside, folder)
+        except OSError:
+            if not folder.exists():  # otherwise another process made the same folder first
+                raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def room_for(size: int, folder: Path) -> None:
+    """Raises InputError where so many bytes do not fit onto the disk that `folder` is on.
+
+    Asked before a file is mapped into memory: the first write beyond a full disk's end would kill the process.
+    """
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise InputError(f"{folder}: {size / 1e9:.1f} GB are to be written here and {free / 1e9:.1f} are free; {_HELP}")
+
+
+_HELP = "make room, or take a folder on a larger disk (FASHIONLIB_HOME for runs, --index for an index)"
+
+
+@contextmanager
+def _told_when_full(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InputError(f"{path}: cannot be written, the disk is full; {_HELP}") from error
+
+
+def readable(name: str) -> str:
+    """A file name that can be printed: bytes that are no UTF-8 become �."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,239 @@
+"""The batch: a profile's notebooks through papermill, each a process of its own, started by Snakemake where needed."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import nbformat
+
+from fashionlib.core.code_hash import imported_modules, sources_hash
+from fashionlib.core.errors import InputError
+from fashionlib.experiments.profile import Profile, load_profile, project_root
+
+
+@dataclass(frozen=True)
+class Job:
+    """One executed notebook: its name in the book, its source, the parameters beside profile, data and seeds."""
+
+    name: str
+    notebook: str
+    parameters: dict[str, str]
+    after: tuple[str, ...] = ()
+    title: str = ""  # instead of the notebook's own, where one notebook becomes several pages
+
+
+# what notebooks may leave in results/<profile>/
+LEDGERS = {
+    "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
+    "diversity": ("diversity", "diversity_curve", "diversity_looks"), "ablation": ("ablation",),
+}  # fmt: skip
+
+
+def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
+    """The ledgers that this notebook leaves in results/<profile>/."""
+    if job == "topk":
+        return tuple(f"topk_{task}" for task in profile.retrieval)
+    left = LEDGERS.get(job, ())
+    return left if profile.data.name == "ccp" else tuple(ledger for ledger in left if ledger != "diversity_looks")
+
+
+def jobs_of(profile: Profile) -> list[Job]:
+    """The notebooks of a profile: the data, one training each method, then what is measured with them."""
+    if profile.ablation:
+        return [Job("ablation", "ablation", {})]
+    trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
+    training = [Job(f"train-{name}", "train", {"method": name}, title=f"How does `{name}` learn?") for name in trained]
+    after = tuple(job.name for job in training)
+    measured = ["table1", *(["topk"] if profile.retrieval else []), "recommend", "diversity", "attention"]
+    return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in measured)]
+
+
+def fingerprint(profile_name: str, data: str, seeds: str, job: Job) -> str:
+    """Changes with all that the notebook's output depends on: profile, data, seeds, cells, the code it imports."""
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    notebook = nbformat.read(_source(job), as_version=4)
+    cells = "\n".join(cell.source for cell in notebook.cells)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    used, own = sources_hash(imported_modules(code)), sorted(job.parameters.items())
+    parts = (repr(profile), _data_state(profile), cells, used, own)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _data_state(profile: Profile) -> str:
+    """Names, sizes and times of the files of a data set that has a folder."""
+    if not profile.root:
+        return ""
+    if not Path(profile.root).is_dir():
+        raise InputError(
+            f"DATA={profile.root}: no such folder; name the folder that holds the {profile.data.name} data"
+        )
+    files = sorted(path for path in Path(profile.root).rglob("*") if path.is_file())
+    rows = [f"{path.relative_to(profile.root)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _source(job: Job) -> Path:
+    return project_root() / "notebooks" / f"{job.notebook}.ipynb"
+
+
+def executed(profile: str, job: str) -> Path:
+    """Where the book finds the executed notebook."""
+    return project_root() / "book" / "runs" / profile / f"{job}.ipynb"
+
+
+def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
+    """Execute one notebook aside and move it to its place when every cell has run; else leave the last one as it is.
+
+    Raises InputError where the notebook fails, with the error of its cell.
+    """
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    job = next((job for job in jobs_of(profile) if job.name == name), None)
+    if job is None:
+        known = ", ".join(job.name for job in jobs_of(profile))
+        raise InputError(f"profile {profile.name} has no notebook {name!r}: {known}")
+    root = project_root()
+    aside = root / "runs" / profile.name / "notebooks" / f"{name}.ipynb"
+    log = root / "runs" / profile.name / "logs" / f"{name}.log"
+    for path in (aside, executed(profile.name, name)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    parameters = {"profile": profile_name, "data": data, "seeds": seeds, **job.parameters}
+    arguments = [word for key, value in parameters.items() for word in ("-r", key, value)]
+    command = [sys.executable, "-m", "papermill", str(_source(job)), str(aside), *arguments,
+               "--kernel", "python3", "--cwd", str(root), "--log-output", "--no-progress-bar"]  # fmt: skip
+    quiet = {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    # a shell's own MPLBACKEND=agg would leave the notebooks without figures
+    environment = {**os.environ, **quiet, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    started = time.perf_counter()
+    with _held(log, f"notebook {name}") as file:
+        file.truncate(0)
+        aside.unlink(missing_ok=True)
+        print(f"{name} …", flush=True)
+        failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
+        if failed:
+            raise InputError(f"notebook {name}: {_reason(aside, log)}\n  its log: {log.relative_to(root)}")
+        _publish(aside, executed(profile.name, name), job.title)
+    print(f"{name} done in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def _held(path: Path, what: str) -> IO[str]:
+    """The file, opened and locked until the last process that inherited it ends, even where its parents were killed.
+
+    Waits for those that have it now.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{what} is still running from another call; waiting for its end", file=sys.stderr)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _reason(aside: Path, log: Path) -> str:
+    """Why a notebook failed: the error of its cell, or the log's last line where no cell ran."""
+    outputs = []
+    if aside.is_file():
+        outputs = [out for cell in nbformat.read(aside, as_version=4).cells for out in cell.get("outputs", [])]
+    errors = [out for out in outputs if out.output_type == "error"]
+    if errors:
+        own = errors[0].ename == InputError.__name__  # says itself what is wrong and what to do
+        return errors[0].evalue if own else f"{errors[0].ename}: {errors[0].evalue}"
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _publish(aside: Path, place: Path, title: str = "") -> None:
+    """The executed notebook without the noise that differs from run to run, moved to its place under its title."""
+    notebook = nbformat.read(aside, as_version=4)
+    if title:
+        _, *rest = notebook.cells[0].source.split("\n")
+        notebook.cells[0].source = "\n".join([f"# {title}", *rest])
+    if any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", [])):
+        raise InputError(f"{aside}: holds an error output and is not published")
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+        tags = {*cell.metadata.get("tags", [])}
+        if tags & {"parameters", "injected-parameters"}:
+            cell.metadata["tags"] = sorted({*tags, "remove-cell"})
+        if "injected-parameters" in tags:  # a folder of this machine says nothing on another
+            cell.source = "\n".join(line for line in cell.source.splitlines() if not line.startswith("data ="))
+    nbformat.write(notebook, aside)
+    os.replace(aside, place)
+
+
+def stamp(profile: str, job: str) -> str:
+    """What Snakemake sees of a job; kept apart from the notebook, because it deletes its outputs before a run."""
+    return f"runs/{profile}/stamps/{job}.done"
+
+
+def forget_missing(profile: Profile) -> None:
+    """A stamp whose notebook or ledger is gone says nothing: remove it, so that the notebook is run again."""
+    root = project_root()
+    for job in jobs_of(profile):
+        left = [root / "results" / profile.name / f"{ledger}.json" for ledger in ledgers_of(profile, job.name)]
+        if not all(path.exists() for path in (executed(profile.name, job.name), *left)):
+            (root / stamp(profile.name, job.name)).unlink(missing_ok=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m fashionlib.experiments.batch PROFILE [--data FOLDER] [--seeds 0,1] [--only NOTEBOOK]`"""
+    from fashionlib.data import load  # Snakemake reads this module, too, and need not wait for the data sets
+
+    parser = argparse.ArgumentParser(description="Run a profile's notebooks; only what changed runs again.")
+    parser.add_argument("profile")
+    parser.add_argument("--data", default="")
+    parser.add_argument("--seeds", default="")
+    parser.add_argument("--only", help="run this one notebook now, whether it changed or not")
+    options = parser.parse_args(arguments)
+    data = str(Path(options.data).resolve()) if options.data else ""
+    try:
+        profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None)
+        if options.only:
+            run_job(options.profile, data, options.seeds, options.only)
+            return 0
+        _data_state(profile)
+        load(profile.data.name, profile.root, "train", **profile.data_options(profile.seeds[0]))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return _run(profile, options.profile, data, options.seeds)
+
+
+def _run(profile: Profile, name: str, data: str, seeds: str) -> int:
+    """Snakemake over the profile's notebooks, with its own words in a log; theirs go to the terminal."""
+    root = project_root()
+    log = root / "runs" / profile.name / "logs" / "batch.log"
+    program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
+    # our own lock instead of Snakemake's, which outlives a batch that was killed
+    command = [program, "--nolock", "--rerun-incomplete", "--rerun-triggers", "params", "--keep-going",
+               "--cores", "all", "--config", f"profile={name}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
+    with _held(log, f"the batch of profile {profile.name}") as file:
+        file.truncate(0)
+        forget_missing(profile)
+        failed = subprocess.run(command, cwd=root, stderr=file, check=False).returncode
+    if failed:
+        missing = [job.name for job in jobs_of(profile) if not (root / stamp(profile.name, job.name)).exists()]
+        rest = f"not up to date: {', '.join(missing) or 'unknown'}; see above and {log.relative_to(root)}"
+        print(f"error: profile {profile.name}: {rest}", file=sys.stderr)
+    else:
+        print(f"profile {profile.name}: every notebook is up to date")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""From a profile to trained methods: what notebooks call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fashionlib.core.code_hash import sources_hash
+from fashionlib.core.errors import InputError
+from fashionlib.data import load
+from fashionlib.data.augment import MIRRORED, PLAIN, View
+from fashionlib.data.published.fashion550k import Fashion550k
+from fashionlib.data.store import Photos, load_photos
+from fashionlib.experiments.profile import Profile, project_root
+from fashionlib.models.backbones import build_trunk
+from fashionlib.models.tagger import Tagger, load_model
+from fashionlib.training import launch as processes
+from fashionlib.training.annotations import landmarks_in_views, marks_of, verified_photos
+from fashionlib.training.feature_maps import trunk_maps
+from fashionlib.training.inputs import ImageInputs, Inputs, MapInputs
+from fashionlib.training.loop import load_best, train
+from fashionlib.training.options import TrainingOptions
+
+
+def photos_of(profile: Profile, split: str, seed: int = 0) -> Photos:
+    """The split's photos at the profile's size; decoded or drawn once and kept in runs/cache."""
+    dataset = dataset_of(profile, split, seed)
+    return load_photos(dataset, profile.image_size, cache=cache_folder())
+
+
+def dataset_of(profile: Profile, split: str, seed: int = 0):
+    """The split as samples, with boxes, masks and products where they are known."""
+    options = dict(profile.data_options(seed))
+    if profile.data.name == "wardrobe":
+        options["size"] = profile.image_size
+    return load(profile.data.name, profile.root, split, **options)
+
+
+def inputs_of(profile: Profile, photos: Photos, views: Sequence[View] = (PLAIN, MIRRORED)) -> Inputs:
+    """What the profile's heads are fed: photos, or, with a frozen trunk, the maps it makes of them in each of `views`.
+
+    Where seeds draw the splits, the maps are made and kept of all photos at once: the next split finds them. Photos
+    that are not among all (queries and galleries made of them) have maps of their own.
+    """
+    if not profile.trunk.frozen:
+        return ImageInputs(photos.images, views[0], photos.ids)  # mirror images and augmented copies it makes itself
+    trunk = build_trunk(profile.trunk.name, **profile.trunk.options)
+    options = {"cache": cache_folder(), "precision": profile.trunk.precision}
+    pool = photos_of(profile, "all") if profile.data.seed_splits else photos
+    place = {id_: row for row, id_ in enumerate(pool.ids)}
+    if pool is photos or not place.keys() >= {*photos.ids}:
+        return MapInputs([trunk_maps(trunk, photos, view, **options) for view in views])
+    rows = np.array([place[id_] for id_ in photos.ids])
+    return MapInputs([trunk_maps(trunk, pool, view, **options) for view in views], rows)
+
+
+def training_views(options: TrainingOptions) -> tuple[View, ...]:
+    """The views of a training photo: plain, mirrored, and the augmented copies of a frozen trunk's photos."""
+    copies = (View(shift=options.shift, seed=number + 1, augment=True) for number in range(options.copies))
+    return (PLAIN, MIRRORED, *copies)
+
+
+def cache_folder() -> Path:
+    return project_root() / "runs" / "cache"
+
+
+def run_folder(profile: Profile, method: str, seed: int) -> Path:
+    """Where a trained method lies: weights, history, state."""
+    return project_root() / "runs" / profile.name / "train" / f"{method}-{seed}"
+
+
+def new_model(profile: Profile, method: str, labels: tuple[str, ...], seed: int) -> Tagger:
+    """The method before training, its weights drawn from `seed`."""
+    torch.manual_seed(seed)
+    options = profile.method(method)
+    trunk = {"name": profile.trunk.name, **profile.trunk.options}
+    return Tagger(
+        labels=labels, image_size=profile.image_size, kind=options.kind, head=options.head, trunk=trunk,
+        frozen=profile.trunk.frozen,
+    )  # fmt: skip
+
+
+def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
+    """The trained method: trained now, gone on with where a run was interrupted, or loaded where it is finished.
+
+    A run is taken up again only where its data, options, seed and the code it depends on are the same.
+    """
+    training, validation = (photos_of(profile, split, seed) for split in ("train", "val"))
+    options = profile.training_of(method)
+    folder = run_folder(profile, method, seed)
+    fingerprint = _fingerprint(profile, method, seed, training, validation)
+    if _finished(folder).get("fingerprint") == fingerprint:
+        return load_model(folder)
+    checks = (inputs_of(profile, validation), validation.tags) if options.hold_out else None
+    training = training if options.hold_out else _together(training, validation)
+    inputs = inputs_of(profile, training, training_views(options))
+    count = processes.wanted(profile.trunk.frozen)
+    if count > 1:  # they find photos and maps made
+        run = {"profile": asdict(profile), "method": method, "seed": seed}
+        processes.start(count, "fashionlib.experiments.worker", run, folder, project_root())
+        return load_model(folder)
+    model = new_model(profile, method, training.labels, seed)
+    if not options.hold_out and (needs := _needs(model.head)):
+        raise InputError(
+            f"profile {profile.name}: {method} learns from what is known of the training photos alone "
+            f"({', '.join(sorted(needs))}); set hold_out: true in its training"
+        )
+    known = known_of(profile, model.head, training, training_views(options), seed)
+    started = time.perf_counter()
+    train(
+        model, inputs, training.tags, checks, options, folder, seed=seed, fingerprint=fingerprint,
+        known=known,
+    )  # fmt: skip
+    if processes.first():
+        _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
+    return load_best(model, folder)
+
+
+def _together(*splits: Photos) -> Photos:
+    """The photos of all splits as one; in memory, where the splits were files."""
+    first = splits[0]
+    return replace(
+        first, images=np.concatenate([split.images for split in splits]),
+        targets=np.concatenate([split.tags for split in splits]),
+        ids=tuple(id_ for split in splits for id_ in split.ids),
+        products=tuple(product for split in splits for product in split.products),
+        skipped={photo: why for split in splits for photo, why in split.skipped.items()},
+        fingerprint=hashlib.sha256("".join(split.fingerprint for split in splits).encode()).hexdigest()[:16],
+    )  # fmt: skip
+
+
+def known_of(
+    profile: Profile, head: Any, photos: Photos, views: Sequence[View], seed: int = 0
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """What the head needs to know of the training photos beyond their tags, see `fashionlib.data.supervision`.
+
+    Raises InputError where the data set does not know it.
+    """
+    needs, name = _needs(head), profile.data.name
+    if not needs:
+        return {}
+    if "clean" in needs and name == "fashion550k":
+        part = dataset_of(profile, "verified", seed)
+        assert isinstance(part, Fashion550k)
+        return _verified(part, photos)
+    if "clean" in needs and name != "wardrobe":
+        raise InputError(f"{name} has no verified tags beside noisy ones: leave this method out")
+    known = marks_of(dataset_of(profile, "train", seed), profile.image_size, cache_folder())
+    if "clean" in needs:
+        known["verified"] = verified_photos(len(photos), head.options.verified)
+        known["clean"] = np.where(known["verified"][:, None], known["shown"], 0).astype(np.float32)
+    if needs & {"products", "main"} and (known["main"] < 0).all():
+        raise InputError(f"{name} says of no two photos that they show the same product: leave this method out")
+    if "landmarks" in needs:
+        if (known["landmarks"][..., 2] < 0).all():
+            raise InputError(f"{name} knows no landmark and no part of any photo: leave this method out")
+        known["landmarks"] = landmarks_in_views(known["landmarks"], photos.ids, views)
+    return known
+
+
+def _needs(head: Any) -> set[str]:
+    """What a head learns from beyond tags; how far training is, the loop itself knows."""
+    needs: set[str] = set(getattr(head, "needs", ()))
+    return needs - {"progress"}
+
+
+def _verified(part: Fashion550k, photos: Photos) -> dict[str, np.ndarray]:
+    """The verified tags, and whether there are some, photo by photo; `part` holds the photos that people looked at."""
+    rows = {id_: row for row, id_ in enumerate(part.ids)}
+    verified = np.array([id_ in rows for id_ in photos.ids])
+    clean = part.targets()[[rows.get(id_, 0) for id_ in photos.ids]]
+    return {"verified": verified, "clean": np.where(verified[:, None], clean, 0).astype(np.float32)}
+
+
+def training_seconds(profile: Profile, method: str, seed: int = 0) -> float:
+    """How long the last stretch of training took; 0 for a method that is not trained."""
+    return _finished(run_folder(profile, method, seed)).get("seconds", 0.0)
+
+
+def prior_scores(train_targets: np.ndarray, photos: int) -> np.ndarray:
+    """The method `prior`: every photo gets each label's frequency in the training tags."""
+    return np.tile(train_targets.mean(0), (photos, 1))
+
+
+def _fingerprint(profile: Profile, method: str, seed: int, *photos: Photos) -> str:
+    parts = [
+        asdict(profile.method(method)), asdict(profile.training_of(method)), asdict(profile.trunk), profile.image_size,
+        seed, [part.fingerprint for part in photos],
+        sources_hash(["fashionlib.training.loop", "fashionlib.training.inputs"]),
+        torch.__version__,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _finished(folder: Path) -> dict:
+    path = folder / "finished.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _finish(folder: Path, facts: dict) -> None:
+    aside = folder / ".finished.json"
+    aside.write_text(json.dumps(facts))
+    os.replace(aside, folder / "finished.json")

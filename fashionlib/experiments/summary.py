@@ -1,0 +1,224 @@
+"""Tables and closing sentences of the notebooks, worded by what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fashionlib.data.base import split_hash
+from fashionlib.data.store import Photos
+from fashionlib.experiments.ablation import gains
+from fashionlib.experiments.attention import Looks
+from fashionlib.experiments.methods import run_folder, training_seconds
+from fashionlib.experiments.profile import Profile
+from fashionlib.ledger.ledger import Entry
+from fashionlib.models.tagger import Tagger
+from fashionlib.retrieval.recommend import Row
+
+
+def split_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
+    """Photos, tags a photo and the split's hash, a row a split."""
+    rows = {
+        name: {"photos": len(photos), "tags a photo": round(float(photos.tags.sum(1).mean()), 2),
+               "split hash": split_hash(photos.ids)}
+        for name, photos in splits.items()
+    }  # fmt: skip
+    return pd.DataFrame(rows).T
+
+
+def label_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
+    """How many photos of each split carry each label, the commonest first."""
+    first = next(iter(splits.values()))
+    counts = {name: photos.tags.sum(0).astype(int) for name, photos in splits.items()}
+    table = pd.DataFrame(counts, index=pd.Index(first.labels, name="label"))
+    return table.sort_values(next(iter(counts)), ascending=False, kind="stable")
+
+
+def sentence_about(splits: Mapping[str, Photos]) -> str:
+    """How many labels, how rare the rarest are."""
+    table = label_table(splits)
+    train = table["train"]
+    rare = [str(label) for label, count in train.to_dict().items() if count < 0.02 * len(splits["train"])]
+    listed = f": {', '.join(rare[:8])}{' …' if len(rare) > 8 else ''}" if rare else ""
+    return (
+        f"{len(table)} labels, from **{train.index[0]}** on {train.iloc[0]} training photos down to "
+        f"**{train.index[-1]}** on {train.iloc[-1]}; {len(rare)} of them are on fewer than 2% of the photos{listed}."
+    )
+
+
+def budget_table(profile: Profile, method: str, model: Tagger) -> pd.DataFrame:
+    """What the method was given: photos, size, epochs, parameters, seconds."""
+    options = profile.training_of(method)
+    facts = {
+        "data": profile.data.name, "image size": "×".join(map(str, profile.image_size)),
+        "trunk": f"{profile.trunk.name}, {'frozen' if profile.trunk.frozen else 'trained'}",
+        "trained parameters": f"{sum(p.numel() for p in model.head.parameters()):,}",
+        "epochs": options.epochs, "batch": options.batch, "peak learning rate": options.learning_rate,
+        "seconds by seed": ", ".join(f"{training_seconds(profile, method, seed):.0f}" for seed in profile.seeds),
+    }  # fmt: skip
+    return pd.DataFrame({"value": {name: str(fact) for name, fact in facts.items()}})
+
+
+def sentence_about_training(profile: Profile, method: str) -> str:
+    """Which epoch was kept, by seed."""
+    kept = []
+    for seed in profile.seeds:
+        history = pd.read_csv(run_folder(profile, method, seed) / "history.csv")
+        if "val_map" not in history:
+            kept.append(f"seed {seed}: the last of {len(history)} epochs, no photo held out")
+            continue
+        best = history.loc[(history["val_ap_all"] + history["val_map"]).idxmax()]
+        kept.append(
+            f"seed {seed}: epoch {int(best.epoch)} of {len(history)}, "
+            f"validation AP_all {best.val_ap_all:.3f}, mAP {best.val_map:.3f}"
+        )
+    return "Kept: " + "; ".join(kept) + "."
+
+
+def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """A row a method (and experiment), a column a metric: value with its 95% interval."""
+    rows: dict[str, dict[str, str]] = {}
+    several = len({entry.experiment for entry in entries}) > 1
+    for entry in entries:
+        name = f"{entry.experiment}, {entry.method}" if several else entry.method
+        span = "" if entry.low is None else f" [{entry.low:.3f}, {entry.high:.3f}]"
+        rows.setdefault(name, {})[entry.metric] = f"{entry.value:.3f}{span}"
+    return pd.DataFrame(rows).T.fillna("")
+
+
+def differences_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """One method minus another, in points with the 95% interval: a row a pair of methods, a column a metric."""
+    rows: dict[str, dict[str, str]] = {}
+    for one in entries:
+        metric, _, control = one.metric.partition("_over_")
+        if control and one.low is not None and one.high is not None:
+            value, low, high = (100 * part for part in (one.value, one.low, one.high))
+            name = f"over {control}" if one.method == "parser" else f"{one.method} over {control}"
+            rows.setdefault(name, {})[metric] = f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return pd.DataFrame(rows).T
+
+
+def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "parser") -> str:
+    """By how much `method` is above or below the rival in its entry, and whether the interval excludes zero."""
+    entry = next(each for each in entries if each.metric == metric and each.method == method)
+    versus = entry.versus
+    if versus is None:
+        return f"`{method}` has {metric} {entry.value:.3f}; the profile has no rival to compare it with."
+    points = [100 * versus[key] for key in ("value", "low", "high")]
+    sure = "above" if points[1] > 0 else "below" if points[2] < 0 else None
+    verdict = f"The paired interval lies {sure} zero." if sure else "The paired interval includes zero: undecided."
+    return (
+        f"**{entry.experiment}, {metric}: `{method}` {entry.value:.3f}, {points[0]:+.1f} points against "
+        f"`{versus['method']}`** (95% interval {points[1]:+.1f} to {points[2]:+.1f}, {entry.n} test photos, "
+        f"{len(entry.seeds)} {'seed' if len(entry.seeds) == 1 else 'seeds'}). {verdict}"
+    )
+
+
+def sentence_about_rows(answers: Sequence[Sequence[Row]]) -> str:
+    """How many parts each query was answered for, and with how many different photos."""
+    parts = np.mean([len(rows) for rows in answers])
+    looks = [look.photo for rows in answers for row in rows for look in row.looks]
+    different = np.mean([len({look.photo for row in rows for look in row.looks}) for rows in answers])
+    return (
+        f"A query was answered for {parts:.1f} parts on average, with {different:.1f} different photos "
+        f"out of {len(looks) / max(len(answers), 1):.1f} shown. Whether that is more varied at equal relevance is a "
+        "question for numbers, not pictures; these grids only show what the method does."
+    )
+
+
+def sentence_about_attention(entries: Sequence[Entry], method: str = "parser") -> str:
+    """Pointing beside the guesses that never look, on photos as they are and moved about, and whether steps follow."""
+    of = {entry.metric: entry for entry in entries if entry.method == method}
+    steps = (
+        f"Box centres move by ±{of['theta_std'].value:.3f} from photo to photo (the map runs from −1 to 1), and two "
+        f"steps overlap by {of['step_overlap'].value:.2f} on average. When the photo is moved, "
+        f"{of['following_steps'].value:.0%} of the steps follow by at least half of the way on both axes "
+        f"(slopes {of['follows_x'].value:.2f} across, {of['follows_y'].value:.2f} down; a fixed layout has 0)."
+    )
+    if "pointing" not in of:
+        return f"No label has enough masks to measure pointing. {steps}"
+    return f"{_pointing_words(of, '', 'as they are')} {_pointing_words(of, '_moved', 'moved about')} {steps}"
+
+
+def _pointing_words(of: Mapping[str, Entry], end: str, words: str) -> str:
+    pointing, mean_box = of[f"pointing{end}"], of[f"pointing_mean_box{end}"]
+    gain = pointing.versus or {"value": 0.0, "low": 0.0, "high": 0.0}
+    sure = "better than" if gain["low"] > 0 else "worse than" if gain["high"] < 0 else "no surer than"
+    return (
+        f"On photos {words} the winning box's centre lies on the garment it names in {pointing.value:.1%} of cases and "
+        f"the label's mean box in {mean_box.value:.1%}: the network points **{sure}** a guess that never looks "
+        f"({100 * gain['value']:+.1f} points)."
+    )
+
+
+def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
+    """The winning steps of the first photos for the labels they carry, at most `labels` each; −1 elsewhere."""
+    winners = np.full(looks.winners[:photos].shape, -1)
+    for number in range(min(photos, len(winners))):
+        carried = np.flatnonzero(looks.photos.tags[number])[:labels]
+        winners[number, carried] = looks.winners[number, carried]
+    return winners
+
+
+def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
+    """Fig. 1's claim in one number: parts covered at equal relevance, and what each method's list covers; where photos
+    with masks were asked among themselves, the same of them.
+    """
+    found = {
+        name: [entry for entry in entries if entry.experiment == name] for name in ("diversity", "diversity_looks")
+    }
+    told = _about_lists(found["diversity"], k)
+    told = told[0].upper() + told[1:]
+    if not found["diversity_looks"]:
+        return told
+    return (
+        f"{told}\n\nAmong photos with masks, where colours must match, too: {_about_lists(found['diversity_looks'], k)}"
+    )
+
+
+def _about_lists(entries: Sequence[Entry], k: int) -> str:
+    plain = {(entry.method, entry.metric): entry for entry in entries}
+    told = [
+        f"{words} {_times(plain[method, f'coverage_ratio@{k}'])}"
+        for method, words in (("together", "one list for all parts covers"), ("parts", "the parts in turn cover"))
+        if (method, f"coverage_ratio@{k}") in plain
+    ]
+    covers = []
+    for method in ("together", "parts", "whole", "whole-together", "whole-mmr", "random"):
+        if (method, f"part_coverage@{k}") in plain:
+            covered, relevant = (plain[method, f"{metric}@{k}"].value for metric in ("part_coverage", "relevance"))
+            covers.append(f"{method} {covered:.0%} (relevance {relevant:.0%})")
+    count = plain["parts", f"coverage_ratio@{k}"].n
+    return (
+        f"at the relevance of whole-picture look-alikes, {', and '.join(told)} as many of the query's parts "
+        f"({count} queries). Covered by {k} photos: {', '.join(covers)}."
+    )
+
+
+def _times(ratio: Entry) -> str:
+    sure = "more" if (ratio.low or 0) > 1 else "fewer" if (ratio.high or 0) < 1 else "no clearly different number"
+    return f"**{ratio.value:.2f} times** (95% interval {ratio.low:.2f} to {ratio.high:.2f}: {sure})"
+
+
+def sentence_about_ablation(entries: Sequence[Entry], metric: str = "ap_all") -> str:
+    """How far it is from the paper's network to ours, which group of options matters in both, and which in neither."""
+    found = gains(entries, metric)
+    points = {
+        name: {kind: [100 * part for part in triple] for kind, triple in of.items()} for name, of in found.items()
+    }
+    value, low, high = points.pop("all together")["added"]
+    sure = {name for name, of in points.items() if all(triple[1] > 0 for triple in of.values())}
+    none = {name for name, of in points.items() if all(triple[1] <= 0 <= triple[2] for triple in of.values())}
+    worse = {name for name, of in points.items() if any(triple[2] < 0 for triple in of.values())}
+    words = [
+        f"From the paper's network to ours it is **{value:+.1f} points** of {metric} "
+        f"(95% interval {low:+.1f} to {high:+.1f})."
+    ]
+    for names, says in (
+        (sure, "help in both directions"), (worse, "cost in at least one"), (none, "show no effect in either"),
+    ):  # fmt: skip
+        if names:
+            words.append(f"These {says}: {', '.join(name for name in points if name in names)}.")
+    return " ".join(words)

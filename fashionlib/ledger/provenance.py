@@ -1,0 +1,74 @@
+"""What made a number: the commit, the versions of what it ran on, the device."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+_PACKAGES = ("torch", "torchvision", "timm", "numpy", "fashionlib")
+
+
+@cache  # the code that is running was read when it was imported
+def commit() -> str:
+    """`git describe` of the package's own sources; "unknown" where they are not in a repository.
+
+    "+changes" marks tracked files that differ from the commit. Results and executed notebooks do not
+    count: the first number a batch writes would otherwise mark all the others as made by changed code.
+    """
+    folder = Path(__file__).resolve().parent
+    # An installed package may lie in a folder of somebody else's repository: it must be tracked there.
+    if _git(folder, "ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return "unknown"
+    name = _git(folder, "describe", "--always", "--tags")
+    if not name:
+        return "unknown"
+    kept = (":/", ":(top,exclude)results", ":(top,exclude)book/runs")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *kept)
+    return f"{name}+changes" if changes else name
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a number depends on, and the processor's name.
+
+    The same packages on another processor may choose other instructions, and round otherwise.
+    """
+    found = {"processor": processor(), "python": platform.python_version()}
+    return found | {package: _version(package) for package in _PACKAGES}
+
+
+@cache
+def processor() -> str:
+    """Its maker's name for it; "unknown" where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))]
+    return next(filter(None, names), "") or platform.processor() or "unknown"
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def device() -> str:
+    """What the numbers were computed on."""
+    from fashionlib.core.device import device_name  # imports torch, which readers of the ledger need not wait for
+
+    return device_name()
+
+
+def _git(folder: Path, *command: str) -> str | None:
+    """What git prints, or None where it fails or is not installed."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,133 @@
+"""How varied a list of recommendations is, and how much of the query it answers.
+
+A query's intents are the parts that it truly shows. `matches` says of each photo of a list which of them it matches, so
+no number here depends on a model's opinion. Values are one a query; `mean_value` is their statistic for a bootstrap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from fashionlib.core.errors import InputError
+
+Matches = Bool[np.ndarray, "queries ranks intents"]
+
+
+def relevance_at_k(matches: Matches, k: int = 10) -> Float[np.ndarray, " queries"]:
+    """The share of a list's first k photos that match at least one part of the query.
+
+    Raises InputError where the lists are shorter than k; an empty place is a row of False, and counts as a miss.
+    """
+    return _first(matches, k).any(axis=2).mean(axis=1)
+
+
+def part_coverage_at_k(
+    matches: Matches, intents: Bool[np.ndarray, "queries intents"], k: int = 10
+) -> Float[np.ndarray, " queries"]:
+    """The share of a query's parts that at least one of the first k photos matches (subtopic recall; Zhai, Cohen,
+    Lafferty, SIGIR 2003, with the parts as subtopics).
+
+    Raises InputError where the lists are shorter than k, a query has no part, or a photo matches one it has not.
+    """
+    _check_intents(matches, intents)
+    return _first(matches, k).any(axis=1).sum(axis=1) / intents.sum(axis=1)
+
+
+def alpha_ndcg_at_k(
+    matches: Matches, gallery: Bool[np.ndarray, "queries candidates intents"], k: int = 10, alpha: float = 0.5
+) -> Float[np.ndarray, " queries"]:
+    """alpha-nDCG: gains of a part shrink by (1 − alpha) each time it was matched before; C. Clarke et al., "Novelty and
+    diversity in information retrieval evaluation", SIGIR 2008.
+
+    gallery: what each candidate matches of each query, for the ideal list, which is chosen greedily as in the paper.
+    A query that no candidate matches gets 0. Raises InputError where alpha is not in 0..1 or lists are shorter than k.
+    """
+    if not 0 <= alpha <= 1:
+        raise InputError(f"alpha is {alpha}: expected a number from 0 (repeats count fully) to 1 (not at all)")
+    found = _discounted(_first(matches, k), alpha)
+    ideal = np.array([_ideal(candidates, k, alpha) for candidates in gallery])
+    return np.divide(found, ideal, out=np.zeros(len(found)), where=ideal > 0)
+
+
+def intra_list_distance_at_k(
+    lists: Int[np.ndarray, "queries ranks"], apart: Float[np.ndarray, "photos photos"], k: int = 10
+) -> Float[np.ndarray, " queries"]:
+    """The mean distance between two of the first k photos of a list (C.-N. Ziegler et al., WWW 2005, as a distance).
+
+    lists: photos by number, −1 for an empty place. apart: distances of all photos from each other. A list of fewer than
+    two photos gets 0. Raises InputError where the lists are shorter than k.
+    """
+    if lists.shape[1] < k:
+        raise InputError(f"the lists hold {lists.shape[1]} photos: give a k from 1 to that number, not {k}")
+    first = lists[:, :k]
+    there = (first >= 0).astype(float)
+    pairs = there[:, :, None] * there[:, None, :] * (1 - np.eye(k))
+    total = (apart[first[:, :, None], first[:, None, :]] * pairs).sum(axis=(1, 2))
+    return total / np.maximum(pairs.sum(axis=(1, 2)), 1)
+
+
+def mean_value(
+    values: Shaped[np.ndarray, " _queries"], weights: Shaped[Any, "resamples _queries"] | None = None
+) -> float | Float[np.ndarray, " resamples"]:
+    """The mean over queries; with `weights` that of every resample (`fashionlib.metrics.bootstrap`)."""
+    if weights is None:
+        return float(np.mean(values))
+    return np.asarray(weights @ values / weights.sum(axis=1), dtype=np.float64)
+
+
+def at_equal_relevance(
+    values: Float[np.ndarray, "queries columns"], weights: Shaped[Any, "resamples _queries"] | None = None
+) -> float | Float[np.ndarray, " resamples"]:
+    """How many times more parts a method covers than its rival, at the rival's own relevance.
+
+    values: by query, the rival's relevance and coverage, then the method's relevance at each setting of its dial, then
+    its coverage at each. The method's coverage is read off its relevance–coverage curve at the rival's relevance,
+    between two settings or, where the curve does not reach so far, at its end.
+    """
+    counts = np.ones((1, len(values))) if weights is None else np.asarray(weights, dtype=np.float64)
+    means = counts @ values / counts.sum(axis=1)[:, None]
+    settings = (means.shape[1] - 2) // 2
+    ratios = np.array([_ratio_at(*row[:2], row[2 : 2 + settings], row[2 + settings :]) for row in means])
+    return float(ratios[0]) if weights is None else ratios
+
+
+def _ratio_at(relevance: float, coverage: float, relevances: np.ndarray, coverages: np.ndarray) -> float:
+    order = np.argsort(relevances, kind="stable")
+    return float(np.interp(relevance, relevances[order], coverages[order])) / max(coverage, 1e-12)
+
+
+def _discounted(matches: np.ndarray, alpha: float) -> np.ndarray:
+    """alpha-DCG of the lists: queries × ranks × intents → queries."""
+    seen = np.cumsum(matches, axis=1) - matches
+    gains = (matches * (1 - alpha) ** seen).sum(axis=2)
+    return (gains / np.log2(np.arange(2, gains.shape[1] + 2))).sum(axis=1)
+
+
+def _ideal(candidates: np.ndarray, k: int, alpha: float) -> float:
+    """alpha-DCG of the greedily best list out of candidates × intents."""
+    worth, left = np.ones(candidates.shape[1]), np.ones(len(candidates), dtype=bool)
+    total = 0.0
+    for rank in range(min(k, len(candidates))):
+        gains = np.where(left, candidates @ worth, -1.0)
+        best = int(gains.argmax())
+        total += gains[best] / np.log2(rank + 2)
+        worth = np.where(candidates[best], worth * (1 - alpha), worth)
+        left[best] = False
+    return total
+
+
+def _first(matches: np.ndarray, k: int) -> np.ndarray:
+    if not 1 <= k <= matches.shape[1]:
+        raise InputError(f"the lists hold {matches.shape[1]} photos: give a k from 1 to that number, not {k}")
+    return matches[:, :k]
+
+
+def _check_intents(matches: np.ndarray, intents: np.ndarray) -> None:
+    bare = np.flatnonzero(~intents.any(axis=1))
+    if len(bare):
+        raise InputError(f"query {bare[0]} shows no part ({len(bare)} such queries): leave them out")
+    if (matches & ~intents[:, None]).any():
+        raise InputError("a photo matches a part that its query does not show: take both from the same tags")

@@ -1,0 +1,147 @@
+"""Average precision of tags (§5, Table 1): AP_all, mAP, and the paper's top-6 assignment.
+
+Arrays may be numpy arrays or torch tensors. A statistic that takes `weights` gives one value for each
+row of multiplicities, so that a bootstrap sorts the scores once and not once per resample.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from fashionlib.core.errors import InputError
+from fashionlib.metrics.arrays import Weights, as_array, multiplicities
+
+_CELLS_AT_ONCE = 1 << 20
+
+
+def average_precision_all(
+    scores: Shaped[Any, "_images _labels"],
+    targets: Shaped[Any, "_images _labels"],
+    weights: Weights | None = None,
+) -> float | Float[np.ndarray, " resamples"]:
+    """AP_all: the average precision of all (image, label) pairs pooled (§5, Table 1).
+
+    Equal to scikit-learn's `average_precision_score` on the ravelled arrays: a step sum without
+    interpolation, pairs of equal score entering together. Given `weights` (how often each resample
+    drew each image), the value of every resample; nan where a resample has no positive.
+
+    Raises InputError on shapes that differ, scores that are not finite, targets other than 0 and 1,
+    and targets without any positive.
+    """
+    scores, targets = _tags(scores, targets)
+    counts = multiplicities(weights, len(scores))
+    images = np.repeat(np.arange(len(scores)), scores.shape[1])
+    values = _weighted_average_precision(scores.ravel(), targets.ravel(), images, counts)
+    return float(values[0]) if weights is None else values
+
+
+def per_label_average_precision(
+    scores: Shaped[Any, "_images _labels"],
+    targets: Shaped[Any, "_images _labels"],
+) -> Float[np.ndarray, " labels"]:
+    """Each label's average precision over images; nan for a label without a positive.
+
+    Raises InputError as `average_precision_all` does.
+    """
+    scores, targets = _tags(scores, targets)
+    return _by_label(scores, targets, multiplicities(None, len(scores)))[0]
+
+
+def mean_average_precision(
+    scores: Shaped[Any, "_images _labels"],
+    targets: Shaped[Any, "_images _labels"],
+    weights: Weights | None = None,
+) -> float | Float[np.ndarray, " resamples"]:
+    """mAP: the mean of the labels' average precisions, over labels that have a positive (§5, Table 1).
+
+    A resample's mean is over the labels that have a positive in that resample. `weights` and errors are
+    those of `average_precision_all`.
+    """
+    scores, targets = _tags(scores, targets)
+    values = _by_label(scores, targets, multiplicities(weights, len(scores)))
+    occurs = np.isfinite(values)
+    means = _ratio(np.where(occurs, values, 0).sum(axis=1), occurs.sum(axis=1))
+    return float(means[0]) if weights is None else means
+
+
+def top_k_assignments(scores: Shaped[Any, "_images _labels"], k: int = 6) -> Int[np.ndarray, "images labels"]:
+    """1 for the k best-scored labels of each image, else 0: "we assign top 6 highest-ranked labels" (§5).
+
+    Of labels with equal scores the one with the lower index is taken. The average precision of this
+    matrix is the top-6 protocol of Table 1; that of the scores is another, higher number.
+
+    Raises InputError when k is not between 1 and the number of labels, or a score is not finite.
+    """
+    scores = _finite_scores(scores)
+    if not 1 <= k <= scores.shape[1]:
+        raise InputError(f"k is {k}, and there are {scores.shape[1]} labels: give a k from 1 to that number.")
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    assigned = np.zeros(scores.shape, dtype=np.int64)
+    np.put_along_axis(assigned, best, 1, axis=1)
+    return assigned
+
+
+def _finite_scores(scores: Any) -> np.ndarray:
+    scores = as_array(scores).astype(np.float64)
+    if scores.ndim != 2:
+        raise InputError(f"Scores have shape {scores.shape}: expected images x labels.")
+    bad = np.argwhere(~np.isfinite(scores))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(
+            f"The score of image {row}, label {column} is {scores[row, column]} ({len(bad)} scores are not "
+            "finite): expected numbers; look at the training run that gave them."
+        )
+    return scores
+
+
+def _tags(scores: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
+    scores, targets = _finite_scores(scores), as_array(targets)
+    if scores.shape != targets.shape:
+        raise InputError(f"Scores have shape {scores.shape} and targets {targets.shape}: expected the same.")
+    bad = np.argwhere((targets != 0) & (targets != 1))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(f"The target of image {row}, label {column} is {targets[row, column]}: expected 0 or 1.")
+    if not targets.any():
+        raise InputError("No target is 1: average precision needs at least one positive.")
+    return scores, targets.astype(bool)
+
+
+def _weighted_average_precision(
+    scores: np.ndarray, targets: np.ndarray, images: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """Average precision of pairs (score, target, image) under each row of image multiplicities."""
+    order = np.argsort(-scores, kind="stable")
+    scores, targets, images = scores[order], targets[order], images[order]
+    group = np.cumsum(np.diff(scores, prepend=scores[:1]) != 0)
+    # Precision is read at the last pair of each group of equal scores, and only groups with a
+    # positive change recall: so the sums below run over those groups alone.
+    scoring, starts = np.unique(group[targets], return_index=True)
+    ends = np.searchsorted(group, scoring, side="right") - 1
+    values = np.full(len(counts), np.nan)
+    if not len(ends):
+        return values
+    rows = max(1, _CELLS_AT_ONCE // len(scores))
+    for start in range(0, len(counts), rows):
+        chunk = counts[start : start + rows].astype(np.float64)
+        seen = np.cumsum(chunk[:, images], axis=1)[:, ends]
+        gained = np.add.reduceat(chunk[:, images[targets]], starts, axis=1)
+        hits = np.cumsum(gained, axis=1)
+        precision = hits / np.maximum(seen, np.finfo(float).tiny)
+        values[start : start + rows] = _ratio((gained * precision).sum(axis=1), hits[:, -1])
+    return values
+
+
+def _by_label(scores: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    images = np.arange(len(scores))
+    columns = zip(scores.T, targets.T, strict=True)
+    return np.stack([_weighted_average_precision(s, t, images, counts) for s, t in columns], axis=1)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """above / below, nan where below is 0."""
+    return np.where(below > 0, above / np.where(below > 0, below, 1), np.nan)

@@ -1,0 +1,21 @@
+"""What the paper's network is compared with: one file per baseline, on the same backbone, loop and budget."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "csra": ["CSRA"],
+        "darn": ["DARN"],
+        "fashionnet": ["FashionNet"],
+        "inoue": ["Inoue", "InoueBaseline"],
+        "siamese": ["Siamese"],
+        "stylenet": ["StyleNet"],
+        "triplet": ["Triplet"],
+        "veit": ["Veit"],
+        "whole": ["WholeImage"],
+        "wtbi": ["WTBI"],
+    },
+)

@@ -1,0 +1,51 @@
+"""Class-specific residual attention: Zhu and Wu, "Residual Attention: A Simple but Effective Method for Multi-Label
+Recognition", ICCV 2021. Every label weighs the cells by its own scores; nothing is cropped and nothing recurs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fashionlib.core.output import Output
+from fashionlib.models import losses
+
+
+@dataclass(frozen=True)
+class CSRAOptions:
+    """hidden: channels of the 1×1 convolution before the classifier, with dropout. attention: λ, the weight of the
+    attended score beside the average one. temperature: T of the softmax over cells.
+    """
+
+    hidden: int = 512
+    dropout: float = 0.3
+    attention: float = 1.0
+    temperature: float = 1.0
+    classification: str = "logistic"
+
+
+class CSRA(nn.Module):
+    """z_c = mean over cells of s_c + λ Σ softmax over cells of (T s_c) · s_c, with s_c a cell's score for label c."""
+
+    def __init__(self, depths: Sequence[int], labels: int, options: CSRAOptions | None = None):
+        super().__init__()
+        self.options = options = options or CSRAOptions()
+        channels = sum(depths)
+        self.standardise = nn.BatchNorm2d(channels, affine=False)
+        self.reduce = nn.Sequential(nn.Conv2d(channels, options.hidden, 1), nn.ReLU(), nn.Dropout(options.dropout))
+        self.classify = nn.Conv2d(options.hidden, labels, 1)
+        self.classification = getattr(losses, options.classification)
+
+    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+        standard = self.standardise(maps)
+        cells = self.classify(self.reduce(standard)).flatten(2)  # b c n
+        attention = (self.options.temperature * cells).softmax(-1)
+        scores = cells.mean(-1) + self.options.attention * (attention * cells).sum(-1)
+        return Output(scores=scores, features=F.normalize(standard.mean((2, 3)), dim=1).unsqueeze(1))
+
+    def loss(self, output: Output, targets: Float[Tensor, "b c"]) -> dict[str, Tensor]:
+        return {"classification": self.classification(output.scores, targets)}

@@ -1,0 +1,76 @@
+"""DARN: Huang, Feris, Chen, Yan, "Cross-domain Image Retrieval with a Dual Attribute-aware Ranking Network", ICCV 2015.
+Attributes and a triplet ranking shape the same features, so that what ranks has a meaning; retrieval compares what the
+last layer says together with local features of the map.
+
+Simplified: one network, not one for street and one for shop photos (all training photos are street photos, and the
+trunk is frozen); the attributes are the tags; local features are the map's maxima, there those of two depths after a
+PCA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from fashionlib.core.output import Output
+from fashionlib.models import losses
+from fashionlib.models.baselines.classifier import Descriptor
+from fashionlib.models.baselines.siamese import order_by_product
+from fashionlib.models.baselines.triplet import MinedTriplets
+
+
+@dataclass(frozen=True)
+class DARNOptions:
+    """size: numbers of the descriptor. ranking: weight of the triplets beside 1 for attributes. local: weight of the
+    local features in what retrieval compares, beside 1 for the descriptor. share: of a batch that is pairs.
+    """
+
+    size: int = 128
+    hidden: int = 512
+    dropout: float = 0.5
+    margin: float = 0.2
+    ranking: float = 10.0
+    local: float = 1.0
+    share: float = 0.5
+    classification: str = "logistic"
+
+
+class DARN(nn.Module):
+    """A descriptor taught by tags and triplets."""
+
+    needs: ClassVar = ("main",)
+
+    def __init__(self, depths: Sequence[int], labels: int, options: DARNOptions | None = None):
+        super().__init__()
+        self.options = options = options or DARNOptions()
+        self.standardise = nn.BatchNorm2d(sum(depths), affine=False)
+        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
+        self.classify = nn.Sequential(nn.ReLU(), nn.Linear(options.size, labels))
+        self.rank = MinedTriplets(options.margin)
+        self.classification = getattr(losses, options.classification)
+
+    def order(self, draw: np.random.Generator, batch: int, *, main: np.ndarray, **_) -> np.ndarray:
+        return order_by_product(draw, batch, main, self.options.share)
+
+    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+        descriptor = self.describe(maps)
+        local = F.normalize(self.standardise(maps).amax((2, 3)), dim=1)
+        features = torch.cat([F.normalize(descriptor, dim=1), self.options.local * local], 1)
+        return Output(scores=self.classify(descriptor), features=features.unsqueeze(1))
+
+    def loss(
+        self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """The triplets rank the descriptor; the local features are the trunk's and learn nothing."""
+        ranking = self.rank(output.features[:, 0, : self.options.size], main)
+        return {
+            "classification": self.classification(output.scores, targets),
+            "ranking": self.options.ranking * ranking,
+        }

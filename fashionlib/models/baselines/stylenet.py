@@ -1,0 +1,100 @@
+"""StyleNet: Simo-Serra and Ishikawa, "Fashion Style in 128 Floats: Joint Ranking and Classification using Weak Data for
+Feature Extraction", CVPR 2016. Photos with nearly the same tags come close together, photos with no tag in common far
+apart, and the tags are told from the same 128 numbers.
+
+Simplified: the common trunk and optimiser (Adadelta there). Triplets are all those in a batch, half of which are pairs
+of similar photos found among all training photos, so that their threshold of 0.75 need not be relaxed although a batch
+by chance holds none. The classification loss is over the whole batch (there over the triplet's dissimilar photo; here
+nearly every photo is one) and logistic. At first, as there, tags alone are learned, then both. Retrieval compares the
+descriptor at length 1, as everywhere in this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fashionlib.core.output import Output
+from fashionlib.data.supervision import paired_order, tag_overlap
+from fashionlib.models import losses
+from fashionlib.models.baselines.classifier import Descriptor
+
+
+@dataclass(frozen=True)
+class StyleNetOptions:
+    """size: numbers of the descriptor. similar, dissimilar: the tags' intersection over union above or below which two
+    photos count as that. alone: the share of training that is classification alone. weight: of the classification
+    beside 1 for ranking, once both are learned. share: of a batch that is pairs.
+    """
+
+    size: int = 128
+    hidden: int = 512
+    dropout: float = 0.5
+    similar: float = 0.75
+    dissimilar: float = 0.01
+    alone: float = 0.5
+    weight: float = 0.01
+    share: float = 0.5
+    classification: str = "logistic"
+
+
+class StyleNet(nn.Module):
+    """A descriptor, and a linear classifier on it."""
+
+    needs: ClassVar = ("progress",)
+
+    def __init__(self, depths: Sequence[int], labels: int, options: StyleNetOptions | None = None):
+        super().__init__()
+        self.options = options = options or StyleNetOptions()
+        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
+        self.classify = nn.Sequential(nn.BatchNorm1d(options.size), nn.Linear(options.size, labels))
+        self.classification = getattr(losses, options.classification)
+
+    def order(self, draw: np.random.Generator, batch: int, *, targets: np.ndarray, progress: float) -> np.ndarray:
+        if progress < self.options.alone:
+            return draw.permutation(len(targets))
+        tags = torch.from_numpy(targets)
+
+        def similar(rows: np.ndarray) -> np.ndarray:
+            return (tag_overlap(tags[rows], tags) > self.options.similar).numpy()
+
+        return paired_order(draw, batch, len(targets), similar, self.options.share)
+
+    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+        descriptor = self.describe(maps)
+        return Output(scores=self.classify(descriptor), features=descriptor.unsqueeze(1))
+
+    def loss(self, output: Output, targets: Float[Tensor, "b c"], *, progress: float) -> dict[str, Tensor]:
+        classification = self.classification(output.scores, targets)
+        if progress < self.options.alone:
+            return {"classification": classification}
+        overlap = tag_overlap(targets, targets).fill_diagonal_(0.5)  # neither similar nor dissimilar to itself
+        ranking = ranking_loss(
+            output.features[:, 0], overlap > self.options.similar, overlap < self.options.dissimilar
+        )  # fmt: skip
+        return {"classification": self.options.weight * classification, "ranking": ranking}
+
+
+def ranking_loss(
+    descriptors: Float[Tensor, "b f"], similar: Bool[Tensor, "b b"], dissimilar: Bool[Tensor, "b b"]
+) -> Float[Tensor, ""]:
+    """Mean over triplets (photo, similar, dissimilar) of d₊², d₊ = e^‖f − f₊‖ / (e^‖f − f₊‖ + e^‖f − f₋‖).
+
+    0 without a triplet.
+    """
+    anchor, near = similar.nonzero(as_tuple=True)
+    place, far = dissimilar[anchor].nonzero(as_tuple=True)
+    anchor, near = anchor[place], near[place]
+    closer = _distances(descriptors, anchor, near) - _distances(descriptors, anchor, far)
+    return closer.sigmoid().square().sum() / max(1, len(closer))  # softmax of two is a sigmoid of their difference
+
+
+def _distances(descriptors: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    apart = (descriptors[:, None] - descriptors[None]).square().sum(-1)
+    return apart[first, second].clamp(min=1e-12).sqrt()  # no slope without end at 0

@@ -1,0 +1,65 @@
+"""A Triplet network: Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015; for images of products: Wang and others,
+"Learning Fine-Grained Image Similarity with Deep Ranking", CVPR 2014.
+
+A photo is to be nearer to another one of the same product than to any else, by a margin; loss and miner of
+pytorch-metric-learning. Else as `siamese`: one product a photo, half of each batch pairs, an MLP on the detached
+descriptor for tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from fashionlib.core.output import Output
+from fashionlib.models.baselines.classifier import identities
+from fashionlib.models.baselines.siamese import ByProduct
+
+
+@dataclass(frozen=True)
+class TripletOptions:
+    """size: numbers of the descriptor, compared at length 1. margin: see above. triplets: which of those that break it
+    are learned from, "all", "hard" or "semihard". share: of a batch that is pairs.
+    """
+
+    size: int = 128
+    hidden: int = 512
+    dropout: float = 0.2
+    margin: float = 0.2
+    triplets: str = "all"
+    share: float = 0.5
+    classification: str = "logistic"
+
+
+class Triplet(ByProduct):
+    """A descriptor taught by triplets."""
+
+    def __init__(self, depths: Sequence[int], labels: int, options: TripletOptions | None = None):
+        options = options or TripletOptions()
+        super().__init__(depths, labels, options)
+        self.rank = MinedTriplets(options.margin, options.triplets)
+
+    def loss(
+        self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]
+    ) -> dict[str, Tensor]:  # fmt: skip
+        ranking = self.rank(output.features[:, 0], main)
+        return {"ranking": ranking, "classification": self.classification(output.scores, targets)}
+
+
+class MinedTriplets(nn.Module):
+    """Mean over the triplets that break the margin of max(0, ‖a − p‖ − ‖a − n‖ + margin), descriptors at length 1."""
+
+    def __init__(self, margin: float, triplets: str = "all"):
+        # here: other kinds need not wait for it
+        from pytorch_metric_learning.losses import TripletMarginLoss
+        from pytorch_metric_learning.miners import TripletMarginMiner
+
+        super().__init__()
+        self.mine, self.margin = TripletMarginMiner(margin, triplets), TripletMarginLoss(margin)
+
+    def forward(self, descriptors: Float[Tensor, "b f"], main: Int[Tensor, " b"]) -> Float[Tensor, ""]:
+        descriptors, products = descriptors.float(), identities(main)
+        return self.margin(descriptors, products, self.mine(descriptors, products)).reshape(())

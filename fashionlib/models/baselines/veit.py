@@ -1,0 +1,125 @@
+"""Label cleaning: Veit and others, "Learning From Noisy Large-Scale Datasets With Minimal Supervision", CVPR 2017.
+
+A small network learns, from the few photos that people verified, what noisy tags y become under the eyes of somebody
+who looks: ĉ = clip(y + g(y, f), 0, 1), f the visual features. The classifier of all photos is taught ĉ instead of y.
+
+The clip lets the gradient through: else a tag that g has carried out of 0..1 on the wrong side would never come back,
+and with few wrong tags nearly all of them leave in the first steps.
+
+Simplified: the common trunk, frozen, stands for the convolutional network, so f is the classifier's hidden layer; g has
+one hidden layer on both embeddings side by side. `cleaning: false` is the same without g: the classifier is taught the
+verified tags where there are some and the noisy ones elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fashionlib.core.output import Output
+from fashionlib.data.supervision import mixed_order
+from fashionlib.models import losses
+from fashionlib.models.baselines.classifier import PooledClassifier
+
+
+@dataclass(frozen=True)
+class VeitOptions:
+    """hidden and dropout: of the classifier. embedding: units for tags, for features and for what both become in g.
+
+    verified: the share of photos that are verified, where the data set could tell of all; and trusted: their share of
+    each batch (9 : 1). cleaning_weight: the loss of ĉ beside 1 for the classifier's. alone: for this share of training
+    the classifier is taught the tags as they are, while g learns already.
+    """
+
+    hidden: int = 512
+    dropout: float = 0.5
+    embedding: int = 64
+    verified: float = 0.1
+    trusted: float = 0.1
+    cleaning: bool = True
+    cleaning_weight: float = 0.1
+    alone: float = 0.0
+    classification: str = "logistic"
+
+
+@dataclass
+class Seen(Output):
+    """visual: b h, what the cleaning of tags looks at."""
+
+    visual: Tensor | None = None
+
+
+class Correction(nn.Module):
+    """g(y, f): how much to add to each tag. Begins with nothing to add."""
+
+    def __init__(self, labels: int, visual: int, embedding: int):
+        super().__init__()
+        self.tags, self.photo = nn.Linear(labels, embedding), nn.Linear(visual, embedding)
+        self.correct = nn.Sequential(nn.ReLU(), nn.Linear(2 * embedding, embedding), nn.ReLU())
+        self.last = nn.Linear(embedding, labels)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, tags: Float[Tensor, "b c"], visual: Float[Tensor, "b h"]) -> Float[Tensor, "b c"]:
+        return self.last(self.correct(torch.cat([self.tags(tags), self.photo(visual)], 1)))
+
+
+class Cleaned(nn.Module):
+    """What `veit` and `inoue` share: the whole-image classifier, a correction of tags, batches with verified photos."""
+
+    needs: ClassVar = ("clean", "verified", "progress")
+
+    def __init__(self, depths: Sequence[int], labels: int, options: Any):
+        super().__init__()
+        self.options = options
+        self.classifier = PooledClassifier(sum(depths), labels, options.hidden, options.dropout)
+        self.correction = Correction(labels, options.hidden, options.embedding)
+        self.classification = getattr(losses, options.classification)
+
+    def order(self, draw: np.random.Generator, batch: int, *, verified, **_) -> np.ndarray:
+        return mixed_order(draw, batch, verified, self.options.trusted)
+
+    def forward(self, maps: Float[Tensor, "b d y x"]) -> Seen:
+        pooled, visual, scores = self.classifier(maps)
+        return Seen(scores=scores, features=pooled.unsqueeze(1), visual=visual)
+
+
+class Veit(Cleaned):
+    """The whole-image classifier, taught cleaned tags."""
+
+    def __init__(self, depths: Sequence[int], labels: int, options: VeitOptions | None = None):
+        super().__init__(depths, labels, options or VeitOptions())
+
+    def loss(
+        self, output: Seen, targets: Float[Tensor, "b c"], *, clean: Float[Tensor, "b c"], verified: Bool[Tensor, " b"],
+        progress: float,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """classification + 0.1 Σ over verified photos |ĉ − v| / their number; ĉ teaches without a gradient."""
+        options = self.options
+        if not options.cleaning:
+            return {"classification": self.classification(output.scores, taught(targets, clean, verified))}
+        cleaned = clipped(targets + self.correction(targets, output.visual))
+        apart = (cleaned - clean).abs().sum(1)[verified]
+        believed = targets if progress < options.alone else cleaned
+        return {
+            "classification": self.classification(output.scores, taught(believed, clean, verified)),
+            "cleaning": options.cleaning_weight * apart.sum() / verified.sum().clamp(min=1),
+        }
+
+
+def clipped(values: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+    """The values cut to 0..1, with the gradient of values that were not cut."""
+    return values + (values.clamp(0, 1) - values).detach()
+
+
+def taught(
+    believed: Float[Tensor, "b c"], clean: Float[Tensor, "b c"], verified: Bool[Tensor, " b"]
+) -> Float[Tensor, "b c"]:
+    """What the classifier is taught: verified tags where there are some, else what is believed. Without a gradient."""
+    return torch.where(verified[:, None], clean, believed.detach())

@@ -1,0 +1,107 @@
+"""WTBI: Hadi Kiapour, Han, Lazebnik, Berg, Berg, "Where to Buy It: Matching Street Clothing Photos in Online Shops",
+ICCV 2015. What makes two garments the same depends on what they are: a metric is learned over all categories, then one
+for each.
+
+Simplified: a category's metric is a linear map of the common descriptor, the same for all at first, and two garments
+are the same with probability σ(b − a‖u − v‖²), a > 0, where the source has a network that reads both; so a gallery is
+ranked without being read again for every query. Pairs are those in a batch that show a garment of the category, half of
+the batch pairs that share a product. The query's category is not told: labels count by how sure both photos are of
+them, as for the paper's network. Tags come from an MLP on the detached descriptor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from fashionlib.core.errors import InputError
+from fashionlib.core.output import Output
+from fashionlib.data.supervision import paired_order, same_product
+from fashionlib.models import losses
+from fashionlib.models.baselines.classifier import Descriptor, tag_classifier
+
+NEVER = -30.0  # the score of a label at another label's step
+
+
+@dataclass(frozen=True)
+class WTBIOptions:
+    """size: numbers of the common descriptor. metric: numbers that a category's metric compares. common: the share of
+    training in which all categories have one metric. share: of a batch that is pairs.
+    """
+
+    size: int = 128
+    metric: int = 32
+    hidden: int = 512
+    dropout: float = 0.2
+    common: float = 0.5
+    share: float = 0.5
+    classification: str = "logistic"
+
+
+class WTBI(nn.Module):
+    """Step 0 is the common metric, step 1 + c that of label c. Needs a column of products for each label."""
+
+    needs: ClassVar = ("products", "progress")
+
+    def __init__(self, depths: Sequence[int], labels: int, options: WTBIOptions | None = None):
+        super().__init__()
+        self.options, self.labels = options or WTBIOptions(), labels
+        options = self.options
+        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
+        self.common = nn.Linear(options.size, options.metric, bias=False)
+        self.own = nn.Parameter(torch.zeros(labels, options.metric, options.size))  # beside the common one
+        self.offset, self.slope = nn.Parameter(torch.zeros(labels + 1)), nn.Parameter(torch.zeros(labels + 1))
+        self.classify = tag_classifier(options.size, labels)
+        self.classification = getattr(losses, options.classification)
+
+    def order(self, draw: np.random.Generator, batch: int, *, products: np.ndarray, **_) -> np.ndarray:
+        numbers = torch.from_numpy(products)
+        return paired_order(
+            draw, batch, len(products), lambda rows: same_product(numbers[rows], numbers).numpy(), self.options.share
+        )
+
+    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+        descriptor = self.describe(maps)
+        scores = self.classify(descriptor.detach())
+        common = self.common(descriptor)  # b m
+        own = common[:, None] + torch.einsum("cms,bs->bcm", self.own, descriptor)
+        steps = torch.full((len(scores), self.labels, self.labels), NEVER, device=scores.device, dtype=scores.dtype)
+        steps = torch.where(torch.eye(self.labels, device=scores.device) > 0, scores[:, :, None], steps)
+        return Output(
+            scores=scores, features=torch.cat([common[:, None], own], 1),
+            steps=torch.cat([torch.full_like(steps[:, :1], NEVER), steps], 1),
+        )  # fmt: skip
+
+    def loss(
+        self, output: Output, targets: Float[Tensor, "b c"], *, products: Int[Tensor, "b g"], progress: float
+    ) -> dict[str, Tensor]:
+        """Logistic loss of "the same garment" over pairs, same and not in equal parts: of any category, then each."""
+        if products.shape[1] != self.labels:
+            raise InputError(f"WTBI has {self.labels} categories, the photos {products.shape[1]} columns of products")
+        pairs = [garment_pairs(products[:, label]) for label in range(self.labels)]
+        first = torch.cat([pair[0] for pair in pairs])
+        second = torch.cat([pair[1] for pair in pairs])
+        same = torch.cat([pair[2] for pair in pairs])
+        step = torch.cat([torch.full_like(pair[0], 1 + label) for label, pair in enumerate(pairs)])
+        if progress < self.options.common:
+            step = torch.zeros_like(step)
+        apart = (output.features[first, step] - output.features[second, step]).square().sum(1)
+        likely = self.offset[step] - self.slope[step].exp() * apart
+        weight = torch.where(same, 0.5 / same.sum().clamp(min=1), 0.5 / (~same).sum().clamp(min=1))
+        metric = F.binary_cross_entropy_with_logits(likely, same.float(), weight, reduction="sum")
+        return {"metric": metric, "classification": self.classification(output.scores, targets)}
+
+
+def garment_pairs(products: Int[Tensor, " b"]) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"], Bool[Tensor, " n"]]:
+    """All pairs of photos that both show a garment of a category (−1: none), and whether it is the same one."""
+    shown = (products >= 0).nonzero().flatten()
+    first, second = torch.triu_indices(len(shown), len(shown), 1, device=products.device)
+    first, second = shown[first], shown[second]
+    return first, second, products[first] == products[second]

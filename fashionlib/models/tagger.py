@@ -1,0 +1,199 @@
+"""A trunk and a head with their labels: what is trained, saved, loaded and asked for tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from fashionlib.core.errors import InputError
+from fashionlib.core.files import written_aside
+from fashionlib.core.options import build
+from fashionlib.core.output import Output
+from fashionlib.data.augment import images_to_float
+from fashionlib.data.photos import Placement, letterbox, read_photo
+from fashionlib.models.attention import boxes_of
+from fashionlib.models.backbones import build_trunk, fold
+from fashionlib.models.baselines.csra import CSRA, CSRAOptions
+from fashionlib.models.baselines.darn import DARN, DARNOptions
+from fashionlib.models.baselines.fashionnet import FashionNet, FashionNetOptions
+from fashionlib.models.baselines.inoue import Inoue, InoueBaseline, InoueBaselineOptions, InoueOptions
+from fashionlib.models.baselines.siamese import Siamese, SiameseOptions
+from fashionlib.models.baselines.stylenet import StyleNet, StyleNetOptions
+from fashionlib.models.baselines.triplet import Triplet, TripletOptions
+from fashionlib.models.baselines.veit import Veit, VeitOptions
+from fashionlib.models.baselines.whole import WholeImage, WholeOptions
+from fashionlib.models.baselines.wtbi import WTBI, WTBIOptions
+from fashionlib.models.parser import Parser, ParserOptions
+from fashionlib.models.pretrained import model_folder
+
+HEADS = {
+    "parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions), "csra": (CSRA, CSRAOptions),
+    "stylenet": (StyleNet, StyleNetOptions), "inoue-baseline": (InoueBaseline, InoueBaselineOptions),
+    "veit": (Veit, VeitOptions), "inoue": (Inoue, InoueOptions), "siamese": (Siamese, SiameseOptions),
+    "triplet": (Triplet, TripletOptions), "wtbi": (WTBI, WTBIOptions), "darn": (DARN, DARNOptions),
+    "fashionnet": (FashionNet, FashionNetOptions),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A label, its score in 0..1, and the box that scored it (x1, y1, x2, y2, pixels of the photo), if there is one."""
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float] | None
+
+
+class Tagger(nn.Module):
+    """kind: a key of `HEADS`. image_size: (height, width) that photos are letterboxed to.
+
+    frozen: the trunk keeps its packaged weights; they are then left out of the saved file.
+    """
+
+    def __init__(
+        self, *, labels: Sequence[str], image_size: Sequence[int], kind: str, head: dict | None = None,
+        trunk: dict | None = None, frozen: bool = True, pretrained: bool = True,
+    ):  # fmt: skip
+        super().__init__()
+        if kind not in HEADS:
+            raise InputError(f"unknown kind of head {kind!r}: choose one of {', '.join(HEADS)}")
+        self.labels, self.image_size, self.kind, self.frozen = (
+            tuple(labels),
+            (image_size[0], image_size[1]),
+            kind,
+            frozen,
+        )
+        make, options_of = HEADS[kind]
+        self.options = build(options_of, head or {}, f"options of {kind}")
+        self.trunk_options = {"name": "lite0", **(trunk or {})}
+        with torch.random.fork_rng(devices=[]):  # the head's first weights do not hang on what the trunk drew or found
+            body = build_trunk(**self.trunk_options, pretrained=pretrained)
+        body = (fold(body) if frozen else body).requires_grad_(not frozen)
+        self.trunk = body.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.head = make(self.trunk.depths, len(self.labels), self.options)
+
+    def train(self, mode: bool = True) -> Tagger:
+        super().train(mode)
+        if self.frozen:
+            self.trunk.eval()
+        return self
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Output:
+        return self.head(self.trunk(images))
+
+    def probabilities(self, scores: Float[Tensor, "*n c"]) -> Float[Tensor, "*n c"]:
+        """Scores as the loss reads them: through a softmax over labels ("euclidean") or a sigmoid each."""
+        return scores.softmax(-1) if self.options.classification == "euclidean" else scores.sigmoid()
+
+    def config(self) -> dict:
+        """Everything needed to build this model again, as plain JSON values."""
+        return {
+            "format": 1, "kind": self.kind, "head": asdict(self.options), "trunk": self.trunk_options,
+            "frozen": self.frozen, "image_size": list(self.image_size), "labels": list(self.labels),
+        }  # fmt: skip
+
+    @torch.inference_mode()
+    def tag(
+        self, images: Sequence[str | Path | np.ndarray] | str | Path | np.ndarray, *, most: int = 6
+    ) -> list[list[Tag]]:
+        """The `most` best labels of each photo, best first, each with the region that won it.
+
+        images: paths or height × width × 3 uint8 arrays, of any size; one alone is taken as a list of one.
+
+        Raises InputError for a photo that cannot be read.
+        """
+        if isinstance(images, (str, Path, np.ndarray)):
+            images = [images]
+        return [self._tag(image, most) for image in images]
+
+    def _tag(self, image: str | Path | np.ndarray, most: int) -> list[Tag]:
+        photo = image if isinstance(image, np.ndarray) else read_photo(image)
+        canvas, placement = letterbox(photo, self.image_size)
+        output = self.eval()(images_to_float(canvas[None]))
+        scores = self.probabilities(output.scores)[0]
+        best = scores.topk(min(most, len(scores)))
+        return [
+            Tag(self.labels[label], score, self._winning_box(output, label, placement, photo.shape))
+            for score, label in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
+
+    def _winning_box(self, output: Output, label: int, placement: Placement, shape: tuple[int, ...]):
+        if output.theta is None:
+            return None
+        step = int(output.steps[0, :, label].argmax())
+        box = boxes_of(output.theta[:, step])[0].tolist()
+        height, width = self.image_size
+        x1, y1, x2, y2 = placement.to_photo((box[0] * width, box[1] * height, box[2] * width, box[3] * height))
+        return (max(x1, 0.0), max(y1, 0.0), min(x2, float(shape[1])), min(y2, float(shape[0])))
+
+
+def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path:
+    """`model.safetensors` (with `half`, in half precision) and `config.json` in `folder`, written aside and renamed."""
+    folder = Path(folder)
+    weights = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not (model.frozen and name.startswith("trunk."))
+    }
+    with written_aside(folder / "model.safetensors") as file:
+        file.write(save(weights))
+    with written_aside(folder / "config.json") as file:
+        file.write(json.dumps(model.config(), indent=1).encode())
+    return folder
+
+
+def load_model(folder: str | Path) -> Tagger:
+    """The model saved in `folder`, ready to tag; or, by its name, one that comes with the package.
+
+    "ccp" is the better one, "ccp-small" is a third faster.
+
+    Raises InputError where the folder, its configuration or its weights are missing, damaged or of another model.
+    """
+    folder = model_folder(folder)
+    config = _read_config(folder)
+    try:
+        model = Tagger(**config, pretrained=config.get("frozen", True))
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{folder}/config.json does not describe a model of this version: {error}") from error
+    try:
+        weights = load_file(folder / "model.safetensors")
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}/model.safetensors: missing; train the model again") from error
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{folder}/model.safetensors: damaged ({error}); train the model again") from error
+    _fill(model, weights, folder)
+    return model.eval()
+
+
+def _read_config(folder: Path) -> dict:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no model here; name a folder with config.json and model.safetensors") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not JSON ({error}); train the model again") from error
+    if not isinstance(config, dict) or config.pop("format", None) != 1:
+        raise InputError(f"{path}: not a model configuration of format 1; train the model again")
+    return config
+
+
+def _fill(model: Tagger, weights: dict[str, Tensor], folder: Path) -> None:
+    wanted = {n: t for n, t in model.state_dict().items() if not (model.frozen and n.startswith("trunk."))}
+    wrong = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
+    wrong += [name for name in weights if name not in wanted]
+    if wrong:
+        raise InputError(
+            f"{folder}/model.safetensors belongs to another model than {folder}/config.json: "
+            f"{len(wrong)} weights do not fit, the first is {wrong[0]}"
+        )
+    model.load_state_dict(weights, strict=False)

@@ -1,0 +1,29 @@
+"""Every figure of the book, in one style."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "answers": ["answers_grid"],
+        "attention": ["attention_sheet", "attention_spread", "pointing_figure", "wins_map"],
+        "diversity": ["dial_curves"],
+        "figures": [
+            "EXPERIMENTS",
+            "METHODS",
+            "METRICS",
+            "PUBLISHED_CURVES",
+            "ablation_figure",
+            "compare_rows",
+            "history",
+            "method_colours",
+            "recommendation_grid",
+            "sample_sheet",
+            "table1_figure",
+            "topk_curves",
+        ],
+        "style": ["themed"],
+    },
+)

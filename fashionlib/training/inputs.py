@@ -1,0 +1,90 @@
+"""What a batch is made of: photos, or the maps a frozen trunk made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fashionlib.core.device import device
+from fashionlib.data.augment import PLAIN, View, augmented, images_to_float
+
+
+class ImageInputs:
+    """uint8 photos; photos × height × width × 3, all in one `view`. Number 0 of it is the photo, 1 its mirror image."""
+
+    views = 2
+
+    def __init__(self, images: np.ndarray, view: View = PLAIN, ids: Sequence[str] | None = None):
+        self.images, self.view = images, view
+        self.draws = view.draws(ids or [""] * len(images))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The photos at `indices`, each in its view."""
+        return self.ready(self.read(indices, views), indices, views)
+
+    def read(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The first half of `take`, for another thread: uint8, on its way to the device."""
+        return fetched(self.images[indices])
+
+    def ready(self, raw: Tensor, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The second half, on the device."""
+        images = self.view(images_to_float(raw.to(device(), non_blocking=True)), self.draws[indices])
+        flip = torch.as_tensor(views == 1, device=images.device)[:, None, None, None]
+        return torch.where(flip, images.flip(-1), images)
+
+
+class MapInputs:
+    """Maps of a frozen trunk: photos × channels × rows × columns, see `fashionlib.training.feature_maps.trunk_maps`.
+
+    views: the maps of the photos (view 0), of their mirror images (1), and of augmented copies.
+    rows: where in them the photos are, if they hold others, too.
+    """
+
+    def __init__(self, views: Sequence[np.ndarray], rows: Int[np.ndarray, " photos"] | None = None):
+        self.maps = list(views)
+        self.rows = np.arange(len(views[0])) if rows is None else rows
+
+    @property
+    def views(self) -> int:
+        return len(self.maps)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The maps of the photos at `indices`, each in its view; where a view was not made, plain."""
+        return self.ready(self.read(indices, views), indices, views)
+
+    def read(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The first half of `take`, for another thread: as the file has them, on their way to the device."""
+        pairs = zip(self.rows[indices], np.where(views < self.views, views, 0), strict=True)
+        return fetched(np.stack([self.maps[view][row] for row, view in pairs]))
+
+    def ready(self, raw: Tensor, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The second half, on the device."""
+        return raw.to(device(), non_blocking=True).float()
+
+
+Inputs = ImageInputs | MapInputs
+
+
+def fetched(array: np.ndarray) -> Tensor:
+    """Rows read out of a file, in memory that a GPU copies from while it computes (where there is one)."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.pin_memory() if device().type == "cuda" else tensor
+
+
+def moved(batch: Tensor, shift: float, draws: Float[Tensor, "b 7"]) -> Tensor:
+    """Photos augmented anew: moved and scaled by up to `shift` of the frame, in another light. draws: in 0..1."""
+    if not shift:
+        return batch
+    draws = draws.clone()
+    draws[:, 3] = 1.0  # `take` has mirrored them already
+    return augmented(batch, draws, shift)

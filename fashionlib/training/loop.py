@@ -1,0 +1,253 @@
+"""One loop for every method, in one process or in several."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from jaxtyping import Float
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from fashionlib.core.device import autocast, batch_of, compiled
+from fashionlib.core.errors import InputError
+from fashionlib.core.output import Output
+from fashionlib.data.supervision import Lesson
+from fashionlib.metrics import average_precision_all, mean_average_precision
+from fashionlib.models.tagger import Tagger, load_model
+from fashionlib.training.batches import Piece, batches
+from fashionlib.training.checkpoint import Averaged, State
+from fashionlib.training.inputs import ImageInputs, Inputs
+from fashionlib.training.launch import accelerator_here, in_order, summed
+from fashionlib.training.norms import share_norms
+from fashionlib.training.options import TrainingOptions
+from fashionlib.training.sharing import Share, share_dropouts, together
+
+PHOTOS_AT_ONCE = 32  # whose maps at full size stay within a GPU's memory when a trained trunk is asked
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of a split. p photos, c labels, s steps, f features; theta and steps where it has boxes."""
+
+    scores: Float[np.ndarray, "p c"]
+    features: Float[np.ndarray, "p s f"]
+    steps: Float[np.ndarray, "p s c"] | None
+    theta: Float[np.ndarray, "p s numbers"] | None
+
+
+def train(
+    model: Tagger, inputs: Inputs, targets: Float[np.ndarray, "p c"], validation: tuple[Inputs, np.ndarray] | None,
+    options: TrainingOptions, folder: Path, *, seed: int = 0, fingerprint: str = "",
+    known: Mapping[str, np.ndarray] | None = None,
+) -> Tagger:  # fmt: skip
+    """Train and return the epoch that did best on the validation photos (mean of AP_all and mAP); the last without any.
+
+    folder: takes the best weights so far, `history.csv`, and the state of the last epoch, from which an interrupted
+    run of the same `fingerprint` goes on; a run of another one starts anew. known: what the head learns from beyond
+    tags, a row a photo, see `fashionlib.data.supervision`.
+
+    In torchrun's processes, each learns from its share of every batch: the sums, the statistics of batch norms and all
+    that is drawn are those of one process. One process writes.
+
+    Raises InputError where the loss stops being a number, or the head needs what is not known.
+    """
+    lesson = _lesson(model, inputs, targets, known, options)
+    folder.mkdir(parents=True, exist_ok=True)
+    accelerator = accelerator_here()
+    net, share = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
+    steps = -(-len(inputs) // options.batch)
+    schedule = _schedule(optimiser := _optimiser(net, options), options, steps)
+    kept = Averaged(model, net, options.average)
+    run, optimiser = accelerator.prepare(_Taught(net, model.head, options, lesson.compares, share), optimiser)
+    state = State(folder, fingerprint, net, optimiser, schedule, kept)
+    first, best, history = state.restore()
+    with _progress(accelerator.is_main_process) as progress:
+        bar = progress.add_task("training", total=options.epochs * steps, completed=first * steps)
+        after = (schedule.step, kept.update, partial(progress.advance, bar))
+        for epoch in range(first, options.epochs):
+            started = time.perf_counter()
+            _begin(model, seed, epoch)
+            pieces = _announced(batches(inputs, lesson, options, seed, epoch, accelerator), share)
+            terms = _finite(_learn(run, pieces, len(inputs), after, optimiser, accelerator, options), epoch)
+            row = {"epoch": epoch + 1, **terms, **_validate(kept.model, validation, options, accelerator)}
+            history.append({**row, "seconds": time.perf_counter() - started})
+            if accelerator.is_main_process:
+                best = state.save(epoch + 1, best, history, kept.model)
+    accelerator.wait_for_everyone()
+    return load_best(model, folder)
+
+
+def _lesson(
+    model: Tagger, inputs: Inputs, targets: np.ndarray, known: Mapping[str, np.ndarray] | None, options: TrainingOptions
+) -> Lesson:
+    moves = isinstance(inputs, ImageInputs) and options.shift > 0
+    return Lesson(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
+
+
+def _placed(net: nn.Module, accelerator: Accelerator) -> tuple[nn.Module, Share]:
+    """The network on its device; its batch norms and dropouts are one where processes share the batches."""
+    net, share = net.to(accelerator.device), Share(accelerator.process_index, accelerator.num_processes)
+    return share_norms(share_dropouts(net, share)) if share.processes > 1 else net, share
+
+
+def _begin(model: Tagger, seed: int, epoch: int) -> None:
+    """Dropout repeats after a resume, too."""
+    model.train()
+    torch.manual_seed(seed * 100_003 + epoch)
+
+
+class _Taught(nn.Module):
+    """The network with its loss: whatever has weights in either is inside what processes share.
+
+    compares: whether the loss compares photos; then each of several processes has the loss of all of theirs.
+    """
+
+    def __init__(
+        self, net: nn.Module, head: nn.Module, options: TrainingOptions, compares: bool, share: Share
+    ):  # fmt: skip
+        super().__init__()
+        self.net, self.head, self.precision = compiled(net, options.compile), head, options.precision
+        self.share = share if compares and share.processes > 1 else None
+
+    def forward(self, batch: Tensor, targets: Tensor, **more: Any) -> dict[str, Tensor]:
+        with autocast(self.precision):
+            output = self.net(batch)
+        if self.share:
+            output, targets, more = together(output, targets, more, self.share)
+        return self.head.loss(output, targets, **more)
+
+
+def _announced(pieces: Iterable[Piece], share: Share) -> Iterator[Piece]:
+    """The pieces; before each, `share` says how many photos it holds in all processes."""
+    for piece in pieces:
+        share.together = piece.together
+        yield piece
+
+
+def _progress(shown: bool) -> Progress:
+    """A bar in a terminal; nothing in logs and notebooks."""
+    console = Console(stderr=True)
+    hidden = not shown or not console.is_terminal or console.is_jupyter
+    return Progress(console=console, transient=True, disable=hidden)
+
+
+def _finite(terms: dict[str, float], epoch: int) -> dict[str, float]:
+    if not np.isfinite(sum(terms.values())):
+        raise InputError(f"epoch {epoch + 1}: the loss is {sum(terms.values())}; lower the learning rate")
+    return terms
+
+
+def _validate(
+    model: Tagger, validation: tuple[Inputs, np.ndarray] | None, options: TrainingOptions, accelerator: Accelerator
+) -> dict[str, float]:
+    if validation is None:
+        return {}
+    blocks = _predicted(model, validation[0], options.mirror_test, 128, accelerator)
+    scores = np.concatenate(in_order([scores.float().cpu().numpy() for scores, _ in blocks], accelerator))
+    return {
+        "val_ap_all": float(average_precision_all(scores, validation[1])),
+        "val_map": float(mean_average_precision(scores, validation[1])),
+    }
+
+
+def load_best(model: Tagger, folder: Path) -> Tagger:
+    """The weights of the epoch that was kept, in `model`."""
+    model.load_state_dict(load_model(folder).state_dict())
+    return model.eval()
+
+
+def _optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    if options.optimiser not in kinds:
+        raise InputError(f"unknown optimiser {options.optimiser!r}: choose one of {', '.join(kinds)}")
+    wanted = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    return kinds[options.optimiser](wanted, lr=options.learning_rate, weight_decay=options.weight_decay)
+
+
+def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.lr_scheduler.LRScheduler:
+    if options.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    if options.schedule == "one-cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, options.learning_rate, total_steps=options.epochs * batches
+        )
+    raise InputError(f"unknown schedule {options.schedule!r}: choose one-cycle or constant")
+
+
+def _learn(
+    run: nn.Module, pieces: Iterable[Piece], photos: int, after: Sequence[Callable[[], object]], optimiser,
+    accelerator: Accelerator, options: TrainingOptions,
+) -> dict[str, float]:  # fmt: skip
+    """One epoch: the loss term by term, its mean over `photos`. after: called each time the weights were moved."""
+    terms: defaultdict[str, Any] = defaultdict(float)
+    for piece in pieces:
+        for name, value in _step(run, piece, optimiser, accelerator, options).items():
+            terms[name] = terms[name] + value * (piece.photos / photos)
+        for follow in after if piece.last else ():
+            follow()
+    return summed(terms, accelerator)
+
+
+def _step(
+    run: nn.Module, piece: Piece, optimiser, accelerator: Accelerator, options: TrainingOptions
+) -> dict[str, Tensor]:
+    """Add up a piece's gradients; after a batch's last one, move the weights. Returns the loss, term by term."""
+    with nullcontext() if piece.last else accelerator.no_sync(run):
+        terms = run(piece.batch, piece.targets, **piece.more)
+        # processes' gradients are averaged: each piece counts by its photos among the whole batch's
+        accelerator.backward(sum(terms.values()) * (piece.share * accelerator.num_processes))
+    if piece.last:
+        accelerator.clip_grad_norm_(run.parameters(), options.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+    exact = torch.float32 if accelerator.device.type == "mps" else torch.float64  # which Apple's GPUs lack
+    return {name: value.detach().to(exact) for name, value in terms.items()}
+
+
+def predict(
+    model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 128, accelerator: Accelerator | None = None
+) -> Predictions:
+    """The model's word on every photo; with `mirror`, scores are the mean over the photo and its mirror image.
+
+    accelerator: its processes share the photos, batch by batch, so that each number is the one that a single process
+    finds; every process gets them all.
+    """
+    rows = [
+        tuple(None if each is None else each.float().cpu() for each in (scores, one.features, one.steps, one.theta))
+        for scores, one in _predicted(model, inputs, mirror, batch, accelerator)
+    ]
+    columns = zip(*(in_order(rows, accelerator) if accelerator else rows), strict=True)
+    scores, features, steps, theta = (None if c[0] is None else torch.cat(c).numpy() for c in columns)
+    assert scores is not None
+    assert features is not None
+    return Predictions(scores, features, steps, theta)
+
+
+def _predicted(
+    model: Tagger, inputs: Inputs, mirror: bool, batch: int, accelerator: Accelerator | None
+) -> Iterator[tuple[Tensor, Output]]:
+    """Scores and the rest, batch by batch; of several processes, each makes every n-th batch."""
+    model.eval()
+    net = model if isinstance(inputs, ImageInputs) else model.head
+    batch = batch_of(min(batch, PHOTOS_AT_ONCE)) if isinstance(inputs, ImageInputs) else batch
+    first, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
+    for start in range(first * batch, len(inputs), batch * processes):
+        indices = np.arange(start, min(start + batch, len(inputs)))
+        with torch.no_grad():  # inside, as what asks for the batches may need gradients of its own
+            output = net(inputs.take(indices, np.zeros(len(indices), int)))
+            scores = model.probabilities(output.scores)
+            if mirror:
+                other = net(inputs.take(indices, np.ones(len(indices), int)))
+                scores = (scores + model.probabilities(other.scores)) / 2
+        yield scores, output

@@ -1,0 +1,166 @@
+"""`fashionlib verify` on real small runs: numbers come out again, and one that was changed by hand is named."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from fashionlib.core.errors import InputError
+from fashionlib.experiments.verify import compare, verify
+from fashionlib.ledger import ledger as results
+from fashionlib.ledger.receipts import Receipt, checksum, read_receipt, write_receipt
+
+
+def number(value=0.5, **others):
+    values = {
+        "experiment": "table1", "profile": "smoke", "dataset": "wardrobe", "split": "test", "split_hash": "0" * 12,
+        "method": "parser", "metric": "map", "value": value, "low": value - 0.03, "high": value + 0.03, "seeds": [0],
+        "n": 32, "protocol": "scores", "commit": "abc1234", "device": "CPU (AVX2, 2 threads)", "seconds": 2.0,
+        "versions": {"processor": "one", "torch": "2"}, "per_seed": [value],
+        "versus": {"method": "whole", "value": 0.1, "low": 0.05, "high": 0.15},
+    }  # fmt: skip
+    return results.entry(**{**values, **others})
+
+
+def verified(smoke, *arguments):
+    return smoke.call("-m", "fashionlib.cli", "verify", "--profile", "smoke", *arguments)
+
+
+def test_one_experiment_comes_out_again_to_the_last_bit_and_leaves_a_receipt(smoke):
+    kept = smoke.ledgers()
+    done = verified(smoke, "--only", "topk_c2s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    entries = json.loads(kept["topk_c2s"])
+    line = f"topk_c2s: {len(entries)} of {len(entries)} numbers came out again (rule: exact; largest difference 0)\n"
+    assert done.stdout == line
+    assert smoke.ledgers() == kept
+    (receipt,) = read_receipt(smoke.home, "smoke")
+    assert receipt.agrees
+    assert (receipt.experiment, receipt.rule, receipt.numbers) == ("topk_c2s", "exact", len(entries))
+    assert receipt.ledger == checksum(smoke.home, "smoke", "topk_c2s")
+
+
+def test_a_value_changed_by_hand_fails_and_is_named(smoke):
+    old, *others = json.loads(smoke.ledgers()["table1"])
+    text = json.dumps(old["value"])
+    with smoke.edited("results/smoke/table1.json", text, json.dumps(old["value"] + 1e-6)):
+        done = verified(smoke, "--only", "table1")
+    assert done.returncode == 1, done.stdout + done.stderr
+    first, *rest = done.stdout.splitlines()
+    assert first.startswith(f"table1: {len(others)} of {len(others) + 1} numbers came out again (rule: exact")
+    assert all(line.startswith(f"  wardrobe test {old['method']} {old['metric']} (") for line in rest)
+    assert f"value was published as {old['value'] + 1e-6} and is {old['value']}" in rest[0]
+
+
+def test_what_was_never_published_and_what_no_notebook_measures_end_in_one_line(smoke):
+    done = verified(smoke, "--only", "tabel1")
+    assert done.returncode == 2
+    assert "measures nothing called 'tabel1': choose one of table1, topk_inshop" in done.stderr
+    done = smoke.call("-m", "fashionlib.cli", "verify", "--profile", "wardrobe", "--only", "table1")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "make results PROFILE=wardrobe" in done.stderr
+
+
+def test_on_the_same_machine_every_bit_counts():
+    assert compare([number()], [number()]).disagreements == ()
+    verdict = compare([number()], [number(0.5 + 1e-12)])
+    assert verdict.rule == "exact"
+    assert {one.field for one in verdict.disagreements} == {"value", "low", "high", "seed 0"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"device": "NVIDIA H100"},
+        {"device": "CPU (AVX2, 8 threads)"},
+        {"versions": {"processor": "two", "torch": "2"}},
+        {"versions": {"processor": "one", "torch": "3"}},
+    ],
+    ids=["gpu", "threads", "processor", "torch"],
+)
+def test_elsewhere_a_number_may_move_by_the_half_width_of_its_interval(other):
+    verdict = compare([number()], [number(0.529, **other)])
+    assert verdict.rule == "tolerance"
+    assert verdict.disagreements == ()
+    assert verdict.largest == pytest.approx(0.029)
+    moved = compare([number()], [number(0.531, **other)])
+    assert [one.field for one in moved.disagreements] == ["value", "low", "high", "seed 0"]
+
+
+def test_a_run_on_a_gpu_or_of_an_unknown_processor_is_never_held_to_the_bit():
+    for other in ({"device": "NVIDIA H100"}, {"versions": {"torch": "2"}}):
+        assert compare([number(**other)], [number(**other)]).rule == "tolerance"
+
+
+@pytest.mark.parametrize("ends", [{}, {"low": None, "high": None}], ids=["interval", "none"])
+def test_the_stated_tolerances_hold(ends):
+    """A narrow interval leaves a number the tolerance asked for; one without, which no sample stands behind, more."""
+    room = 0.2 if ends else 0.04
+    old = number(versus=None, **ends)
+    for value, agrees in ((0.499 + room, True), (0.501 + room, False)):
+        new = number(value, versus=None, device="NVIDIA H100", **ends)
+        assert (compare([old], [new], absolute=0.04).disagreements == ()) is agrees
+
+
+def test_a_value_changed_by_hand_is_named_on_any_machine():
+    """However little: its own seeds do not give it any more."""
+    changed = replace(number(), value=0.5001)
+    verdict = compare([changed], [number(device="NVIDIA H100")])
+    assert verdict.rule == "tolerance"
+    (found,) = verdict.disagreements
+    assert str(found).startswith(
+        "wardrobe test parser map (scores): value, by its own seeds, was published as 0.5001 and"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"n": 33}, "n"),
+        ({"split_hash": "1" * 12}, "split_hash"),
+        ({"seeds": [1]}, "seeds"),
+        ({"low": 0.42}, "low"),
+        ({"versus": None}, "value of the difference to whole"),
+        ({"versus": {"method": "whole", "value": 0.2, "low": 0.05, "high": 0.15}}, "value of the difference to whole"),
+    ],
+)
+def test_counts_splits_intervals_and_differences_are_compared_too(change, field):
+    for place in ({}, {"device": "NVIDIA H100"}):
+        verdict = compare([number()], [number(**change, **place)])
+        assert field in {one.field for one in verdict.disagreements}
+
+
+def test_a_number_that_is_missing_on_either_side_is_named():
+    more = number(metric="ap_all")
+    (lost,) = compare([number(), more], [number()]).disagreements
+    assert str(lost) == "wardrobe test parser ap_all (scores): value was published as 0.5 and is not at all"
+    (new,) = compare([number()], [number(), more]).disagreements
+    assert "published as not at all and is 0.5" in str(new)
+
+
+def test_a_receipt_keeps_those_of_other_experiments(tmp_path):
+    results.write([number()], tmp_path, "smoke", "table1")
+    first, second = (
+        Receipt.of(number(experiment=name), "abc", 3.0, rule="exact", numbers=1, largest=0.0, differing=[])
+        for name in ("table1", "attention")
+    )
+    write_receipt(tmp_path, "smoke", [first])
+    write_receipt(tmp_path, "smoke", [second])
+    write_receipt(tmp_path, "smoke", [replace(first, differing=["x"])])
+    attention, table1 = read_receipt(tmp_path, "smoke")
+    assert attention == second
+    assert not table1.agrees
+
+
+def test_a_damaged_receipt_says_what_to_do(tmp_path):
+    path = tmp_path / "results" / "receipts" / "smoke.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('[{"experiment": "table1"}]')
+    with pytest.raises(InputError, match="run `fashionlib verify --profile smoke`"):
+        read_receipt(tmp_path, "smoke")
+
+
+def test_a_profile_of_another_data_set_asks_for_its_folder():
+    with pytest.raises(InputError, match="needs its data"):
+        verify("ccp")
