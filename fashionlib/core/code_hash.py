@@ -33,8 +33,6 @@ def _imports(source: str, package: str = "") -> frozenset[str]:
             found.update(names)
             if not all(_file(name) for name in names):  # something of the module itself, not modules in it alone
                 found.add(node.module)
-        elif package and isinstance(node, ast.keyword) and node.arg == "submod_attrs":  # of lazy_loader.attach
-            found.update(f"{package}.{module}" for module in ast.literal_eval(node.value))
         elif lazy and package:
             found.update(f"{package}.{module}" for module in ast.literal_eval(node.value))
     return frozenset(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
 from fashionlib.metrics.arrays import Weights, as_array, multiplicities
+from fashionlib.metrics.bootstrap import Interval, bootstrap_interval
 
 Unmatched = Literal["count", "drop"]
 
