@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
 from fashionbook.text import (
     Number,
     build_errors,
@@ -23,9 +26,6 @@ from fashionbook.text import (
     shown,
     verdict,
 )
-from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
-
 from fashionlib import plots
 from fashionlib.core.errors import InputError
 from fashionlib.ledger import ledger as results

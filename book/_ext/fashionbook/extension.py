@@ -16,11 +16,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from docutils import nodes
-from fashionbook import widgets as touchblocks
-from fashionbook.api import add_buttons, plain_docstring
-from fashionbook.directives import Claims, LedgerFigure, LedgerTable, LedgerTimes
-from fashionbook.run_directives import LedgerRuns, NotebookParameters, Receipts
-from fashionbook.text import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.domains.math import MathDomain
@@ -28,6 +23,11 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import ReferenceRole, SphinxRole
 
+from fashionbook import widgets as touchblocks
+from fashionbook.api import add_buttons, plain_docstring
+from fashionbook.directives import Claims, LedgerFigure, LedgerTable, LedgerTimes
+from fashionbook.run_directives import LedgerRuns, NotebookParameters, Receipts
+from fashionbook.text import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
 from fashionlib.core.errors import InputError
 
 _log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from pathlib import Path
 import nbformat
 import yaml
 from docutils import nodes
-from fashionbook.text import build_errors, duration
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
+from fashionbook.text import build_errors, duration
 from fashionlib.core.errors import InputError
 from fashionlib.experiments.batch import LEDGERS
 from fashionlib.ledger import ledger as results

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from docutils import nodes
+from sphinx.application import Sphinx
+
 from fashionbook.directives import LedgerDirective, LedgerFigure
 from fashionbook.html import Content, block, figure, picture, table
 from fashionbook.text import entries, interval
-from sphinx.application import Sphinx
-
 from fashionlib import plots
 from fashionlib.ledger import widget_data as touchdata
 from fashionlib.ledger.ledger import Entry, find
