@@ -24,7 +24,7 @@ from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.models.backbones import build_trunk
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training import launch as processes
-from fashionlib.training.annotations import landmarks_in_views, marks_of, verified_photos
+from fashionlib.training.annotations import landmarks_in_views, marks_of, point_names, verified_photos
 from fashionlib.training.feature_maps import trunk_maps
 from fashionlib.training.inputs import ImageInputs, Inputs, MapInputs
 from fashionlib.training.loop import load_best, train
@@ -154,7 +154,8 @@ def known_of(
         return _verified(part, photos)
     if "clean" in needs and name != "wardrobe":
         raise InputError(f"{name} has no verified tags beside noisy ones: leave this method out")
-    known = marks_of(dataset_of(profile, "train", seed), profile.image_size, cache_folder())
+    dataset = dataset_of(profile, "train", seed)
+    known = marks_of(dataset, profile.image_size, cache_folder())
     if "clean" in needs:
         known["verified"] = verified_photos(len(photos), head.options.verified)
         known["clean"] = np.where(known["verified"][:, None], known["shown"], 0).astype(np.float32)
@@ -163,7 +164,7 @@ def known_of(
     if "landmarks" in needs:
         if (known["landmarks"][..., 2] < 0).all():
             raise InputError(f"{name} knows no landmark and no part of any photo: leave this method out")
-        known["landmarks"] = landmarks_in_views(known["landmarks"], photos.ids, views)
+        known["landmarks"] = landmarks_in_views(known["landmarks"], point_names(dataset), photos.ids, views)
     return known
 
 

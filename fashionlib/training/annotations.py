@@ -103,9 +103,15 @@ def _landmarks(sample: Sample, names: Sequence[str], size: tuple[int, int]) -> F
 
 
 def landmarks_in_views(
-    points: Float[np.ndarray, "p l 3"], ids: Sequence[str], views: Sequence[View]
+    points: Float[np.ndarray, "p l 3"], names: Sequence[str], ids: Sequence[str], views: Sequence[View]
 ) -> Float[np.ndarray, "v p l 3"]:
-    """The landmarks as each view shows them; a point that has left the frame is not seen."""
+    """The landmarks as each view shows them; a point that has left the frame is not seen.
+
+    names: of the points. On a mirrored photo the left collar is where the right one was: each "left …" takes the place
+    of its "right …" and the other way round, where the names hold both.
+    """
+    place = {name: number for number, name in enumerate(names)}
+    twins = [place.get(_other_side(name), number) for name, number in place.items()]
     shown = []
     for view in views:
         theta, moved = view.theta(ids)[:, None], points.copy()  # p 1 4: s_x, s_y, t_x, t_y
@@ -114,5 +120,11 @@ def landmarks_in_views(
             moved[..., 0] *= -1
         outside = (np.abs(moved[..., :2]) > 1).any(-1) & (moved[..., 2] > 0)
         moved[..., 2] = np.where(outside, 0, moved[..., 2])
-        shown.append(moved)
+        mirrored = (theta[:, :, :1] < 0) != view.mirrored
+        shown.append(np.where(mirrored, moved[:, twins], moved))
     return np.stack(shown)
+
+
+def _other_side(name: str) -> str:
+    side, _, part = name.partition(" ")
+    return " ".join(({"left": "right", "right": "left"}.get(side, side), part))

@@ -13,7 +13,7 @@ from fashionlib.data.base import Sample
 from fashionlib.data.published.miniature import write_miniature
 from fashionlib.data.supervision import Lesson, mixed_order, paired_order, same_product, tag_overlap
 from fashionlib.data.wardrobe.dataset import Wardrobe
-from fashionlib.experiments.methods import known_of, photos_of
+from fashionlib.experiments.methods import dataset_of, known_of, photos_of
 from fashionlib.experiments.profile import load_profile
 from fashionlib.training.annotations import landmarks_in_views, marks_of, point_names, verified_photos
 
@@ -189,7 +189,7 @@ def test_landmarks_move_with_the_picture(view):
         images[number, row - 1 : row + 2, column - 1 : column + 2] = 255
         points[number, 0] = (2 * (column + 0.5) / size - 1, 2 * (row + 0.5) / size - 1, 1)
     shown = view(images_to_float(images), view.draws(ids)).mean(1).numpy()
-    for picture, (x, y, seen) in zip(shown, landmarks_in_views(points, ids, [view])[0, :, 0], strict=True):
+    for picture, (x, y, seen) in zip(shown, landmarks_in_views(points, ["dot"], ids, [view])[0, :, 0], strict=True):
         if seen:
             row, column = (y + 1) / 2 * size - 0.5, (x + 1) / 2 * size - 0.5
             dot = picture - np.median(picture)
@@ -199,7 +199,8 @@ def test_landmarks_move_with_the_picture(view):
 
 def test_a_landmark_that_leaves_the_frame_is_not_seen():
     points = np.array([[[0.95, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, -1.0]]] * 30, np.float32)
-    moved = landmarks_in_views(points, [str(number) for number in range(30)], [PLAIN, View(shift=0.4, augment=True)])
+    ids, views = [str(number) for number in range(30)], [PLAIN, View(shift=0.4, augment=True)]
+    moved = landmarks_in_views(points, ["hat", "bag", "dress"], ids, views)
     assert (moved[0] == points).all()
     left = (np.abs(moved[1, :, 0, :2]) > 1).any(-1)
     assert left.any()
@@ -262,3 +263,15 @@ def test_products_and_landmarks_of_deepfashion_come_with_its_lists(miniature):
     np.testing.assert_array_equal(known["main"][:, None] == known["main"], same)
     assert known["landmarks"].shape == (2, len(photos), 8, 3)
     assert (known["landmarks"][0, ..., 2] == 1).any()
+
+
+@pytest.mark.parametrize("view", [PLAIN, MIRRORED, View(shift=0.1, seed=1, augment=True)])
+def test_the_left_collar_is_left_of_the_right_one_in_every_view(miniature, view):
+    profile = miniature("deepfashion_c2s")
+    photos, dataset = photos_of(profile, "train"), dataset_of(profile, "train")
+    points = known_of(profile, Wanting("landmarks"), photos, [view])["landmarks"][0]
+    for part in ("collar", "sleeve", "waistline", "hem"):
+        left, right = (points[:, point_names(dataset).index(f"{side} {part}")] for side in ("left", "right"))
+        seen = (left[:, 2] > 0) & (right[:, 2] > 0)
+        assert seen.sum() > 3
+        assert (left[seen, 0] <= right[seen, 0]).all()
