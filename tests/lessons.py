@@ -11,15 +11,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fashionlib.core.errors import InputError
 from fashionlib.models.tagger import Tagger
+from fashionlib.training.distributed import accelerator_here
 from fashionlib.training.inputs import ImageInputs, MapInputs
-from fashionlib.training.launch import accelerator_here, end_with_parents
 from fashionlib.training.loop import predict, train
 from fashionlib.training.options import TrainingOptions
 
 LABELS = ["bag", "coat", "hat"]
 PARSER = {"steps": 2, "reduce": 8, "hidden": 8, "codewords": 2, "region": [2, 2], "dropout": 0.3,
           "localisation": 1.0, "divergence": 0.1}  # fmt: skip
+# nothing in it depends on which photos a process has: no dropout, no batch norm before the scores
+PLAIN = {**PARSER, "reduce": 0, "dropout": 0.0, "texture": "none", "compare": "attended"}
 SMALL = {"size": 8, "hidden": 16}
 # losses that compare photos, or trust some more
 COMPARING = {
@@ -34,8 +37,12 @@ COMPARING = {
 }
 # of a frozen trunk, with dropout
 HEADS = {
-    "maps": ("parser", PARSER), "whole": ("whole", {"hidden": 16}), "csra": ("csra", {"hidden": 16}), **COMPARING,
-}  # fmt: skip
+    "maps": ("parser", PARSER),
+    "plain": ("parser", PLAIN),
+    "whole": ("whole", {"hidden": 16}),
+    "csra": ("csra", {"hidden": 16}),
+    **COMPARING,
+}
 TRAINED = {"photos": {"name": "paper"}, "lite0": {"depths": [16], "stride": 16}}
 
 
@@ -71,30 +78,10 @@ def lesson_of(kind: str, photos: int = 21) -> tuple[ImageInputs | MapInputs, np.
     return MapInputs([maps.astype(np.float16), maps[..., ::-1].astype(np.float16)]), targets
 
 
-class Exact(ImageInputs):
-    """Photos in double precision."""
-
-    def ready(self, raw, indices, views):
-        return super().ready(raw, indices, views).double()
-
-
-def learn(folder: Path, kind: str, *, exact: bool = False, **options) -> dict[str, np.ndarray]:
-    """Train, or go on, in `folder`; then what the trained model says, measured by all processes.
-
-    exact: in double precision.
-    """
-    if exact:
-        torch.set_default_dtype(torch.float64)
-    try:
-        return _learn(folder, kind, exact, options)
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-def _learn(folder: Path, kind: str, exact: bool, options: dict) -> dict[str, np.ndarray]:
+def learn(folder: Path, kind: str, **options) -> dict[str, np.ndarray]:
+    """Train, or go on, in `folder`; then what the trained model says, measured by all processes."""
     plan = TrainingOptions(**{"epochs": 3, "batch": 8, "learning_rate": 0.003, "average": 0.9, **options})
     inputs, targets = lesson_of(kind)
-    inputs, targets = (Exact(inputs.images), targets.astype(float)) if exact else (inputs, targets)
     model, checks = model_of(kind), (inputs, targets)
     model = train(model, inputs, targets, checks, plan, folder, fingerprint=kind, known=known_of(targets))
     seen = predict(model, inputs, batch=4, accelerator=accelerator_here())
@@ -103,7 +90,6 @@ def _learn(folder: Path, kind: str, exact: bool, options: dict) -> dict[str, np.
 
 def main(folder: Path, lessons: dict[str, tuple[str, dict]]) -> None:
     torch.set_num_threads(1)
-    end_with_parents(os.getppid())
     (folder / f"process-{os.environ['RANK']}").write_text(str(os.getpid()))
     for name, (kind, options) in lessons.items():
         seen = learn(folder / name, kind, **options)
@@ -114,3 +100,25 @@ def main(folder: Path, lessons: dict[str, tuple[str, dict]]) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+
+
+def learn_and_keep(folder: str, kinds: dict[str, tuple[str, dict]]) -> None:
+    """As `main`, for `fashionlib.training.distributed.start`."""
+    main(Path(folder), kinds)
+
+
+def fail_in_one(folder: str) -> None:
+    """Process 1 cannot read one of its photos."""
+    inputs, targets = lesson_of("maps")
+    inputs.read = _reading(inputs.read)  # type: ignore[method-assign]
+    plan = TrainingOptions(epochs=50, batch=8)
+    train(model_of("maps"), inputs, targets, None, plan, Path(folder), known=known_of(targets))
+
+
+def _reading(read):
+    def reading(indices, views):
+        if os.environ["RANK"] == "1" and 20 in indices:
+            raise InputError("disk gone")
+        return read(indices, views)
+
+    return reading

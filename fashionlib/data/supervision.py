@@ -1,4 +1,4 @@
-"""What a head is taught with beyond photos and tags, and which photos stand together in its batches.
+"""Extra supervision that a head needs beyond tags, and the samplers of its batches.
 
 A head that needs no more than tags says nothing. One that does names it in `needs`; its `loss` then takes these as
 keywords, the batch's photos in the order of its rows. One that compares photos may also have a method `order`.
@@ -22,7 +22,7 @@ _BY_VIEW = ("landmarks",)  # views × photos × …: they move with the picture
 Rows = Int[np.ndarray, " _rows"]
 
 
-class Lesson:
+class Supervision:
     """The photos' tags and what else the head needs to know of them.
 
     targets: photos × labels. known: arrays by name, a row a photo. views, moves and mixes say how the inputs come:

@@ -23,7 +23,7 @@ from fashionlib.data.store import Photos, load_photos
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.models.backbones import build_trunk
 from fashionlib.models.tagger import Tagger, load_model
-from fashionlib.training import launch as processes
+from fashionlib.training import distributed
 from fashionlib.training.annotations import landmarks_in_views, marks_of, point_names, verified_photos
 from fashionlib.training.feature_maps import trunk_maps
 from fashionlib.training.inputs import ImageInputs, Inputs, MapInputs
@@ -103,10 +103,9 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     checks = (inputs_of(profile, validation), validation.tags) if options.hold_out else None
     training = training if options.hold_out else _together(training, validation)
     inputs = inputs_of(profile, training, training_views(options))
-    count = processes.wanted(profile.trunk.frozen)
+    count = distributed.wanted(profile.trunk.frozen)
     if count > 1:  # they find photos and maps made
-        run = {"profile": asdict(profile), "method": method, "seed": seed}
-        processes.start(count, "fashionlib.experiments.worker", run, folder, project_root())
+        distributed.start(count, fit, profile, method, seed)
         return load_model(folder)
     model = new_model(profile, method, training.labels, seed)
     if not options.hold_out and (needs := _needs(model.head)):
@@ -120,7 +119,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
         model, inputs, training.tags, checks, options, folder, seed=seed, fingerprint=fingerprint,
         known=known,
     )  # fmt: skip
-    if processes.first():
+    if distributed.first():
         _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
     return load_best(model, folder)
 

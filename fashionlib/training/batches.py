@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fashionlib.data.supervision import Lesson
+from fashionlib.data.supervision import Supervision
 from fashionlib.training.inputs import ImageInputs, Inputs, moved
 from fashionlib.training.options import TrainingOptions
 
@@ -26,15 +26,13 @@ AHEAD = 2  # pieces read while the network works on the one before
 class Piece:
     """What a process is fed at once: its share of a global batch, or a part of that share.
 
-    photos: how many they are, and together: with those that the other processes are fed meanwhile, of which each has
-    every n-th. share: of the global batch's; all pieces of all processes make 1. last: the weights are moved after it.
-    more: what else the head's loss takes.
+    photos: how many they are. share: of the global batch's; all pieces of all processes make 1. last: the weights are
+    moved after it. more: what else the head's loss takes.
     """
 
     batch: Tensor
     targets: Float[Tensor, "b c"]
     photos: int
-    together: int
     share: float
     last: bool
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -48,18 +46,17 @@ class _Plan:
     others: Int[np.ndarray, " mixed"]
     weight: float
     draws: Float[Tensor, "b 7"]
-    together: int
     share: float
     last: bool
 
 
 def batches(
-    inputs: Inputs, lesson: Lesson, options: TrainingOptions, seed: int, epoch: int, accelerator: Accelerator,
+    inputs: Inputs, supervision: Supervision, options: TrainingOptions, seed: int, epoch: int, accelerator: Accelerator,
 ) -> Iterator[Piece]:  # fmt: skip
     """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo."""
     draw = np.random.default_rng([seed, epoch])
-    targets, progress = lesson.targets, epoch / options.epochs
-    order, views = lesson.order(draw, options.batch, progress), draw.integers(0, inputs.views, len(inputs))
+    targets, progress = supervision.targets, epoch / options.epochs
+    order, views = supervision.order(draw, options.batch, progress), draw.integers(0, inputs.views, len(inputs))
     moves = torch.Generator().manual_seed(seed * 7_919 + epoch)
     shift = options.shift if isinstance(inputs, ImageInputs) else 0.0  # maps are of photos that were moved
     plans = _plans(order, options, draw, moves, accelerator.process_index, accelerator.num_processes)
@@ -70,9 +67,9 @@ def batches(
             batch = plan.weight * batch + (1 - plan.weight) * mixed
             tags = plan.weight * tags + (1 - plan.weight) * targets[plan.others]
         tags = torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
-        more = lesson.of(plan.photos, views[plan.photos], progress, batch.device)
+        more = supervision.of(plan.photos, views[plan.photos], progress, batch.device)
         count = len(plan.photos)
-        yield Piece(moved(batch, shift, plan.draws), tags, count, plan.together, plan.share, plan.last, more)
+        yield Piece(moved(batch, shift, plan.draws), tags, count, plan.share, plan.last, more)
 
 
 def _plans(
@@ -94,14 +91,9 @@ def _plans(
         mine = np.arange(process, len(photos), processes)
         parts = _parts(len(photos), processes, options.micro_batch)
         for part in range(parts):
-            rows, together = mine[part::parts], _together(len(photos), processes, part, parts)
+            rows = mine[part::parts]
             share, mixed = len(rows) / len(photos), others[rows] if options.mixup else others
-            yield _Plan(photos[rows], mixed, weight, draws[rows], together, share, last=part == parts - 1)
-
-
-def _together(photos: int, processes: int, part: int, parts: int) -> int:
-    """How many of the batch's photos all processes' pieces of this number hold."""
-    return sum(len(range(process, photos, processes)[part::parts]) for process in range(processes))
+            yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts - 1)
 
 
 def _parts(photos: int, processes: int, most: int) -> int:

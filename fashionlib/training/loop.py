@@ -22,16 +22,14 @@ from torch import Tensor, nn
 from fashionlib.core.device import autocast, batch_of, compiled
 from fashionlib.core.errors import InputError
 from fashionlib.core.output import Output
-from fashionlib.data.supervision import Lesson
+from fashionlib.data.supervision import Supervision
 from fashionlib.metrics import average_precision_all, mean_average_precision
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training.batches import Piece, batches
 from fashionlib.training.checkpoint import Averaged, State
+from fashionlib.training.distributed import accelerator_here, in_order, summed, synchronised
 from fashionlib.training.inputs import ImageInputs, Inputs
-from fashionlib.training.launch import accelerator_here, in_order, summed
-from fashionlib.training.norms import share_norms
 from fashionlib.training.options import TrainingOptions
-from fashionlib.training.sharing import Share, share_dropouts, together
 
 PHOTOS_AT_ONCE = 32  # whose maps at full size stay within a GPU's memory when a trained trunk is asked
 
@@ -57,19 +55,19 @@ def train(
     run of the same `fingerprint` goes on; a run of another one starts anew. known: what the head learns from beyond
     tags, a row a photo, see `fashionlib.data.supervision`.
 
-    In torchrun's processes, each learns from its share of every batch: the sums, the statistics of batch norms and all
-    that is drawn are those of one process. One process writes.
+    Of several processes each learns from its share of every batch. Losses that compare photos compare those of one
+    process; batch norms are over all photos on GPUs, over each process's own on processors. One process writes.
 
     Raises InputError where the loss stops being a number, or the head needs what is not known.
     """
-    lesson = _lesson(model, inputs, targets, known, options)
+    supervision = _supervision(model, inputs, targets, known, options)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
-    net, share = _placed(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
+    net = synchronised(model if isinstance(inputs, ImageInputs) else model.head, accelerator).to(accelerator.device)
     steps = -(-len(inputs) // options.batch)
     schedule = _schedule(optimiser := _optimiser(net, options), options, steps)
     kept = Averaged(model, net, options.average)
-    run, optimiser = accelerator.prepare(_Taught(net, model.head, options, lesson.compares, share), optimiser)
+    run, optimiser = accelerator.prepare(_WithLoss(net, model.head, options), optimiser)
     state = State(folder, fingerprint, net, optimiser, schedule, kept)
     first, best, history = state.restore()
     with _progress(accelerator.is_main_process) as progress:
@@ -77,8 +75,8 @@ def train(
         after = (schedule.step, kept.update, partial(progress.advance, bar))
         for epoch in range(first, options.epochs):
             started = time.perf_counter()
-            _begin(model, seed, epoch)
-            pieces = _announced(batches(inputs, lesson, options, seed, epoch, accelerator), share)
+            _begin(model, seed, epoch, accelerator.process_index)
+            pieces = batches(inputs, supervision, options, seed, epoch, accelerator)
             terms = _finite(_learn(run, pieces, len(inputs), after, optimiser, accelerator, options), epoch)
             row = {"epoch": epoch + 1, **terms, **_validate(kept.model, validation, options, accelerator)}
             history.append({**row, "seconds": time.perf_counter() - started})
@@ -88,51 +86,30 @@ def train(
     return load_best(model, folder)
 
 
-def _lesson(
+def _supervision(
     model: Tagger, inputs: Inputs, targets: np.ndarray, known: Mapping[str, np.ndarray] | None, options: TrainingOptions
-) -> Lesson:
+) -> Supervision:
     moves = isinstance(inputs, ImageInputs) and options.shift > 0
-    return Lesson(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
+    return Supervision(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
 
 
-def _placed(net: nn.Module, accelerator: Accelerator) -> tuple[nn.Module, Share]:
-    """The network on its device; its batch norms and dropouts are one where processes share the batches."""
-    net, share = net.to(accelerator.device), Share(accelerator.process_index, accelerator.num_processes)
-    return share_norms(share_dropouts(net, share)) if share.processes > 1 else net, share
-
-
-def _begin(model: Tagger, seed: int, epoch: int) -> None:
-    """Dropout repeats after a resume, too."""
+def _begin(model: Tagger, seed: int, epoch: int, process: int) -> None:
+    """Dropout repeats after a resume, too, and differs between processes."""
     model.train()
-    torch.manual_seed(seed * 100_003 + epoch)
+    torch.manual_seed(seed * 100_003 + epoch + process * 1_000_000_007)
 
 
-class _Taught(nn.Module):
-    """The network with its loss: whatever has weights in either is inside what processes share.
+class _WithLoss(nn.Module):
+    """The network with its loss: whatever has weights in either is inside what processes share."""
 
-    compares: whether the loss compares photos; then each of several processes has the loss of all of theirs.
-    """
-
-    def __init__(
-        self, net: nn.Module, head: nn.Module, options: TrainingOptions, compares: bool, share: Share
-    ):  # fmt: skip
+    def __init__(self, net: nn.Module, head: nn.Module, options: TrainingOptions):
         super().__init__()
         self.net, self.head, self.precision = compiled(net, options.compile), head, options.precision
-        self.share = share if compares and share.processes > 1 else None
 
     def forward(self, batch: Tensor, targets: Tensor, **more: Any) -> dict[str, Tensor]:
         with autocast(self.precision):
             output = self.net(batch)
-        if self.share:
-            output, targets, more = together(output, targets, more, self.share)
         return self.head.loss(output, targets, **more)
-
-
-def _announced(pieces: Iterable[Piece], share: Share) -> Iterator[Piece]:
-    """The pieces; before each, `share` says how many photos it holds in all processes."""
-    for piece in pieces:
-        share.together = piece.together
-        yield piece
 
 
 def _progress(shown: bool) -> Progress:

@@ -11,7 +11,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.data.augment import MIRRORED, PLAIN, View, images_to_float
 from fashionlib.data.base import Sample
 from fashionlib.data.published.miniature import write_miniature
-from fashionlib.data.supervision import Lesson, mixed_order, paired_order, same_product, tag_overlap
+from fashionlib.data.supervision import Supervision, mixed_order, paired_order, same_product, tag_overlap
 from fashionlib.data.wardrobe.dataset import Wardrobe
 from fashionlib.experiments.methods import dataset_of, known_of, photos_of
 from fashionlib.experiments.profile import load_profile
@@ -102,7 +102,7 @@ class Asking(nn.Module):
 
 def test_a_lesson_hands_each_photo_its_own_facts_in_its_own_view():
     clean, points = tags(6), np.arange(3 * 6 * 2 * 3, dtype=np.float32).reshape(3, 6, 2, 3)
-    lesson = Lesson(Asking(), tags(6), {"clean": clean, "landmarks": points, "main": np.zeros(6)})
+    lesson = Supervision(Asking(), tags(6), {"clean": clean, "landmarks": points, "main": np.zeros(6)})
     more = lesson.of(np.array([4, 1]), np.array([2, 0]), 0.25, torch.device("cpu"))
     assert set(more) == {"clean", "landmarks", "progress"}
     assert more["progress"] == 0.25
@@ -111,7 +111,7 @@ def test_a_lesson_hands_each_photo_its_own_facts_in_its_own_view():
 
 
 def test_a_head_that_asks_for_nothing_is_taught_as_ever():
-    lesson = Lesson(nn.Identity(), tags(30))
+    lesson = Supervision(nn.Identity(), tags(30))
     np.testing.assert_array_equal(
         lesson.order(np.random.default_rng(3), 8, 0.0), np.random.default_rng(3).permutation(30)
     )
@@ -121,11 +121,11 @@ def test_a_head_that_asks_for_nothing_is_taught_as_ever():
 def test_a_lesson_refuses_what_its_head_cannot_learn_from():
     known = {"clean": tags(6), "landmarks": np.zeros((1, 6, 2, 3))}
     with pytest.raises(InputError, match="Asking learns from clean and landmarks, not known"):
-        Lesson(Asking(), tags(6), {})
+        Supervision(Asking(), tags(6), {})
     with pytest.raises(InputError, match=r"set mixup: 0\.0"):
-        Lesson(Asking(), tags(6), known, mixes=True)
+        Supervision(Asking(), tags(6), known, mixes=True)
     with pytest.raises(InputError, match=r"set shift: 0\.0"):
-        Lesson(Asking(), tags(6), known, moves=True)
+        Supervision(Asking(), tags(6), known, moves=True)
 
 
 def test_marks_of_the_wardrobe_are_its_truth(tmp_path):

@@ -16,7 +16,7 @@ from torch import nn
 
 from fashionlib.core.device import compiled, device
 from fashionlib.core.errors import InputError
-from fashionlib.data.supervision import Lesson
+from fashionlib.data.supervision import Supervision
 from fashionlib.models.tagger import Tagger, load_model, save_model
 from fashionlib.training.checkpoint import Averaged
 from fashionlib.training.inputs import ImageInputs, MapInputs
@@ -199,7 +199,7 @@ def test_mixup_adds_photos_and_tags_in_the_same_shares():
 
     targets = np.eye(6, dtype=np.float32)
     inputs = MapInputs([np.arange(6, dtype=np.float16)[:, None, None, None]])
-    lesson = Lesson(nn.Identity(), targets)
+    lesson = Supervision(nn.Identity(), targets)
     options, alone = TrainingOptions(batch=6, mixup=0.4), Accelerator(cpu=True)
     mixed = [piece for epoch in range(20) for piece in batches(inputs, lesson, options, 0, epoch, alone)]
     for piece in mixed:
