@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -26,3 +28,14 @@ class Output:
     theta: Float[Tensor, "b s numbers"] | None = None
     attention: Float[Tensor, "b s n"] | None = None
     texture_scores: Float[Tensor, "b s c"] | None = None
+
+
+Some = TypeVar("Some", bound=Output)
+
+
+def in_single(output: Some) -> Some:
+    """`output` with what mixed precision left in half of it converted to single precision."""
+    halves = (torch.bfloat16, torch.float16)
+    found = {field.name: getattr(output, field.name) for field in fields(output)}
+    wide = {name: value.float() for name, value in found.items() if getattr(value, "dtype", None) in halves}
+    return replace(output, **wide)

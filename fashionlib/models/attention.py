@@ -41,7 +41,10 @@ def crop(
 
     align_corners=False: −1 and 1 are the outer edges of the outer cells, so a box means the same on every grid.
     """
-    with torch.autocast(maps.device.type, enabled=False):  # cell coordinates need more than bf16's 8 bits
+    # An fp32 island: coordinates need more than bf16's 8 bits, and on a processor `grid_sample` of a channels-last bf16
+    # map reads memory that is not its own (torch 2.14: finite in, values up to 1e38 out).
+    with torch.autocast(maps.device.type, enabled=False):
+        maps = maps if maps.dtype == torch.float64 else maps.float()
         matrix = affine_matrix(theta.to(maps.dtype))
         grid = F.affine_grid(matrix, [maps.shape[0], maps.shape[1], *size], align_corners=False)
         return F.grid_sample(maps, grid, align_corners=False)

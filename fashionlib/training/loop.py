@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from fashionlib.core.device import autocast, batch_of, compiled
 from fashionlib.core.errors import InputError
-from fashionlib.core.output import Output
+from fashionlib.core.output import Output, in_single
 from fashionlib.data.supervision import Supervision
 from fashionlib.metrics import average_precision_all, mean_average_precision
 from fashionlib.models.tagger import Tagger, load_model
@@ -109,6 +109,7 @@ class _WithLoss(nn.Module):
     def forward(self, batch: Tensor, targets: Tensor, **more: Any) -> dict[str, Tensor]:
         with autocast(self.precision):
             output = self.net(batch)
+        output = in_single(output)  # a softmax over labels needs more than bf16's 8 bits
         return self.head.loss(output, targets, **more)
 
 

@@ -78,3 +78,12 @@ def test_plain_and_mirrored_are_what_they_say():
     image, draws = torch.rand(2, 3, 4, 4), PLAIN.draws(["a", "b"])
     assert PLAIN(image, draws) is image
     torch.testing.assert_close(MIRRORED(image, draws), image.flip(-1))
+
+
+def test_photos_are_moved_by_the_same_amounts_in_mixed_precision():
+    """Coordinates in bf16 shift pixels of a 384×256 photo by up to a whole one."""
+    torch.manual_seed(0)
+    images, draws = torch.rand(2, 3, 384, 256), torch.rand(2, 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = augmented(images, draws, 0.2)
+    torch.testing.assert_close(found, augmented(images, draws, 0.2))

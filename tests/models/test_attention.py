@@ -103,3 +103,19 @@ def test_crop_weights_have_the_crops_gradient():
     through_crop = torch.autograd.grad(crop(maps, theta, (2, 2)).mean((2, 3)).sum(), theta)[0]
     mean = crop_weights(theta, (2, 2), (6, 4)).unsqueeze(1) @ maps.flatten(2).transpose(1, 2)
     torch.testing.assert_close(torch.autograd.grad(mean.sum(), theta)[0], through_crop)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["contiguous", "channels-last"])
+def test_a_crop_of_a_bf16_map_is_that_of_the_same_map_in_fp32(layout):
+    """As a trained trunk hands its maps on under autocast. Earlier values in memory must not show in the result."""
+    theta = torch.tensor([[1.0, 1, 0, 0], [0.317, 0.243, 0.211, -0.487]]).repeat(4, 1)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        used = [torch.full((8, 256, 24, 16), math.nan) for _ in range(2)]
+        del used
+        maps = torch.randn(8, 256, 24, 16).bfloat16().contiguous(memory_format=layout).requires_grad_()
+        exact = maps.detach().float().contiguous().requires_grad_()
+        found, expected = crop(maps, theta, (4, 4)), crop(exact, theta, (4, 4))
+        torch.testing.assert_close(found, expected)
+        (found.square().sum() + expected.square().sum()).backward()
+        torch.testing.assert_close(maps.grad.float(), exact.grad, rtol=0.02, atol=0.02)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import nn
 from fashionlib.core.device import compiled, device
 from fashionlib.core.errors import InputError
 from fashionlib.data.supervision import Supervision
+from fashionlib.experiments.profile import load_profile
 from fashionlib.models.tagger import Tagger, load_model, save_model
 from fashionlib.training.checkpoint import Averaged
 from fashionlib.training.inputs import ImageInputs, MapInputs
@@ -212,6 +214,27 @@ def test_mixup_adds_photos_and_tags_in_the_same_shares():
 
 def test_bf16_autocast_trains_too(tmp_path):
     assert np.isfinite(teach(tmp_path, epochs=2, precision="bf16")).all()
+
+
+@pytest.mark.parametrize("method", ["parser-paper", "parser-released"])
+def test_the_papers_methods_train_in_bf16_with_finite_losses(tmp_path, method):
+    """With the heads of profiles/paper.yaml on the paper's trunk, which hands its maps on channels-last."""
+    profile = load_profile("paper", data="somewhere")
+    rng = np.random.default_rng(0)
+    images, targets = rng.integers(0, 256, (8, 64, 48, 3), np.uint8), (rng.random((8, 3)) < 0.5).astype(np.float32)
+    options = replace(profile.training, epochs=1, batch=4, micro_batch=0, precision="bf16", compile="no")
+    for seed in range(3):
+        torch.manual_seed(seed)
+        trunk, head = (
+            {"name": "paper", **profile.trunk.options},
+            {**profile.method(method).head, "steps": 2, "codewords": 4},
+        )
+        model = Tagger(
+            labels=["bag", "coat", "hat"], image_size=(64, 48), kind="parser", head=head, trunk=trunk, frozen=False
+        )
+        train(model, ImageInputs(images), targets, None, options, tmp_path / str(seed), seed=seed)
+        with (tmp_path / str(seed) / "history.csv").open() as file:
+            assert all(np.isfinite(float(value)) for row in csv.DictReader(file) for value in row.values())
 
 
 def test_a_network_is_compiled_where_that_is_asked_for():
