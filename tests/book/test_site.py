@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fashionbook import widget_data
 from fashionbook.site import contents_of
 
 from fashionlib.ledger import ledger as results
-from fashionlib.ledger import widget_data as touchdata
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def quick(tmp_path) -> Path:
     there = tmp_path / "results" / "quick"
     shutil.copytree(ROOT / "results" / "quick", there, ignore=shutil.ignore_patterns("touch"))
     shutil.copytree(ROOT / "results" / "wardrobe" / "touch", there / "touch")
-    ledger = results.find(results.read(tmp_path, "quick", touchdata.KEPT["experiment"]), **touchdata.KEPT)
+    ledger = results.find(results.read(tmp_path, "quick", widget_data.KEPT["experiment"]), **widget_data.KEPT)
     for path in (there / "touch").glob("*.json"):
         content = json.loads(path.read_text())
         content["run"].update(profile="quick", split_hash=ledger.split_hash, kept=ledger.value, seed=ledger.seeds[0])
@@ -55,7 +55,11 @@ def test_the_book_of_the_small_run_is_built_without_a_warning(quick):
     """As `make book` does it: every page stands without the methods and runs that only the published profile has."""
     pytest.importorskip("jupyter_book", reason="the extra 'book' is not installed")
     command = [sys.executable, "-m", "fashionbook.site", "quick"]
-    environment = {**os.environ, "FASHIONLIB_HOME": str(quick), "PYTHONPATH": str(quick)}
+    environment = {
+        **os.environ,
+        "FASHIONLIB_HOME": str(quick),
+        "PYTHONPATH": f"{quick}{os.pathsep}{quick / 'book' / '_ext'}",
+    }
     done = subprocess.run(command, cwd=quick, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "not run here" in (quick / "book/_build/html/index.html").read_text()

@@ -17,14 +17,14 @@ from fashionlib.models.tagger import load_model
 from fashionlib.training.inputs import MapInputs
 from fashionlib.training.loop import train
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def profile(tmp_path, monkeypatch):
     """A project in a folder of its own that has one tiny profile, in which no photo is held out."""
     (tmp_path / "profiles").mkdir()
-    smoke = (HERE.parent / "profiles" / "smoke.yaml").read_text()
+    smoke = (TESTS.parent / "profiles" / "smoke.yaml").read_text()
     (tmp_path / "profiles" / "smoke.yaml").write_text(smoke.replace("train: 64, val: 32", "train: 20, val: 10"))
     monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path))
     tiny = load_profile("smoke")

@@ -243,8 +243,9 @@ def git(root, *command):
 def test_the_commit_is_that_of_the_sources_and_says_when_they_changed(tmp_path):
     package = tmp_path / "fashionlib"
     package.mkdir()
-    for name in ("errors.py", "provenance.py"):
-        shutil.copy(Path(fashionlib.__path__[0]) / name, package)
+    for name in ("core/errors.py", "ledger/provenance.py"):
+        (package / name).parent.mkdir()
+        shutil.copy(Path(fashionlib.__path__[0]) / name, package / name)
     (package / "__init__.py").touch()
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "table1.json").write_text("[]")
@@ -257,5 +258,5 @@ def test_the_commit_is_that_of_the_sources_and_says_when_they_changed(tmp_path):
     assert commit_of(tmp_path) == "v1"
     (tmp_path / "results" / "table1.json").write_text("[1]")
     assert commit_of(tmp_path) == "v1"
-    (package / "errors.py").write_text("changed = True\n")
+    (package / "core" / "errors.py").write_text("changed = True\n")
     assert commit_of(tmp_path) == "v1+changes"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from fashionbook.widget_export import refresh
 from fashionlib.core.errors import InputError
 from fashionlib.experiments.profile import project_root
 
@@ -39,6 +40,7 @@ def contents_of(profile: str) -> dict:
 def build(profile: str) -> None:
     """Build the book of `profile`'s results into book/_build/html. Raises InputError where it fails or is not whole."""
     root = project_root()
+    refresh(profile)
     contents = contents_of(profile)
     place = root / "book" / "_build"
     for stale in (place / "html" / "runs", place / ".doctrees"):

@@ -16,11 +16,11 @@ import numpy as np
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from fashionbook import widget_data
 from fashionbook.directives import LedgerDirective, LedgerFigure
 from fashionbook.html import Content, block, figure, picture, table
 from fashionbook.text import entries, interval
 from fashionlib import plots
-from fashionlib.ledger import widget_data as touchdata
 from fashionlib.ledger.ledger import Entry, find
 from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
 
@@ -37,18 +37,18 @@ class Touch(LedgerDirective):
     has_content = False
 
     def experiments(self) -> list[str]:
-        return [touchdata.KEPT["experiment"]]
+        return [widget_data.KEPT["experiment"]]
 
     def draw(self) -> list[nodes.Node]:
-        ledger = entries(self.env, self.profile, touchdata.KEPT["experiment"])
+        ledger = entries(self.env, self.profile, widget_data.KEPT["experiment"])
         if ledger[0].dataset != "wardrobe":
             words = f"Not shown for {self.profile}: its photos are not ours to publish."
             return [nodes.paragraph("", words, classes=["ledger-missing"])]
         root = (Path(self.env.srcdir) / self.config.fashionlib_root).resolve()
-        self.env.note_dependency(str(touchdata.folder(root, self.profile) / f"{self.kind}.json"))
-        content = touchdata.read(root, self.profile, self.kind)
+        self.env.note_dependency(str(widget_data.folder(root, self.profile) / f"{self.kind}.json"))
+        content = widget_data.read(root, self.profile, self.kind)
         run = content.pop("run")
-        touchdata.check_same_run(run, ledger)
+        widget_data.check_same_run(run, ledger)
         for sheet in (content[key] for key in ("sheet", "gallery") if key in content):
             sheet["file"] = f"{'../' * self.env.docname.count('/')}_images/{_published(self.profile, sheet['file'])}"
         source = f"Profile {run['profile']}, {run['n']} test photos, seed {run['seed']}, commit {run['commit']}."
@@ -199,7 +199,7 @@ def copy_sheets(app: Sphinx, error: Exception | None) -> None:
     """Put the profile's sheets among the built book's pictures."""
     if error is None and app.builder.format == "html":
         root = (Path(app.srcdir) / app.config.fashionlib_root).resolve()
-        for sheet in sorted(touchdata.folder(root, app.config.fashionlib_profile).glob("*.webp")):
+        for sheet in sorted(widget_data.folder(root, app.config.fashionlib_profile).glob("*.webp")):
             place = Path(app.outdir) / "_images" / _published(app.config.fashionlib_profile, sheet.name)
             place.parent.mkdir(exist_ok=True)
             shutil.copyfile(sheet, place)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fashionbook import widget_data
 
 from fashionlib.ledger import ledger as results
-from fashionlib.ledger import widget_data as touchdata
 from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
 
 ROOT = Path(__file__).parents[2]
@@ -530,9 +530,9 @@ def test_nothing_moves_where_the_reader_asked_for_that(open_page, kind, name):
 
 
 def test_the_published_files_are_small_of_one_run_and_of_drawn_photos_alone():
-    folder = touchdata.folder(ROOT, "wardrobe")
+    folder = widget_data.folder(ROOT, "wardrobe")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 1.5e6
-    runs = [touchdata.read(ROOT, "wardrobe", name)["run"] for name in touchdata.NAMES]
+    runs = [widget_data.read(ROOT, "wardrobe", name)["run"] for name in widget_data.NAMES]
     assert runs[0] == runs[1] == runs[2]
     assert runs[0]["dataset"] == "wardrobe"
-    touchdata.check_same_run(runs[0], results.read(ROOT, "wardrobe", "table1"))
+    widget_data.check_same_run(runs[0], results.read(ROOT, "wardrobe", "table1"))

@@ -1,6 +1,6 @@
-"""What the book's things to touch show, from a run: photos that we drew ourselves, with what the network said of them.
+"""Makes the data of the book's interactive widgets from a run: drawn photos with the network's predictions.
 
-`python -m fashionlib.experiments.widgets PROFILE` writes results/<profile>/touch/, as the notebook `recommend` does.
+`PYTHONPATH=book/_ext python -m fashionbook.widget_export PROFILE` writes results/<profile>/touch/, as `make book` does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from fashionbook import widget_data
 from fashionlib.core.device import device
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
@@ -27,7 +28,7 @@ from fashionlib.experiments.methods import fit, inputs_of, photos_of
 from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.experiments.recommend import Recommender, recommender, telling_queries
 from fashionlib.experiments.relevance import Truth, truth_of
-from fashionlib.ledger import widget_data as touchdata
+from fashionlib.ledger.ledger import read
 from fashionlib.metrics import average_precision_all
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.tagger import Tagger
@@ -56,7 +57,7 @@ class Shown:
         return list(self.photos.labels)
 
 
-def touch(profile: Profile) -> Path | None:
+def export(profile: Profile) -> Path | None:
     """Write the files of the profile's first seed; None, and nothing written, where the photos are not ours to show."""
     if profile.data.name != "wardrobe":
         return None
@@ -67,15 +68,34 @@ def touch(profile: Profile) -> Path | None:
     mirror = profile.training_of("parser").mirror_test  # as Table 1 measures
     scores = predict(shown.model, inputs_of(profile, shown.photos), mirror=mirror).scores
     kept = average_precision_all(scores, shown.photos.tags)
-    run = touchdata.stamp(profile.name, profile.data.name, seed, shown.photos.ids, float(kept))
-    sheet = touchdata.write_sheet(touchdata.folder(root, profile.name) / "photos.webp", _drawn(shown), QUERIES, 70)
-    touchdata.write(root, "playground", run, {"sheet": sheet, **_playground(shown, scores)})
-    touchdata.write(root, "steps", run, {"sheet": sheet, **_steps(shown)})
+    run = widget_data.stamp(profile.name, profile.data.name, seed, shown.photos.ids, float(kept))
+    sheet = widget_data.write_sheet(widget_data.folder(root, profile.name) / "photos.webp", _drawn(shown), QUERIES, 70)
+    widget_data.write(root, "playground", run, {"sheet": sheet, **_playground(shown, scores)})
+    widget_data.write(root, "steps", run, {"sheet": sheet, **_steps(shown)})
     explorer, used = _explorer(shown, recommend, truth_of(profile, shown.photos, seed))
     small = [_small(np.asarray(shown.photos.images[photo])) for photo in used]
-    gallery = touchdata.write_sheet(touchdata.folder(root, profile.name) / "gallery.webp", small, 20, 50)
-    touchdata.write(root, "explorer", run, {"sheet": sheet, "gallery": gallery, **explorer})
-    return touchdata.folder(root, profile.name)
+    gallery = widget_data.write_sheet(widget_data.folder(root, profile.name) / "gallery.webp", small, 20, 50)
+    widget_data.write(root, "explorer", run, {"sheet": sheet, "gallery": gallery, **explorer})
+    return widget_data.folder(root, profile.name)
+
+
+def refresh(name: str) -> None:
+    """Export the profile again where its files are missing or of another run than its ledger.
+
+    Does nothing where the photos may not be shown, or where no ledger was made yet.
+    """
+    root = project_root()
+    try:
+        ledger = read(root, name, widget_data.KEPT["experiment"])
+    except InputError:
+        return
+    if not ledger or ledger[0].dataset != "wardrobe":
+        return
+    try:
+        for widget in widget_data.NAMES:
+            widget_data.check_same_run(widget_data.read(root, name, widget)["run"], ledger)
+    except InputError:
+        export(load_profile(name, seeds=",".join(map(str, ledger[0].seeds))))
 
 
 def _drawn(shown: Shown) -> list[UInt8[np.ndarray, "height width 3"]]:
@@ -262,15 +282,15 @@ def _rounded(values, digits: int = 3) -> list[float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m fashionlib.experiments.widgets PROFILE [--data FOLDER] [--seeds 0]`"""
-    parser = argparse.ArgumentParser(description="Write what the book's things to touch show, from a run.")
+    """`PYTHONPATH=book/_ext python -m fashionbook.widget_export PROFILE [--data FOLDER] [--seeds 0]`"""
+    parser = argparse.ArgumentParser(description="Write the data of the book's interactive widgets, from a run.")
     parser.add_argument("profile")
     parser.add_argument("--data", default="")
     parser.add_argument("--seeds", default="")
     options = parser.parse_args(arguments)
     try:
         profile = load_profile(options.profile, data=options.data or None, seeds=options.seeds or None)
-        place = touch(profile)
+        place = export(profile)
         if place is None:
             raise InputError(f"the photos of {profile.data.name} are not ours to show; only drawn ones are exported")
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What the book's things to touch are made of: results/<profile>/touch/ holds small JSON files and sheets of pictures.
+"""Files of the book's interactive widgets: results/<profile>/touch/ holds small JSON files and sheets of pictures.
 
 A file says which run it is of, and repeats one number of that run's ledger: where the two differ, the ledger was made
 anew and the files were not, and the book is not built.
@@ -89,7 +89,7 @@ def check_same_run(run: dict[str, Any], entries: Sequence[Entry]) -> None:
 
 def command(profile: str) -> str:
     """What makes a profile's files, once its notebooks have run."""
-    return f"python -m fashionlib.experiments.widgets {profile}"
+    return f"PYTHONPATH=book/_ext python -m fashionbook.widget_export {profile}"
 
 
 def write_sheet(
