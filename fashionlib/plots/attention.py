@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.names import METHODS
 from fashionlib.ledger.ledger import Entry
-from fashionlib.plots import METHODS, method_colours
+from fashionlib.plots.scores import method_colours
 from fashionlib.plots.style import Photo, chip, colours, new_figure, outline, show_photo, themed
 
 

@@ -8,14 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.names import LISTS
 from fashionlib.ledger.ledger import Entry
 from fashionlib.plots.style import colours, new_figure, themed
 
-SHOWN = {"part_coverage": "parts of the query covered", "intra_list": "distance within the list"}
-NAMES = {
-    "together": "by parts, one list", "parts": "by parts, in turn", "whole-together": "whole picture, one list",
-    "whole-mmr": "whole picture, re-ranked", "whole": "whole picture", "random": "random",
-}  # fmt: skip
+SHOWN = {"part_coverage": "part coverage", "intra_list": "intra-list distance"}
 
 
 @themed
@@ -30,10 +27,10 @@ def dial_curves(entries: Sequence[Entry], k: int = 10) -> Figure:
     figure = new_figure(3.2)
     panels = figure.subplots(1, len(SHOWN), sharex=True)
     for axes, (metric, title) in zip(panels, SHOWN.items(), strict=True):
-        for method, colour in zip(NAMES, colours(), strict=False):
+        for method, colour in zip(LISTS, colours(), strict=False):
             source = curve if any(entry.method == method for entry in curve) else entries
             _method(axes, source, method, f"relevance@{k}", f"{metric}@{k}", colour)
-        axes.set(xlabel=f"relevance of {k}", title=title)
+        axes.set(xlabel=f"relevance of {k} look-alikes", title=title)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
@@ -53,7 +50,7 @@ def _method(axes: Axes, entries: Sequence[Entry], method: str, across: str, up: 
         spans[name] = [[max(0.0, low) for low, _ in ends], [max(0.0, high) for _, high in ends]]
     x, y = [along[s].value for s in settings], [upward[s].value for s in settings]
     axes.errorbar(x, y, **spans, fmt="o-", color=colour, markersize=3.5, linewidth=1.5, elinewidth=0.7,
-                  label=NAMES[method])  # fmt: skip
+                  label=LISTS[method])  # fmt: skip
     for place in {0, len(settings) - 1} if len(settings) > 1 else ():
         axes.annotate(settings[place], (x[place], y[place]), (3, 3), textcoords="offset points", fontsize=7,
                       color=colour)  # fmt: skip

@@ -169,7 +169,7 @@ def test_a_run_may_be_missing_only_for_the_profiles_that_are_named(book):
     with pytest.raises(ExtensionError, match=r"table1\.json does not exist"):
         book.build(profile="wardrobe")
     book.ledger(entry(seconds=7200.0, device="a big GPU"))
-    assert table(book.build())[1] == ["table1", "by parts", "2.0 h", "a big GPU"]
+    assert table(book.build())[1] == ["table1", "Parser (ours)", "2.0 h", "a big GPU"]
 
 
 def test_the_words_of_an_entry_are_escaped(book):
@@ -194,12 +194,12 @@ def test_published_and_measured_values_never_share_a_column(book):
     book.page("```{ledger-table} table1\n:metrics: ap_all\n:published: fashion144k\n:gain:\n```")
     page = book.build()
     head, names, *rows = table(page)
-    assert head == ["", "Here: wardrobe", "Published: Fashion144k"]
+    assert head == ["", "Here: Wardrobe (synthetic)", "Published: Fashion144k"]
     assert names == ["Method", "AP all", "AP all"]
     assert rows == [
-        ["by parts", "0.5170.507–0.537", "0.8278"],
-        ["whole picture", "0.4000.390–0.420", "–"],
-        ["difference, paired", "+0.1000.090–0.120", "–"],
+        ["Parser (ours)", "0.5170.507–0.537", "0.8278"],
+        ["Whole picture", "0.4000.390–0.420", "–"],
+        ["Parser (ours) − Whole picture, paired", "+0.1000.090–0.120", "–"],
         ["StyleNet", "–", "0.656"],
     ]
     assert "Later work" not in page
@@ -214,58 +214,70 @@ def test_a_published_number_is_printed_as_published_with_its_source(book):
 
 
 CLAIM = """```{claims}
+:columns: Claim | Paper | Drawn | Real
 - claim: Parts win.
   published: "{published}`fashion144k/ap_all/StyleNet`"
-  evidence: [table1/parser/ap_all_gain, table1/parser/map_gain]
-  profiles: [current, paper]
+  cells:
+    - {profile: current, evidence: [table1/parser/ap_all_gain, table1/parser/map_gain]}
+    - {profile: paper, evidence: [table1/parser/ap_all_gain]}
 ```"""
 
 
+def verdicts(page):
+    return re.findall(r'<span class="verdict[^>]*>([^<]+)<', page)
+
+
 @pytest.mark.parametrize(
-    ("lows", "verdict"),
-    [((0.01, 0.02), "reproduced"), ((0.01, -0.02), "partly"), ((-0.01, 0.0), "not reproduced")],
+    ("intervals", "said"),
+    [
+        (((0.01, 0.05), (0.02, 0.05)), "reproduced"),
+        (((0.01, 0.05), (-0.02, 0.05)), "partly"),
+        (((0.01, 0.05), (-0.05, -0.01)), "partly"),
+        (((-0.01, 0.05), (0.0, 0.05)), "not reproduced"),
+        (((-0.05, -0.01), (-0.02, 0.05)), "contradicted"),
+        (((-0.05, -0.01), (-0.05, -0.02)), "contradicted"),
+    ],
 )
-def test_a_verdict_follows_from_the_intervals(book, lows, verdict):
+def test_a_verdict_follows_from_the_intervals(book, intervals, said):
     names = ("ap_all_gain", "map_gain")
-    book.ledger(*(entry(metric=m, value=0.03, low=low, high=0.05) for m, low in zip(names, lows, strict=True)))
+    book.ledger(
+        *(entry(metric=m, value=low, low=low, high=high) for m, (low, high) in zip(names, intervals, strict=True))
+    )
     book.page(CLAIM)
     page = book.build()
-    shown, absent = re.findall(r'<span class="verdict[^>]*>([^<]+)<', page)
-    assert (shown, absent) == (verdict, "not run here")
+    assert verdicts(page) == [said, "not run"]
     assert "make results PROFILE=paper" in words(page)
 
 
-def test_a_claim_without_an_interval_is_undecided_and_one_that_cannot_be_measured_says_why(book):
-    book.page("""```{claims}
-- claim: It looks at parts.
-  published: pictures
-  needs: [attention]
-  undecided: "{ledger}`attention/parser/pointing|percent` hit, {ledger}`attention/parser/missed|optional`"
-  profiles: [wardrobe, paper, ccp]
-  cannot: {ccp: no masks}
-```""")
-    assert re.findall(r'class="verdict [^>]*>([^<]+)<', book.build()) == ["not run here"] * 3
-    book.ledger(entry(experiment="attention", metric="pointing", value=0.25, low=None, high=None))
-    page = book.build()
-    assert re.findall(r'class="verdict [^>]*>([^<]+)<', page) == ["undecided", "not run here", "not run here"]
-    assert "on wardrobe: 25.0% hit, (not measured)" in words(page)
-    assert "ccp: no masks" in words(page)
+def test_each_number_of_a_verdict_is_marked_by_where_its_interval_lies(book):
+    ends = {"ap_all_gain": (0.01, 0.05), "map_gain": (-0.05, -0.01)}
+    book.ledger(*(entry(metric=m, value=low, low=low, high=high) for m, (low, high) in ends.items()))
+    book.page(CLAIM)
+    said = words(book.build())
+    assert "✓ AP all +1.0" in said
+    assert "✗ mAP −5.0" in said
 
 
-def test_a_profile_may_have_evidence_of_its_own_with_a_note(book):
-    for profile in ("wardrobe", "ccp"):
-        book.ledger(entry(profile=profile, metric="ap_all_gain", value=0.03, low=-0.01, high=0.05))
-    book.ledger(entry(profile="ccp", experiment="topk_c2s", metric="top20_gain", value=0.2, low=0.1, high=0.3))
+def test_a_row_that_the_paper_does_not_claim_says_better_or_worse(book):
+    book.ledger(entry(metric="ap_all_over_csra", value=-0.02, low=-0.03, high=-0.01))
+    real = {"profile": "ccp", "dataset": "ccp", "experiment": "topk_c2s"}
+    book.ledger(entry(**real, metric="top20_gain", value=0.2, low=0.1, high=0.3))
     book.page("""```{claims}
-- claim: It finds.
-  published: pictures
-  evidence: [table1/parser/ap_all_gain]
-  profiles: [wardrobe, ccp]
-  own: {ccp: {evidence: [topk_c2s/parser/top20_gain], note: a stand-in}}
+:columns: Claim | Paper | Drawn | Real | Paper's own
+- claim: Attention helps.
+  published: not tested
+  control: true
+  cells:
+    - {profile: wardrobe, evidence: [table1/parser/ap_all_over_csra]}
+    - {profile: ccp, evidence: [topk_c2s/parser/top20_gain], note: a note}
+    - {instead: no masks}
 ```""")
     page = book.build()
-    assert re.findall(r'class="verdict [^>]*>([^<]+)<', page) == ["not reproduced", "reproduced"]
-    assert "on ccp: consumer to shop top 20 +0.200 (0.100–0.300); a stand-in" in words(page)
+    assert verdicts(page) == ["worse", "better", "not run"]
+    assert "✗ AP all − CSRA −2.0" in words(page)
+    assert "top 20, stand-in +20.0" in words(page)
+    assert "a note" in words(page)
+    assert "not run no masks" in words(page)
 
 
 def test_a_difference_kept_within_its_entry_counts_as_one(book):

@@ -68,7 +68,10 @@ def test_training_curves_have_losses_and_scores_apart(tmp_path):
     frame.to_csv(tmp_path / "history.csv", index=False)
     figure = plots.history({"parser": tmp_path / "history.csv", "whole": frame})
     losses, scores = figure.axes
-    assert [line.get_label() for line in losses.lines] == ["by parts classification", "whole picture classification"]
+    assert [line.get_label() for line in losses.lines] == [
+        "Parser (ours) classification",
+        "Whole picture classification",
+    ]
     assert [list(line.get_ydata()) for line in scores.lines] == [[0.1, 0.2]] * 2
 
 
@@ -81,7 +84,7 @@ def test_table_1_draws_a_dot_and_its_interval_for_each_method_and_leaves_differe
     entries = [entry("whole", "ap_all", 0.4), entry("parser", "ap_all", 0.5), entry("parser", "ap_all_gain", 0.1)]
     (axes,) = plots.table1_figure(entries).axes
     assert [text.get_text() for text in axes.texts] == ["0.400", "0.500"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["whole picture", "by parts"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Whole picture", "Parser (ours)"]
     assert list(axes.lines[0].get_xdata()) == pytest.approx([0.38, 0.43])
 
 
@@ -94,7 +97,7 @@ def test_top_k_curves_run_over_k_and_name_each_line_at_its_end():
     (axes,) = plots.topk_curves(entries).axes
     assert list(axes.lines[0].get_xdata()) == [1, 2, 3]
     assert axes.lines[0].get_ydata()[-1] == pytest.approx(0.6)
-    assert [text.get_text() for text in axes.texts] == ["by parts", "whole picture"]
+    assert [text.get_text() for text in axes.texts] == ["Parser (ours)", "Whole picture"]
     assert len(axes.collections) == 2
 
 
@@ -104,7 +107,7 @@ def test_controls_are_thin_lines_without_name_or_band():
     entries = [entry(method, f"top{k}", 0.2 * k, "topk_c2s") for method in methods for k in (1, 2)]
     (axes,) = plots.topk_curves(entries).axes
     assert len(axes.lines) == 4
-    assert {text.get_text() for text in axes.texts} == {"by parts", "whole picture"}
+    assert {text.get_text() for text in axes.texts} == {"Parser (ours)", "Whole picture"}
     assert len(axes.collections) == 2
 
 
@@ -116,7 +119,7 @@ def test_published_curves_stand_in_a_panel_of_their_own():
     ]
     measured, published = plots.topk_curves([entry("parser", "top1", 0.5, "topk_c2s")], rows).axes
     assert (len(measured.lines), len(published.lines)) == (1, 1)
-    assert "published" in published.get_title(loc="left")
+    assert "paper's Fig. 3" in published.get_title(loc="left")
 
 
 def test_two_protocols_in_one_curve_are_refused():
@@ -209,3 +212,21 @@ def test_the_one_list_numbers_the_querys_parts_and_what_answers_them():
 def test_a_list_that_answers_nothing_or_something_else_is_refused(cells, says):
     with pytest.raises(InputError, match=says):
         answers_grid(photo(), {"hat": HEAD}, cells)
+
+
+def test_every_method_of_every_profile_stands_in_one_dot_plot():
+    real = {"profile": "ccp", "dataset": "ccp"}
+    entries = [entry("parser", "ap_all", 0.5), entry("whole", "ap_all", 0.4)]
+    entries += [entry("csra", "ap_all", 0.6, **real), entry("csra", "map", 0.3, **real)]
+    drawn, real = plots.all_methods(entries).axes
+    assert (drawn.get_title(loc="left"), real.get_title(loc="left")) == (
+        "Wardrobe (synthetic), profile quick", "CCP (real), profile ccp",
+    )  # fmt: skip
+    assert [text.get_text() for text in real.texts] == ["0.600"]
+
+
+def test_the_ablations_rows_say_what_was_changed_to_what():
+    """Seen: a bar named "losses on boxes" showed the gain of removing them."""
+    figure = plots.ablation_figure({"losses on boxes": {"added": (0.05, 0.04, 0.06), "removed": (0.0, -0.01, 0.01)}})
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "Losses on boxes:\non → off"
+    assert "gain when made to the paper's network" in [text.get_text() for text in figure.legends[0].get_texts()]

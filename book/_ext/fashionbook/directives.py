@@ -5,28 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from fashionbook.text import (
-    Number,
     build_errors,
     duration,
     entries,
-    find,
     hover,
     interval,
     made,
     published,
     shown,
-    verdict,
 )
 from fashionlib import plots
+from fashionlib.core import names
 from fashionlib.core.errors import InputError
 from fashionlib.ledger import ledger as results
 from fashionlib.ledger.ledger import Entry
@@ -37,20 +34,6 @@ PRINTED = (
     "Table 1",
     "Section 5",
 )  # places in the paper; the copy of published numbers has other sources too
-HEADINGS = {
-    "ap_all": "AP all", "map": "mAP", "ap_all_top6": "AP all, top 6", "map_top6": "mAP, top 6",
-    **{f"top{k}": f"top {k}" for k in range(1, 51)},
-    "pointing": "pointing", "pointing_moved": "pointing on photos moved about", "pointing_mean_box": "label's mean box",
-    "pointing_centre": "picture's centre", "iou": "box overlap", "theta_std": "movement",
-    "step_overlap": "steps overlap", "relevance@10": "relevance", "part_coverage@10": "part coverage",
-    "intra_list@10": "distance within the list", "alpha_ndcg@10": "alpha-nDCG", "centre_r": "centre r",
-    "ap_all_moved": "AP all, moved", "map_moved": "mAP, moved", "follows_x": "follows across",
-    "follows_y": "follows down",
-}  # fmt: skip
-DATASETS = {
-    "fashion144k": "Fashion144k", "fashion550k": "Fashion550k", "deepfashion_inshop": "DeepFashion, in-shop",
-    "deepfashion_c2s": "DeepFashion, consumer to shop",
-}  # fmt: skip
 SHARED = {
     "profile": directives.unchanged, "protocol": directives.unchanged_required, "optional": directives.unchanged,
 }  # fmt: skip
@@ -124,7 +107,7 @@ class LedgerTable(LedgerDirective):
         used = [entry for row in ours.values() for entry in row if entry]
         table, body = _table(self._headings(used[0].dataset, metrics))
         for method, row in ours.items():
-            body += _row(plots.METHODS.get(method, method), row, self._cells(metrics, theirs, method))
+            body += _row(names.method(method), row, self._cells(metrics, theirs, method))
         for method in theirs:
             if method != PAPER or "parser" not in ours:
                 body += _row(method, [None] * len(metrics), self._cells(metrics, theirs, method))
@@ -133,7 +116,7 @@ class LedgerTable(LedgerDirective):
     def _ours(self, metrics: Sequence[str]) -> dict[str, list[Entry | None]]:
         """By method, in the order of the rows, one entry a metric; the paired difference last."""
         found = self.entries(self.arguments[0])
-        known = [method for method in plots.METHODS if any(e.method == method for e in found)]
+        known = [method for method in {**names.METHODS, **names.LISTS} if any(e.method == method for e in found)]
         rows: dict[str, list[Entry | None]] = {
             method: [results.find(found, method=method, metric=metric) for metric in metrics]
             for method in self.options.get("methods", " ".join(known)).split()
@@ -142,7 +125,7 @@ class LedgerTable(LedgerDirective):
             raise InputError(f"{self.arguments[0]} of {self.profile} has no entry for this table")
         if "gain" in self.options:
             wanted = self.options["gain"].split() or metrics
-            rows["difference, paired"] = [
+            rows["Parser (ours) − Whole picture, paired"] = [
                 results.find(found, method="parser", metric=f"{metric}_gain") if metric in wanted else None
                 for metric in metrics
             ]
@@ -165,19 +148,19 @@ class LedgerTable(LedgerDirective):
         return [values.get(metric, DASH) for metric in metrics] if theirs else []
 
     def _headings(self, dataset: str, metrics: Sequence[str]) -> list[list[tuple[str, int]]]:
-        groups = [("", 1), (f"Here: {dataset}", len(metrics))]
-        names = [("Method", 1)] + [(HEADINGS.get(metric, metric), 1) for metric in metrics]
+        groups = [("", 1), (f"Here: {names.dataset(dataset)}", len(metrics))]
+        titles = [("Method", 1)] + [(names.metric(metric), 1) for metric in metrics]
         if "published" in self.options:
-            groups.append((f"Published: {DATASETS[self.options['published']]}", len(metrics)))
-            names += names[1:]
-        return [groups, names]
+            groups.append((f"Published: {names.dataset(self.options['published'])}", len(metrics)))
+            titles += titles[1:]
+        return [groups, titles]
 
     def _source(self, used: Sequence[Entry]) -> nodes.Node:
         entry, protocols = used[0], " and ".join(sorted({entry.protocol for entry in used}))
         seeds = f"{len(entry.seeds)} seed{'s' * (len(entry.seeds) > 1)}"
         text = (
-            f"Here: profile {entry.profile}, {entry.split} split of {entry.dataset}, n = {entry.n}, {seeds}, "
-            f"protocol {protocols}, {entry.device}, commit {entry.commit}; below each value its 95% interval."
+            f"Here: profile {entry.profile}, {entry.split} split of {names.dataset(entry.dataset)}, n = {entry.n}, "
+            f"{seeds}, protocol {protocols}, {entry.device}, commit {entry.commit}; below each value its 95% interval."
         )
         if "published" in self.options:
             text += " Published: as the paper prints it, on other data and with other protocols."
@@ -224,7 +207,7 @@ class LedgerTimes(LedgerDirective):
                 slowest = max((e for e in found if e.method == method), key=lambda entry: entry.seconds)
                 cells = (
                     experiment,
-                    plots.METHODS.get(method, method),
+                    names.method(method),
                     duration(slowest.seconds),
                     slowest.device,
                 )
@@ -288,59 +271,3 @@ class LedgerFigure(LedgerDirective):
                 figure = plots.topk_curves(found, published(self.env) if "published" in self.options else None)
             figure.savefig(path, transparent=True, metadata={"Date": None})
         return path
-
-
-class Claims(LedgerDirective):
-    """{claims}: each claim of the paper with a verdict a profile, computed from the ledger.
-
-    The content is YAML, a list of `claim` and `published` (both may hold roles), `profiles`, and either `evidence`,
-    numbers that are paired differences; or `undecided`, words on what the run `needs` measured without an interval;
-    or `instead`, words on why nothing was. `cannot` says by profile why it never will, `own` what holds for a profile
-    alone: its own `evidence`, and a `note` on it.
-    """
-
-    def experiments(self) -> list[str]:
-        return []
-
-    def draw(self) -> list[nodes.Node]:
-        box = nodes.container(classes=["claims"])
-        for claim in yaml.safe_load("\n".join(self.content)):
-            text, said = (self._inline(claim[name]) for name in ("claim", "published"))
-            left = nodes.container(classes=["claim-text"])
-            left += nodes.paragraph("", "", nodes.strong("", "", *text))
-            left += nodes.paragraph("", "", nodes.Text("Paper: "), *said, classes=["claim-published"])
-            items = nodes.bullet_list(classes=["verdicts"])
-            current = self.config.fashionlib_profile
-            profiles = [current if name == "current" else name for name in claim.get("profiles", ["current"])]
-            for profile in dict.fromkeys(profiles):
-                items += nodes.list_item("", nodes.paragraph("", "", *self._verdict(claim, profile)))
-            box += nodes.container("", left, items, classes=["claim"])
-        return [box]
-
-    def _inline(self, text: str) -> list[nodes.Node]:
-        return self.parse_inline(text, lineno=self.lineno)[0]
-
-    def _verdict(self, claim: dict[str, Any], profile: str) -> list[nodes.Node]:
-        if profile in claim.get("cannot", {}):
-            return [_badge("not run here"), nodes.Text(f" {profile}: {claim['cannot'][profile]}")]
-        if "instead" in claim:
-            return [_badge("not run here"), nodes.Text(" "), *self._inline(claim["instead"])]
-        own = {**claim, **claim.get("own", {}).get(profile, {})}
-        numbers = [Number.parse(text, profile) for text in own.get("evidence", [])]
-        if not made(self.env, profile, [number.experiment for number in numbers] + claim.get("needs", [])):
-            command = f"make results PROFILE={profile}"
-            return [_badge("not run here"), nodes.Text(f" {profile}: "), nodes.literal(command, command)]
-        if not numbers:
-            return [_badge("undecided"), nodes.Text(f" on {profile}: "), *self._inline(claim["undecided"])]
-        found = [find(self.env, number) for number in numbers]
-        line = [_badge(verdict(found)), nodes.Text(f" on {profile}: ")]
-        for place, entry in enumerate(found):
-            word = HEADINGS.get(entry.metric.removesuffix("_gain"), entry.metric)
-            task = plots.EXPERIMENTS.get(entry.experiment, "").lower()
-            line.append(nodes.Text(f"{', ' if place else ''}{f'{task} {word}'.strip()} "))
-            line += [hover(entry, shown(entry)), nodes.Text(f" ({interval(entry)})")]
-        return [*line, nodes.Text(f"; {own['note']}")] if "note" in own else line
-
-
-def _badge(word: str) -> nodes.Node:
-    return nodes.inline("", word, classes=["verdict", f"verdict-{word.replace(' ', '-')}"])

@@ -25,7 +25,8 @@ from sphinx.util.docutils import ReferenceRole, SphinxRole
 
 from fashionbook import widgets as touchblocks
 from fashionbook.api import add_buttons, plain_docstring
-from fashionbook.directives import Claims, LedgerFigure, LedgerTable, LedgerTimes
+from fashionbook.claims import Claims
+from fashionbook.directives import LedgerFigure, LedgerTable, LedgerTimes
 from fashionbook.run_directives import LedgerRuns, NotebookParameters, Receipts
 from fashionbook.text import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
 from fashionlib.core.errors import InputError

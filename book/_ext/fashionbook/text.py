@@ -13,6 +13,7 @@ from docutils import nodes
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
+from fashionlib.core import names
 from fashionlib.core.errors import InputError
 from fashionlib.ledger import ledger as results
 from fashionlib.ledger.ledger import Entry
@@ -63,8 +64,8 @@ def with_gains(found: Sequence[Entry]) -> list[Entry]:
 
 def shown(entry: Entry, points: bool = False) -> str:
     """The value with three decimals, or in points with one; a difference carries its sign."""
-    sign = "+" if entry.metric.endswith("_gain") else ""
-    text = f"{entry.value * 100:{sign}.1f} points" if points else f"{entry.value:{sign}.3f}"
+    plus = "+" if entry.metric.endswith("_gain") or "_over_" in entry.metric else ""
+    text = f"{entry.value * 100:{plus}.1f} points" if points else f"{entry.value:{plus}.3f}"
     return text.replace("-", "−")
 
 
@@ -106,16 +107,29 @@ def provenance(entry: Entry) -> str:
     limits = f", 95% interval {interval(entry)}" if entry.low is not None else ""
     seeds = f"seed{'s' * (len(entry.seeds) > 1)} {field(entry, 'seeds')}"
     return (
-        f"{entry.metric} of {entry.method}: {shown(entry)}{limits}; profile {entry.profile}, data "
-        f"{entry.dataset} ({entry.split}, n = {entry.n}), protocol {entry.protocol}, {seeds}, "
-        f"{entry.device}, {duration(entry.seconds)}, commit {entry.commit}"
+        f"{names.metric(entry.metric)} of {names.method(entry.method)}: {shown(entry)}{limits}; "
+        f"profile {entry.profile}, data {names.dataset(entry.dataset)} ({entry.split}, n = {entry.n}), "
+        f"protocol {entry.protocol}, {seeds}, {entry.device}, {duration(entry.seconds)}, commit {entry.commit}"
     )
 
 
 def verdict(differences: Sequence[Entry]) -> str:
-    """ "reproduced" when every difference has its 95% interval above zero, "partly" when some, else "not"."""
-    above = [difference.low is not None and difference.low > 0 for difference in differences]
-    return "reproduced" if all(above) else "partly" if any(above) else "not reproduced"
+    """What the 95% intervals of paired differences say together.
+
+    "reproduced": all lie above zero; "partly": some do; "contradicted": none does, and some lie wholly below zero;
+    "not reproduced": all include zero.
+    """
+    signs = [sign(difference) for difference in differences]
+    if 1 in signs:
+        return "reproduced" if set(signs) == {1} else "partly"
+    return "contradicted" if -1 in signs else "not reproduced"
+
+
+def sign(difference: Entry) -> int:
+    """1 where the 95% interval lies above zero, −1 where it lies below, 0 where it includes zero or there is none."""
+    if difference.low is not None and difference.low > 0:
+        return 1
+    return -1 if difference.high is not None and difference.high < 0 else 0
 
 
 def entries(env: BuildEnvironment, profile: str, experiment: str) -> list[Entry]:

@@ -20,7 +20,7 @@ from fashionbook import widget_data
 from fashionbook.directives import LedgerDirective, LedgerFigure
 from fashionbook.html import Content, block, figure, picture, table
 from fashionbook.text import entries, interval
-from fashionlib import plots
+from fashionlib.core import names
 from fashionlib.ledger.ledger import Entry, find
 from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
 
@@ -139,11 +139,11 @@ class Curves(LedgerFigure):
     def draw(self) -> list[nodes.Node]:
         found = {name: self.entries(name) for name in self.experiments()}
         present = {entry.method for one in found.values() for entry in one}
-        methods = [name for name in plots.METHODS if name in present]
+        methods = [name for name in names.METHODS if name in present]
         strong = [name for name in STRONG if name in present] or methods[:1]
         ks = sorted({k for one in found.values() for entry in one if (k := _k(entry))})
         panels = [
-            {"title": f"{plots.EXPERIMENTS.get(name, name)}, {one[0].dataset}",
+            {"title": f"{names.task(name, one[0].dataset)}, {names.dataset(one[0].dataset)}",
              "methods": [row for method in methods if (row := _curve(one, method, ks))]}
             for name, one in found.items()
         ]  # fmt: skip
@@ -169,7 +169,7 @@ def _curve(found: Sequence[Entry], method: str, ks: Sequence[int]) -> Content | 
     by_k = {_k(entry): [entry.value, entry.low, entry.high] for entry in found if entry.method == method}
     if not all(k in by_k for k in ks):
         return None
-    return {"method": method, "name": plots.METHODS[method], "values": [by_k[k] for k in ks]}
+    return {"method": method, "name": names.method(method), "values": [by_k[k] for k in ks]}
 
 
 def _measured(curve: Sequence[Entry], dial: float) -> str:

@@ -1,0 +1,196 @@
+"""Figures of the ledger: Table 1, every method on every data set, Fig. 3 and the ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fashionlib.core import names
+from fashionlib.core.errors import InputError
+from fashionlib.ledger.ledger import Entry
+from fashionlib.plots.style import colours, new_figure, themed
+
+Row = Mapping[str, Any]
+
+TABLE1 = {
+    "ap_all": "AP all, on scores", "map": "mAP, on scores",
+    "ap_all_top6": "AP all, on the top 6 labels", "map_top6": "mAP, on the top 6 labels",
+}  # fmt: skip
+PUBLISHED_CURVES = {"topk_inshop": "deepfashion_inshop", "topk_c2s": "deepfashion_c2s"}
+PAPER = "Semantic parsing (the paper)"
+
+
+def method_colours() -> dict[str, str]:
+    """Ours and the whole picture in the first two colours, as in every figure; the others quiet."""
+    ours, whole = colours()[:2]
+    return {**dict.fromkeys(names.METHODS, str(mpl.rcParams["xtick.color"])), "parser": ours, "whole": whole}
+
+
+def _dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
+    """A row per method: the value as a dot with its number, the 95% interval as a line."""
+    palette = method_colours()
+    axes.grid(axis="y", visible=False)
+    for entry in entries:
+        row = methods.index(entry.method)
+        axes.plot([entry.low, entry.high], [row, row], color=palette[entry.method], linewidth=2.2)
+        axes.plot(
+            entry.value, row, "D" if entry.method == "parser" else "o", color=palette[entry.method], markersize=5.5
+        )
+        axes.annotate(f"{entry.value:.3f}", (entry.value, row), (0, 6), textcoords="offset points",
+                      ha="center", fontsize=8)  # fmt: skip
+    axes.set_yticks(range(len(methods)), [names.method(name) for name in methods])
+    axes.set_ylim(-0.5, len(methods) - 0.35)
+    axes.margins(x=0.2)
+
+
+@themed
+def table1_figure(entries: Sequence[Entry]) -> Figure:
+    """Dots and 95% intervals: one panel per metric, one row per method. Differences are left out.
+
+    Raises InputError when no entry is one of Table 1's metrics.
+    """
+    wanted = [entry for entry in entries if entry.metric in TABLE1 and entry.method in names.METHODS]
+    metrics = [metric for metric in TABLE1 if any(entry.metric == metric for entry in wanted)]
+    methods = [name for name in names.METHODS if any(entry.method == name for entry in wanted)][::-1]
+    if not wanted:
+        raise InputError(f"no entry of {list(TABLE1)} to draw; run the experiment table1 first")
+    rows = -(-len(metrics) // 2)
+    figure = new_figure(0.25 + rows * (0.65 + 0.4 * len(methods)))
+    grid = figure.subplots(rows, min(2, len(metrics)), sharey=True, squeeze=False)
+    for axes, metric in zip(grid.flat, metrics, strict=False):
+        axes.set_title(TABLE1[metric])
+        _dots(axes, [entry for entry in wanted if entry.metric == metric], methods)
+    for axes in grid.flat[len(metrics) :]:
+        axes.set_axis_off()
+    figure.suptitle(names.dataset(wanted[0].dataset), fontsize=9.5, x=0.01, ha="left")
+    return figure
+
+
+@themed
+def all_methods(entries: Sequence[Entry], metric: str = "ap_all") -> Figure:
+    """Every method on every profile in one dot plot: one panel per profile, one row per method, 95% intervals.
+
+    entries: of experiment table1, of several profiles. Raises InputError where none has the metric.
+    """
+    wanted = [entry for entry in entries if entry.metric == metric and entry.method in names.METHODS]
+    if not wanted:
+        raise InputError(f"no entry of {metric} to draw; run the experiment table1 first")
+    profiles = list(dict.fromkeys(entry.profile for entry in wanted))
+    methods = {profile: [name for name in names.METHODS
+                         if any((e.profile, e.method) == (profile, name) for e in wanted)][::-1]
+               for profile in profiles}  # fmt: skip
+    figure = new_figure(0.4 + sum(0.55 + 0.27 * len(rows) for rows in methods.values()))
+    grid = figure.subplots(len(profiles), 1, sharex=True, squeeze=False,
+                           height_ratios=[1.5 + len(methods[profile]) for profile in profiles])[:, 0]  # fmt: skip
+    for axes, profile in zip(grid, profiles, strict=True):
+        of = [entry for entry in wanted if entry.profile == profile]
+        axes.set_title(f"{names.dataset(of[0].dataset)}, profile {profile}")
+        _dots(axes, of, methods[profile])
+    grid[-1].set_xlabel(TABLE1[metric])
+    return figure
+
+
+@themed
+def topk_curves(entries: Sequence[Entry], published: Sequence[Row] | None = None) -> Figure:
+    """Top-k accuracy over k with 95% bands, one panel per experiment.
+
+    published: rows of published.csv; the points of the paper's Fig. 3 are then drawn in panels of their own below,
+    never among the measured lines, because the data differ.
+    Raises InputError when no entry has a metric top1 … top50.
+    """
+    experiments = [name for name in names.TASKS if any(e.experiment == name for e in entries)]
+    if not experiments:
+        raise InputError(f"no entry of {list(names.TASKS)} to draw; run one of these experiments first")
+    rows = 2 if published is not None else 1
+    figure = new_figure(2.7 * rows)
+    grid = figure.subplots(rows, len(experiments), sharex=True, squeeze=False)
+    for column, name in enumerate(experiments):
+        _curves(grid[0, column], [e for e in entries if e.experiment == name])
+        data = next(e.dataset for e in entries if e.experiment == name)
+        grid[0, column].set_title(f"{names.task(name, data)}\nhere: {names.dataset(data)}")
+        if published is not None:
+            _published_curves(grid[1, column], [r for r in published if r["dataset"] == PUBLISHED_CURVES[name]])
+            grid[1, column].set_title(f"{names.TASKS[name]}\npaper's Fig. 3: DeepFashion")
+        grid[-1, column].set(xlabel="k nearest photos", xticks=(1, 10, 20, 30, 40, 50))
+    for axes in grid[:, 0]:
+        axes.set_ylabel("top-k accuracy")
+    return figure
+
+
+def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
+    """Parser and whole picture, each named at its right end; the other methods thin and grey."""
+    lines = {}
+    for name in names.METHODS:
+        found = [(int(e.metric[3:]), e) for e in entries if e.method == name and e.metric[3:].isdigit()]
+        lines |= {name: [e for _, e in sorted(found, key=lambda pair: pair[0])]} if found else {}
+        if len({k for k, _ in found}) < len(found):
+            raise InputError(f"two values of {name} at one k: draw one protocol at a time")
+    strong = [name for name in lines if name in ("parser", "whole")] or list(lines)
+    for name in lines.keys() - set(strong):  # these lines lie too near each other for names
+        axes.plot([int(e.metric[3:]) for e in lines[name]], [e.value for e in lines[name]],
+                  color=mpl.rcParams["xtick.color"], linewidth=0.8, alpha=0.7)  # fmt: skip
+    best = max(strong, key=lambda name: lines[name][-1].value)
+    for name, colour, style in zip(strong, colours(), ("-", "--", "-.", ":") * len(strong), strict=False):
+        line = lines[name]
+        ks = [int(e.metric[3:]) for e in line]
+        low, high = ([getattr(e, end) or e.value for e in line] for end in ("low", "high"))
+        axes.plot(ks, [e.value for e in line], style, color=colour, linewidth=1.8)
+        axes.fill_between(ks, low, high, color=colour, alpha=0.22, linewidth=0)
+        above = name == best
+        axes.annotate(names.method(name), (ks[-1], high[-1] if above else low[-1]), (0, 2 if above else -8),
+                      textcoords="offset points", color=colour, ha="right", fontsize=8,
+                      va="bottom" if above else "top")  # fmt: skip
+    axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
+
+
+def _published_curves(axes: Axes, rows: Sequence[Row]) -> None:
+    """The points of the paper's Fig. 3: its own and FashionNet's named, the others grey."""
+    paper, rival = colours()[:2]
+    known = {PAPER: ("the paper", paper, "D-"), "FashionNet": ("FashionNet", rival, "o--")}
+    plotted = [row for row in rows if row["source"].startswith("Fig. 3")]
+    for method in dict.fromkeys(row["method"] for row in plotted):
+        points = sorted((int(r["metric"][3:]), float(r["value"])) for r in plotted if r["method"] == method)
+        label, colour, style = known.get(method, (None, mpl.rcParams["axes.edgecolor"], "o:"))
+        axes.plot(*zip(*points, strict=True), style, color=colour, markersize=3, linewidth=1.2,
+                  alpha=1 if label else 0.4)  # fmt: skip
+        if label:
+            above = label == "the paper"
+            axes.annotate(label, points[-1], (0, 3 if above else -5), textcoords="offset points", color=colour,
+                          ha="right", va="bottom" if above else "top", fontsize=8)  # fmt: skip
+    axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
+
+
+@themed
+def ablation_figure(gains: Mapping[str, Mapping[str, tuple[float, float, float]]], metric: str = "ap_all") -> Figure:
+    """Two bars with 95% intervals per change: the gain when it is made to the paper's network, and the loss when it is
+    undone in ours, in points. Each row says what was changed to what.
+
+    gains: see `fashionlib.experiments.ablation.gains`.
+    """
+    groups = list(gains)[::-1]
+    figure = new_figure(0.9 + 0.5 * len(groups))
+    axes = figure.subplots()
+    words = {"added": "gain when made to the paper's network", "removed": "loss when undone in ours"}
+    for (kind, label), colour, hatch, place in zip(words.items(), colours(), ("", "////"), (0.19, -0.19), strict=False):
+        shown = [(row + place, [100 * part for part in gains[name][kind]])
+                 for row, name in enumerate(groups) if kind in gains[name]]  # fmt: skip
+        rows, triples = [row for row, _ in shown], [triple for _, triple in shown]
+        reach = [[value - low for value, low, _ in triples], [high - value for value, _, high in triples]]
+        axes.barh(rows, [value for value, _, _ in triples], 0.36, color=colour, label=label, hatch=hatch,
+                  edgecolor=mpl.rcParams["figure.facecolor"], linewidth=0,
+                  xerr=reach, error_kw={"ecolor": mpl.rcParams["xtick.color"], "linewidth": 1.2})  # fmt: skip
+        for row, (value, _, high) in shown:
+            axes.annotate(
+                f"{value:+.1f}", (max(high, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=7.5
+            )
+    axes.axvline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
+    axes.set_yticks(range(len(groups)), [names.CHANGES.get(name, name).replace(": ", ":\n") for name in groups])
+    axes.set_xlabel(f"points of {names.metric(metric)}")
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.14)
+    figure.legend(loc="outside upper left", frameon=False, fontsize=8, ncols=1)
+    return figure
