@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "arrays": ["Weights"],
         "attention": ["Health", "following", "health", "step_overlap", "theta_std"],
-        "bootstrap": ["Interval", "bootstrap_interval", "mean_interval", "paired_interval"],
+        "bootstrap": ["Interval", "bootstrap_interval", "mean_interval"],
         "diversity": [
             "alpha_ndcg_at_k",
             "at_equal_relevance",
@@ -38,7 +38,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "hit_rate",
             "recall_fraction_at_k",
             "top_k_accuracy",
-            "top_k_intervals",
         ],
         "tagging": [
             "average_precision_all",

@@ -46,32 +46,6 @@ def bootstrap_interval(
     return _interval(float(statistic(*arrays)), statistic(*arrays, weights=counts), level, centre)
 
 
-def paired_interval(
-    statistic: Callable[..., Any],
-    first: Any,
-    second: Any,
-    *shared: Any,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-    centre: bool = True,
-) -> Interval:
-    """Interval of statistic(first, *shared) - statistic(second, *shared), both on the same resamples.
-
-    The two must be of the same images in the same order. An interval above zero says that the first
-    method is better. Arguments and errors as in `bootstrap_interval`.
-    """
-    if len(first) != len(second):
-        raise InputError(
-            f"The first method has {len(first)} images, the second {len(second)}: a paired difference "
-            "needs the same images in the same order."
-        )
-    counts = _draws(len(first), resamples, seed)
-    drawn = statistic(first, *shared, weights=counts) - statistic(second, *shared, weights=counts)
-    value = float(statistic(first, *shared)) - float(statistic(second, *shared))
-    return _interval(value, drawn, level, centre)
-
-
 def mean_interval(
     statistic: Callable[..., Any],
     runs: Sequence[tuple[Any, ...]],

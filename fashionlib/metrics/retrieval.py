@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +10,6 @@ from jaxtyping import Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
 from fashionlib.metrics.arrays import Weights, as_array, multiplicities
-from fashionlib.metrics.bootstrap import Interval, bootstrap_interval
 
 Unmatched = Literal["count", "drop"]
 
@@ -62,21 +60,6 @@ def top_k_accuracy(
     ks = _cutoffs(k, ranking)
     first = first_hit_ranks(ranking, query_products, gallery_products, queries_without_match)
     return {cutoff: float(hit_rate(first, cutoff)) for cutoff in ks}
-
-
-def top_k_intervals(
-    first_hits: Int[np.ndarray, " _queries"], k: Iterable[int] = TOP_K, resamples: int = 1000, seed: int = 0
-) -> dict[int, Interval]:
-    """hit@k with its bootstrap interval over queries, by k, from `first_hit_ranks`.
-
-    A share is unbiased under resampling, so these are the plain percentiles.
-    """
-    return {
-        cutoff: bootstrap_interval(
-            partial(hit_rate, k=cutoff), first_hits, resamples=resamples, seed=seed, centre=False
-        )
-        for cutoff in k
-    }
 
 
 def recall_fraction_at_k(

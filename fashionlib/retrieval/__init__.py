@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "mmr": ["by_turns", "check_dial", "diversified"],
         "part_features": ["PartFeatures", "Stack"],
-        "ranking": ["Match", "PROTOCOLS", "Ranking", "explain", "rank_parts", "rank_whole", "same_category"],
+        "ranking": ["Ranking", "rank_parts", "rank_whole", "same_category"],
         "recommend": [
             "Answer",
             "Collection",

@@ -18,15 +18,6 @@ from fashionlib.core.errors import InputError
 from fashionlib.retrieval.part_features import PartFeatures as PartFeatures
 from fashionlib.retrieval.part_features import Stack, first_not_finite
 
-PROTOCOLS = {
-    "whole_gallery": "Every gallery image is a candidate.",
-    "same_category": "The candidates are the gallery images of the query's category.",
-    "first_hundred": "The candidates are the first hundred gallery images of the query's category, in file "
-    "order, as the released script does it.",
-    "nearest_hundred": "The candidates are the hundred gallery images nearest by a whole-picture method, as "
-    "the released code's README says of StyleNet, and are ranked again part by part.",
-}
-
 _MEMORY = 2e9  # bytes that the distances of one block of queries to the whole gallery may take
 _BYTES_A_PAIR = 12  # three matrices in single precision
 _SORTED_AT_ONCE = 512  # queries; sorting takes two matrices of eight bytes a pair more
@@ -37,15 +28,6 @@ class Ranking(NamedTuple):
 
     indices: Int[Tensor, "queries ranks"]
     distances: Float[Tensor, "queries ranks"]
-
-
-class Match(NamedTuple):
-    """One label that two photos share: the step that shows it in each, and how far apart those look."""
-
-    label: int
-    query_step: int
-    gallery_step: int
-    distance: float
 
 
 def rank_whole(
@@ -109,16 +91,6 @@ def same_category(
     """The candidates of each query: the gallery photos of its category, or only the `first` of them."""
     same = query[:, None] == gallery[None, :]
     return same if first is None else same & (same.cumsum(dim=1) <= first)
-
-
-def explain(query: PartFeatures, gallery: PartFeatures, i: int, j: int) -> list[Match]:
-    """Why query i and gallery photo j are near: the labels they share, the most alike first."""
-    matches = []
-    for label in (query.assigned[i] & gallery.assigned[j]).nonzero().flatten().tolist():
-        here, there = int(query.best_step[i, label]), int(gallery.best_step[j, label])
-        apart = query.of(torch.tensor([i]), label) - gallery.of(torch.tensor([j]), label)
-        matches.append(Match(label, here, there, float(apart.norm())))
-    return sorted(matches, key=lambda match: match.distance)
 
 
 def _part_distances(query: PartFeatures, gallery: PartFeatures, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -151,9 +151,10 @@ def test_bootstrap_equals_a_loop_that_resamples_and_measures_again():
 def test_a_paired_interval_uses_the_same_resamples_for_both_methods():
     scores, targets = tags(seed=4)
     worse = scores - 0.5 * targets
-    same = metrics.paired_interval(metrics.mean_average_precision, scores, scores, targets, resamples=50)
+    run = [(scores, targets)]
+    same = metrics.mean_interval(metrics.mean_average_precision, run, minus=run, resamples=50)
     assert same == metrics.Interval(0.0, 0.0, 0.0)
-    paired = metrics.paired_interval(metrics.average_precision_all, scores, worse, targets, resamples=200)
+    paired = metrics.mean_interval(metrics.average_precision_all, run, minus=[(worse, targets)], resamples=200)
     alone = [metrics.bootstrap_interval(metrics.average_precision_all, s, targets) for s in (scores, worse)]
     assert paired.value == alone[0].value - alone[1].value
     assert 0 < paired.low < paired.value < paired.high
@@ -169,14 +170,11 @@ def test_the_interval_of_map_holds_the_value_when_labels_are_rare():
         assert made.low < made.value < made.high
 
 
-def test_intervals_of_a_curve_equal_those_of_its_points_and_the_binomial_spread():
+def test_the_interval_of_a_hit_rate_has_the_binomial_spread():
     first = np.where(np.arange(400) % 4 == 0, 1, np.where(np.arange(400) % 4 == 1, 20, metrics.NEVER))
-    curve = metrics.top_k_intervals(first)
-    assert (curve[1].value, curve[19].value, curve[20].value) == (0.25, 0.25, 0.5)
+    assert [metrics.hit_rate(first, k) for k in (1, 19, 20)] == [0.25, 0.25, 0.5]
     point = metrics.bootstrap_interval(partial(metrics.hit_rate, k=20), first, centre=False)
-    assert curve[20] == point
     assert point.high - point.low == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 400), rel=0.1)
-    assert metrics.top_k_intervals(np.ones(9, dtype=int), k=[1])[1] == metrics.Interval(1.0, 1.0, 1.0)
 
 
 def test_a_thousand_resamples_of_the_street_photos_take_seconds():
@@ -233,7 +231,7 @@ def test_bad_rankings_and_bootstraps_are_named():
     with pytest.raises(InputError, match="No query has its product"):
         metrics.top_k_accuracy(RANKING[2:], QUERIES[2:], GALLERY, k=[1], queries_without_match="drop")
     scores, targets = tags()
-    with pytest.raises(InputError, match="60 images, the second 59"):
-        metrics.paired_interval(metrics.average_precision_all, scores, scores[1:], targets)
+    with pytest.raises(InputError, match="both methods' runs of the same images"):
+        metrics.mean_interval(metrics.average_precision_all, [(scores, targets)], minus=[(scores[1:], targets[1:])])
     with pytest.raises(InputError, match="0 resamples"):
         metrics.bootstrap_interval(metrics.average_precision_all, scores, targets, resamples=0)

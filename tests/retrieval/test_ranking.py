@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fashionlib.core.errors import InputError
-from fashionlib.retrieval.ranking import PROTOCOLS, PartFeatures, explain, rank_parts, rank_whole, same_category
+from fashionlib.retrieval.ranking import PartFeatures, rank_parts, rank_whole, same_category
 
 
 def parts(photos, seed, steps=4, channels=5, labels=7, carried=3):
@@ -68,7 +68,6 @@ def test_part_distance_of_a_case_worked_by_hand():
         torch.tensor([[True, False, True]]),
     )
     assert rank_parts(query, gallery, k=1).distances.item() == pytest.approx(3.0)
-    assert explain(query, gallery, 0, 0) == [(2, 0, 1, 1.0), (0, 0, 0, 5.0)]
 
 
 def test_equal_distances_rank_by_gallery_index():
@@ -131,26 +130,9 @@ def test_candidates_of_one_category_can_be_cut_after_the_first():
     assert ranking.indices.tolist() == [[2, 0], [1, 4], [-1, -1]]
 
 
-def test_explanations_average_to_the_distance():
-    query, gallery = parts(4, 0), parts(10, 1)
-    ranking = rank_parts(query, gallery, k=3)
-    for i in range(4):
-        for j, distance in zip(ranking.indices[i].tolist(), ranking.distances[i].tolist(), strict=True):
-            matches = explain(query, gallery, i, j)
-            apart = [match.distance for match in matches]
-            assert apart == sorted(apart)
-            assert np.mean(apart) == pytest.approx(distance, abs=1e-4)
-            assert all(query.best_step[i, match.label] == match.query_step for match in matches)
-
-
 def test_half_precision_features_rank_as_their_single_precision_copies():
     query, gallery = parts(5, 0).features[:, 0].bfloat16(), parts(20, 1).features[:, 0].bfloat16()
     assert torch.equal(rank_whole(query, gallery, 20).indices, rank_whole(query.float(), gallery.float(), 20).indices)
-
-
-def test_every_protocol_is_described():
-    assert PROTOCOLS.keys() == {"whole_gallery", "same_category", "first_hundred", "nearest_hundred"}
-    assert all(text.endswith(".") for text in PROTOCOLS.values())
 
 
 def test_bad_features_are_named():
