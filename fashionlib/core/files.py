@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -78,5 +79,20 @@ def _told_when_full(path: Path) -> Iterator[None]:
 
 
 def readable(name: str) -> str:
-    """A file name that can be printed: bytes that are no UTF-8 become �."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A file's name, or an error's line, that can be printed: bytes that are no UTF-8, and characters that would end
+    the line, steer a terminal or change the direction of writing, become �.
+    """
+    text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def expanded(path: Path) -> Path:
+    """The path with a leading ~ as the home folder, unless there is something of that very name."""
+    if path.parts[:1] != ("~",) or os.path.lexists(path):
+        return path
+    return path.expanduser()

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.files import expanded
 from fashionlib.data.base import Sample
-from fashionlib.data.photos import SUFFIXES, read_photo
+from fashionlib.data.photos import SUFFIXES, UNREAD, read_photo, why_unread
+
+_LITTER = frozenset({"@eadir", "#recycle", "@recycle", "__macosx", "$recycle.bin", "system volume information",
+                     "lost+found"})  # fmt: skip
+
+_ENDINGS = SUFFIXES | UNREAD.keys()
 
 
 class Folder:
-    """Every photo below `root`, by path. Links that lead out of the folder are not followed.
+    """Every photo below `root`, by path; see `photos_below` for links and what is passed over.
 
-    `dataset[i]` raises InputError where that photo cannot be read; `fashionlib.data.store.load_photos` skips such
-    photos and reports them.
+    left_out: by name, why a photo or a sub-folder is not read here. `dataset[i]` raises InputError where that photo
+    cannot be read; `fashionlib.data.store.load_photos` skips such photos and reports them.
 
     Raises InputError where the folder is missing or holds no file with a photo's ending.
     """
@@ -26,13 +33,19 @@ class Folder:
     labels: tuple[str, ...] = ()
 
     def __init__(self, root: str | Path):
-        self.root = Path(root)
-        if not self.root.is_dir():
+        self.root = expanded(Path(root))
+        if not os.path.isdir(self.root):
             raise InputError(f"{self.root}: no such folder; name a folder with photos")
-        self.ids = tuple(sorted(self._found()))
+        found = photos_below(self.root)
+        self.ids, self.left_out = tuple(sorted(found.photos)), found.left_out
         if not self.ids:
             endings = " ".join(sorted(SUFFIXES))
-            raise InputError(f"{self.root}: no photos in this folder; expected files ending in {endings}")
+            name, why = next(iter(sorted(self.left_out.items())), ("", ""))
+            raise InputError(
+                f"{self.root}: none of the {len(self.left_out)} photos can be read; the first: {name}: {why}"
+                if name
+                else f"{self.root}: no photos in this folder; expected files ending in {endings}"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -47,20 +60,91 @@ class Folder:
 
     def fingerprint(self) -> str:
         """Changes when a photo is added, removed or changed (size or time)."""
-        stats = ((id_, (self.root / id_).stat()) for id_ in self.ids)
-        rows = [f"{id_!r} {stat.st_size} {stat.st_mtime_ns}" for id_, stat in stats]
+        rows = [f"{id_!r} {_state(self.root / id_)}" for id_ in self.ids]
         return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
-    def _found(self) -> Iterator[str]:
-        return (name for name, inside in photos_below(self.root) if inside)
+
+def _state(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:  # removed meanwhile
+        return "gone"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
-def photos_below(root: Path) -> Iterator[tuple[str, bool]]:
-    """Every file with a photo's ending, relative to `root`, and whether it lies inside it, links followed."""
-    home = root.resolve()
-    for folder, _, names in os.walk(root):
-        for name in names:
-            path = Path(folder, name)
-            if path.suffix.lower() in SUFFIXES:
-                # only a link can lead out: os.walk enters no linked folder
-                yield path.relative_to(root).as_posix(), not path.is_symlink() or path.resolve().is_relative_to(home)
+@dataclass
+class Found:
+    """photos: the names, relative to the root. left_out: by name, why a photo or a sub-folder is not read."""
+
+    photos: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def photos_below(root: Path) -> Found:
+    """Every file with a photo's ending below `root`.
+
+    Links are followed, to files and to folders, wherever they lead: a file or folder that can be reached on several
+    ways is taken once, by its own name rather than by a link's. A link to a folder that holds `root` itself is left
+    out. Passed over are hidden folders (such as .git, .Trash and our own .fashionlib), what systems and network disks
+    keep beside photos (@eaDir, __MACOSX, $RECYCLE.BIN …) and the files ._NAME of macOS.
+    """
+    walk = _Walk(os.path.realpath(root))
+    walk.below("", os.fspath(root))
+    while walk.links:  # own names came first; a linked folder may hold more links
+        walk.follow(*walk.links.popleft())
+    return walk.found
+
+
+class _Walk:
+    def __init__(self, home: str):
+        self.found, self.links = Found(), deque[tuple[str, str]]()
+        self.seen = {home}  # the real paths of files and folders
+        self.above = {home, *map(str, Path(home).parents)}
+
+    def below(self, prefix: str, folder: str) -> None:
+        """Takes what lies in `folder` and below it; links are put on the list."""
+        waiting = [(prefix, folder, os.path.realpath(folder))]
+        while waiting:
+            prefix, folder, real = waiting.pop()
+            try:
+                with os.scandir(folder) as scanned:
+                    entries = sorted(scanned, key=lambda entry: entry.name)
+            except OSError as error:
+                self.found.left_out[prefix or "."] = f"this folder cannot be read ({error.strerror}); check its rights"
+                continue
+            for entry in entries:
+                if entry.is_symlink():
+                    self.links.append((prefix + entry.name, entry.path))
+                elif not entry.is_dir(follow_symlinks=False):
+                    self.take(prefix + entry.name, os.path.join(real, entry.name))
+                elif self.enters(entry.name, os.path.join(real, entry.name)):
+                    waiting.append((f"{prefix}{entry.name}/", entry.path, os.path.join(real, entry.name)))
+
+    def follow(self, name: str, path: str) -> None:
+        """Takes the file or the folder that a link leads to."""
+        target = os.path.realpath(path)
+        if not os.path.isdir(path):
+            why = "" if os.path.exists(target) else "a link that leads to no file; put the photo there"
+            self.take(name, target, why)
+        elif target in self.above:
+            self.found.left_out[name] = "a link to a folder that holds this one is not followed"
+        elif self.enters(os.path.basename(name), target):
+            self.below(f"{name}/", path)
+
+    def enters(self, name: str, target: str) -> bool:
+        """Whether a folder of this name is one of photos, and comes for the first time."""
+        if name.startswith(".") or name.lower() in _LITTER or target in self.seen:
+            return False
+        self.seen.add(target)
+        return True
+
+    def take(self, name: str, target: str, why: str = "") -> None:
+        """Takes a file that is a photo by its name, if it comes for the first time; why: it cannot be read."""
+        if os.path.splitext(name)[1].lower() not in _ENDINGS or "/._" in f"/{name}" or target in self.seen:
+            return
+        self.seen.add(target)
+        why = why or why_unread(name)
+        if why:
+            self.found.left_out[name] = why
+        else:
+            self.found.photos.append(name)

@@ -1,67 +1,155 @@
-"""Photos as files and arrays: decoding what strangers hand us, and fitting it to one size."""
+"""Photos as files and arrays: reading what strangers hand us, and fitting it to one size."""
 
 from __future__ import annotations
 
-import warnings
+import contextlib
+import io
+import os
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from fashionlib.core.errors import InputError
+from fashionlib.core.errors import InputError, PassingError
+from fashionlib.core.files import expanded
 from fashionlib.data.base import Box
+from fashionlib.data.decode import MOST_PIXELS, UnknownFormat, decode, decode_image, heif_class
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-MOST_PIXELS = 100_000_000  # a picture that unpacks to more than this is refused, not decoded
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
+MOST_BYTES = 700_000_000  # a larger file is refused, not read: 100 million pixels of 16 bits have 600 million
+_RAW = ".3fr .arw .cr2 .cr3 .crw .dng .erf .iiq .kdc .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
+_OTHERS = ".hif .jp2 .jxl .psd"
+UNREAD = {
+    **dict.fromkeys(_RAW.split(), "a camera's raw file is not read; export it as JPEG"),
+    **dict.fromkeys(_OTHERS.split(), "this format is not read; export it as JPEG or PNG"),
+}
 
 
-def read_photo(path: str | Path, canvas: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
-    """The photo in RGB, upright (EXIF orientation applied), transparency on white, first frame.
+def why_unread(name: str | Path) -> str:
+    """Why a photo of this name's ending is not read here; empty where it is, or where it names no photo."""
+    suffix = Path(name).suffix.lower()
+    if suffix in (".heic", ".heif"):
+        try:
+            heif_class()
+        except UnknownFormat as error:
+            return str(error)
+    return UNREAD.get(suffix, "")
 
-    canvas: the (height, width) that it will be fitted into: a JPEG more than twice as large is then unpacked at a half,
-    a quarter or an eighth of its size, which takes a fraction of the time.
 
-    Raises InputError, naming the file, where it is missing, no image, truncated or absurdly large.
+class Photo(NamedTuple):
+    """RGB pixels, upright, and the (height, width) of the photo that they were reduced from."""
+
+    pixels: UInt8[np.ndarray, "height width 3"]
+    size: tuple[int, int]
+
+
+def read_photo(photo: object, canvas: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
+    """The pixels of `open_photo`."""
+    return open_photo(photo, canvas).pixels
+
+
+def open_photo(photo: object, canvas: tuple[int, int] | None = None) -> Photo:
+    """The photo in sRGB, upright (EXIF orientation applied), transparency on white, first frame.
+
+    photo: a file's name, a PIL image, or an array of uint8: height × width × 3 (RGB) or 4 (RGBA), or height × width.
+    canvas: the (height, width) that it will be fitted into: a photo more than twice as large is then reduced while it
+    is unpacked, which takes less memory and a fraction of the time.
+
+    Raises InputError, naming the file, where it is missing, no regular file, no image, truncated or absurdly large; and
+    its kind PassingError where the disk or the memory failed and the photo may be sound.
     """
-    path = Path(path)
+    if isinstance(photo, np.ndarray):
+        return _of_array(photo)
+    if not isinstance(photo, (str, os.PathLike, Image.Image)):
+        raise InputError(f"a photo of type {type(photo).__module__}.{type(photo).__name__}: {_EXPECTED}{_hint(photo)}")
+    if isinstance(photo, Image.Image):
+        with _told("the image"):
+            return Photo(*decode_image(photo))
+    path = expanded(Path(photo))
+    with _told(path):
+        if path.suffix.lower() in UNREAD:
+            raise UnknownFormat(why_unread(path))
+        with opened(path) as file:
+            return Photo(*decode(file, lambda size: _enough(size, canvas)))
+
+
+def _enough(size: tuple[int, int], canvas: tuple[int, int] | None) -> float:
+    """Twice what the canvas needs, so that the last step down still averages."""
+    return 1.0 if canvas is None else 2 * placement_of(size, canvas).scale
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[io.BufferedIOBase]:
+    """A stranger's file to read from. Raises InputError where it is no regular file, which could block for ever."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise InputError(f"{_kind(path)}, not a photo; name a photo's file")
+    # a pipe put in its place meanwhile does not block
+    with os.fdopen(
+        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+    ) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise InputError("not a regular file; name a photo's file")
+        if state.st_size > MOST_BYTES:
+            raise InputError(f"{state.st_size / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f}; resize it")
+        yield file
+
+
+def _kind(path: Path) -> str:
+    return "a folder" if path.is_dir() else "a pipe, socket or device"
+
+
+@contextlib.contextmanager
+def _told(name: str | Path) -> Iterator[None]:
+    """Whatever goes wrong while `name` is read becomes one InputError of one line that names it."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures, odd EXIF, palettes with transparency
-            return _decode(path, canvas)
+        yield
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such photo; check the folder") from error
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: more than {MOST_PIXELS:,} pixels; resize it") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not an image that can be read; remove it or save it again as JPEG or PNG") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: damaged image ({error}); fetch or save it again") from error
+        raise InputError(f"{name}: no such photo; check the folder") from error
+    except (InputError, UnknownFormat) as error:
+        raise InputError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise PassingError(f"{name}: not enough memory to read it; close other programs, or resize it") from error
+    except Exception as error:  # decoders raise whatever a damaged file makes them
+        if isinstance(error, OSError) and error.errno is not None:
+            raise PassingError(f"{name}: cannot be read ({error.strerror}); check its rights and the disk") from error
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: damaged image ({why}); fetch or save it again") from error
 
 
-def _decode(path: Path, canvas: tuple[int, int] | None) -> np.ndarray:
-    with Image.open(path) as image:
-        if image.width * image.height > MOST_PIXELS:
-            raise InputError(f"{path}: {image.width}×{image.height}, more than {MOST_PIXELS:,} pixels; resize it")
-        if canvas is not None:
-            lies = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            upright = (image.width, image.height) if lies else (image.height, image.width)
-            scale = 2 * placement_of(upright, canvas).scale  # twice, so that the last step down still averages
-            image.draft(None, (int(image.width * scale) + 1, int(image.height * scale) + 1))
-        return np.array(_to_rgb(ImageOps.exif_transpose(image)))
+_EXPECTED = "expected a file's name, a PIL image, or an array of uint8, height × width × 3"
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):  # 16 bits a pixel: Pillow's own conversion clips
-        values = np.asarray(image, dtype=np.float64)
-        image = Image.fromarray((values * (255.0 / max(values.max(), 1.0))).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
-    return image.convert("RGB")
+def _of_array(array: np.ndarray) -> Photo:
+    """An array as a photo. Raises InputError, naming its shape and type and what to do, where it is none."""
+    what = f"an array of {array.dtype}, shape {array.shape}"
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or array.size == 0:
+        raise InputError(f"{what}: {_EXPECTED}{_hint(array)}")
+    if array.dtype != np.uint8:
+        raise InputError(f"{what}: {_EXPECTED}; bring its values to 0..255 and use .astype(numpy.uint8)")
+    if array.shape[0] * array.shape[1] > MOST_PIXELS:
+        raise InputError(f"{what}: more than {MOST_PIXELS:,} pixels; resize it")
+    if array.ndim == 3 and array.shape[2] == 3:
+        return Photo(array, array.shape[:2])
+    image = Image.fromarray(np.ascontiguousarray(array if array.ndim == 2 or array.shape[2] == 4 else array[..., 0]))
+    return Photo(*decode_image(image))
+
+
+def _hint(photo: object) -> str:
+    shape = tuple(getattr(photo, "shape", ()))
+    if len(shape) == 3 and shape[0] in (1, 3, 4):
+        turned = "photo.permute(1, 2, 0)" if hasattr(photo, "permute") else "photo.transpose(1, 2, 0)"
+        return f"; channels come last: {turned}" + (".numpy()" if hasattr(photo, "permute") else "")
+    if len(shape) == 4:
+        return "; hand over one photo, or a list of them"
+    return "; use .numpy()" if hasattr(photo, "numpy") else ""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from fashionlib.core.device import autocast, batch_of, device, on_every_core
-from fashionlib.core.errors import InputError
+from fashionlib.core.errors import InputError, PassingError
+from fashionlib.core.threads import in_order
 from fashionlib.data.augment import images_to_float
 from fashionlib.data.photos import letterbox, placement_of, read_photo
-from fashionlib.gallery.index import SHARD, Manifest, Place, Plan, Skipped, write_shard
+from fashionlib.gallery.index import NEVER, SHARD, Manifest, Place, Plan, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.fold_padding import swift
 from fashionlib.models.onnx_backbone import RuntimeTrunk, in_runtime
@@ -42,9 +41,9 @@ class Decoded:
     thumbnail: bytes
 
 
-def decode(photo: str | Path | UInt8[np.ndarray, "height width 3"], size: tuple[int, int]) -> Decoded:
-    """A file or an array, fitted into `size` (height, width). Raises InputError where it cannot be read."""
-    image = photo if isinstance(photo, np.ndarray) else read_photo(photo, size)
+def decode(photo: object, size: tuple[int, int]) -> Decoded:
+    """A photo, as `open_photo` takes it, fitted into `size` (height, width). Raises InputError as that does."""
+    image = read_photo(photo, (max(size[0], THUMBNAIL[1] // 2), max(size[1], THUMBNAIL[0] // 2)))
     return Decoded(letterbox(image, size)[0], image.shape[:2], jpeg(image, THUMBNAIL))
 
 
@@ -120,10 +119,10 @@ def look_at(folder: Path, place: Path, what: Plan, model: str | Path) -> Manifes
     tagger = open_model(model)
     names = list(what.todo)
     photos, skipped = dict(what.kept.photos), dict(what.kept.skipped)
-    with bar(len(names), "looking at photos") as advance, ThreadPoolExecutor() as pool:
-        decoded = _decoded_ahead(pool, folder, names, tagger.image_size)
+    with bar(len(names), "looking at photos") as advance:
+        decoded = in_order(lambda name: _read(folder / name, tagger.image_size), names, ahead=_AHEAD)
         for start in range(0, len(names), SHARD):
-            part, arrays = _look(names[start : start + SHARD], decoded, what, tagger, advance)
+            part, arrays = _look(names[start : start + SHARD], decoded, folder, what, tagger, advance)
             part = write_shard(place, arrays, part)
             photos.update(part.photos)
             skipped.update(part.skipped)
@@ -131,15 +130,19 @@ def look_at(folder: Path, place: Path, what: Plan, model: str | Path) -> Manifes
 
 
 def _look(
-    names: Sequence[str], decoded: Iterator[Decoded | str], what: Plan, model: Tagger, advance: Callable[[int], None]
-) -> tuple[Manifest, dict[str, np.ndarray]]:
+    names: Sequence[str], decoded: Iterator[Decoded | InputError], folder: Path, what: Plan, model: Tagger,
+    advance: Callable[[int], None],
+) -> tuple[Manifest, dict[str, np.ndarray]]:  # fmt: skip
     """The next photos, `names`, seen batch by batch: those seen and those skipped, and the arrays of a shard."""
     photos, skipped, rows, thumbnails = {}, {}, [], []
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
         read = dict(zip(batch, decoded, strict=False))
         seen = {name: one for name, one in read.items() if isinstance(one, Decoded)}
-        skipped.update({n: Skipped(what.todo[n], one) for n, one in read.items() if isinstance(one, str)})
+        for name, one in read.items():
+            if isinstance(one, InputError):  # a fault that passes is kept for no file that there can be
+                stamp = NEVER if isinstance(one, PassingError) else what.todo[name]
+                skipped[name] = Skipped(stamp, str(one).removeprefix(f"{folder / name}: "))
         if seen:
             rows.append(see(model, list(seen.values())))
             thumbnails += [one.thumbnail for one in seen.values()]
@@ -152,27 +155,12 @@ def _look(
     return Manifest(what.kept.model, photos, skipped), arrays
 
 
-def _decoded_ahead(
-    pool: ThreadPoolExecutor, folder: Path, names: Sequence[str], size: tuple[int, int]
-) -> Iterator[Decoded | str]:
-    """Each photo in order, or why it cannot be read; threads are always some photos ahead."""
-
-    def decoded(name: str) -> Decoded | str:
-        path = folder / name
-        try:
-            return decode(path, size)
-        except InputError as error:
-            return str(error).removeprefix(f"{path}: ")
-        except Exception as error:  # whatever a stranger's file does to a decoder, the other photos are looked at
-            return f"cannot be read ({type(error).__name__}: {error})"
-
-    waiting = deque()
-    for name in names:
-        waiting.append(pool.submit(decoded, name))
-        if len(waiting) > _AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _read(path: Path, size: tuple[int, int]) -> Decoded | InputError:
+    """The photo, or why it cannot be read."""
+    try:
+        return decode(path, size)
+    except InputError as error:
+        return error
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ SHARD = 128  # photos; what a kill can cost
 OWN_FOLDER = ".fashionlib"
 
 Stamp = tuple[int, int]
+NEVER: Stamp = (-1, -1)  # of no file: what is kept with it is looked at again by the next update
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,13 @@ class Manifest:
 class Plan:
     """What an update has to do: `todo` are the photos to look at, `kept` is what is known of the others already.
 
-    changed: whether a new manifest is due.
+    changed: whether a new manifest is due. left_out: by name, why a photo or sub-folder is not read at all; not kept.
     """
 
     kept: Manifest
     todo: dict[str, Stamp]
     changed: bool
+    left_out: dict[str, str]
 
 
 def model_hash(name: str | Path) -> str:
@@ -105,7 +107,8 @@ def plan(folder: str | Path, place: Path, model: str) -> Plan:
 
     Raises InputError where the folder is missing or holds no photo.
     """
-    found = _stamps(folder)
+    there = Folder(folder)
+    found = _stamps(there)
     manifest = read_manifest(place, model)
     known = manifest or Manifest(model)
     left_over = _left_over(place, known, model)
@@ -120,17 +123,16 @@ def plan(folder: str | Path, place: Path, model: str) -> Plan:
         {name: one for name, one in skipped.items() if found.get(name) == one.stamp},
     )
     todo = {name: stamp for name, stamp in found.items() if name not in kept.photos and name not in kept.skipped}
-    return Plan(kept, todo, manifest is None or bool(todo) or kept != known)
+    return Plan(kept, todo, manifest is None or bool(todo) or kept != known, there.left_out)
 
 
-def _stamps(folder: str | Path) -> dict[str, Stamp]:
+def _stamps(folder: Folder) -> dict[str, Stamp]:
     """Every photo of the folder with its size and time; one that vanishes meanwhile is no photo."""
-    root, stamps = Path(folder), {}
-    for name in Folder(root).ids:
-        if not name.startswith(f"{OWN_FOLDER}/"):
-            with contextlib.suppress(OSError):
-                stat = os.stat(root / name)
-                stamps[name] = (stat.st_size, stat.st_mtime_ns)
+    stamps = {}
+    for name in folder.ids:
+        with contextlib.suppress(OSError):
+            stat = os.stat(folder.root / name)
+            stamps[name] = (stat.st_size, stat.st_mtime_ns)
     return stamps
 
 
@@ -253,7 +255,8 @@ def update(folder: str | Path, model: str | Path = QUICK, index: str | Path | No
 
                 what = replace(what, kept=look_at(Path(folder), place, what, model_folder(model)))
             write_manifest(place, what.kept)
-    manifest = what.kept
+    left_out = {name: Skipped(NEVER, why) for name, why in what.left_out.items()}
+    manifest = replace(what.kept, skipped={**what.kept.skipped, **left_out})
     if not manifest.photos:
         name, why = next(iter(manifest.skipped.items()), ("", None))
         first = f"; the first: {name}: {why.reason}" if why else ""

@@ -128,13 +128,6 @@ def test_a_missing_and_an_empty_folder_are_told_apart(tmp_path, make, message):
         load("folder", folder, "all")
 
 
-def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
-    photo(tmp_path / "secret.jpg")
-    photo(tmp_path / "mine" / "own.jpg")
-    (tmp_path / "mine" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
-    assert load("folder", tmp_path / "mine", "all").ids == ("own.jpg",)
-
-
 def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn right to see it upright

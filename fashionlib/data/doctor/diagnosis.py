@@ -1,7 +1,7 @@
 """What is wrong with a data set's folder, all of it at once: what `fashionlib doctor` prints.
 
 The lists and arrays are read by the code that loads them, with a report that collects instead of one that refuses;
-each photo's first and last bytes are looked at. Nothing is changed, and nothing is decoded that looks whole.
+each photo is decoded. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.threads import in_order
 from fashionlib.data.doctor.photo_check import look_at
 from fashionlib.data.doctor.surveys import survey_ccp, survey_folder
 from fashionlib.data.published import (
@@ -29,6 +30,8 @@ from fashionlib.data.published import (
 from fashionlib.data.published.listed import SLACK, VISIBLE, BoxRow, PointsRow, Survey, box_inside, photo_state
 from fashionlib.data.published.lists import CHECKS, Report
 from fashionlib.data.published.registry import PUBLISHED
+
+_AHEAD = 64  # photos decoded before their turn
 
 SURVEYS: dict[str, Callable[[Path, Report], Survey]] = {
     "ccp": survey_ccp,
@@ -113,7 +116,8 @@ def examine(dataset: str, root: str | Path, *, progress: Callable[[Any], Iterabl
 
     survey = SURVEYS[dataset](root, report)
     diagnosis.counts = survey.counts
-    sizes = _check_photos(root, survey.photos, report, progress)
+    photos = survey.photos if dataset == "folder" else _listed_photos(root, survey.photos, report)
+    sizes = _check_photos(root, photos, report, progress)
     for name, box in survey.boxes.items():
         _check_box(box, sizes.get(name), report)
     for name, points in survey.landmarks.items():
@@ -123,32 +127,38 @@ def examine(dataset: str, root: str | Path, *, progress: Callable[[Any], Iterabl
     return diagnosis
 
 
-def _check_photos(
-    root: Path, photos: dict[str, str], report: Report, progress: Callable[[Any], Iterable]
-) -> dict[str, tuple[int, int]]:
-    """Width and height of each photo that has a header; the missing and the damaged are reported."""
-    sizes: dict[str, tuple[int, int]] = {}
-    lost: list[str] = []
+def _listed_photos(root: Path, photos: dict[str, str], report: Report) -> list[str]:
+    """The photos that are there, inside the root; the others are reported."""
+    there, lost = [], []
     folders: dict[str, bool] = {}
-    for name in progress(list(photos)):
+    for name, where in photos.items():
         try:
-            photo_state(root, name, photos[name], folders)
+            photo_state(root, name, where, folders)
+            there.append(name)
         except FileNotFoundError:
             lost.append(name)
-            continue
         except InputError as error:
             report("paths", str(error))
-            continue
-        size, problem = look_at(f"{root}/{name}")
+    if len(lost) > 1 and len(lost) == len(photos):
+        report("layout", f"{photos[lost[0]]}: {root}/{lost[0]} and all other photos are missing; unpack them")
+        return there
+    for name in lost:
+        report("photos", f"{photos[name]}: {root}/{name} is listed but missing; unpack the photos again")
+    return there
+
+
+def _check_photos(
+    root: Path, photos: Iterable[str], report: Report, progress: Callable[[Any], Iterable]
+) -> dict[str, tuple[int, int]]:
+    """Width and height of each photo that can be read; the others are reported."""
+    sizes: dict[str, tuple[int, int]] = {}
+    names = list(photos)
+    looks = in_order(lambda name: look_at(f"{root}/{name}"), names, ahead=_AHEAD)
+    for name, (size, problem) in zip(progress(names), looks, strict=True):
         if size:
             sizes[name] = size
         if problem:
-            report("photos", f"{root}/{name}: {problem}; fetch it again")
-    if len(lost) > 1 and len(lost) == len(photos):
-        report("layout", f"{photos[lost[0]]}: {root}/{lost[0]} and all other photos are missing; unpack them")
-        return sizes
-    for name in lost:
-        report("photos", f"{photos[name]}: {root}/{name} is listed but missing; unpack the photos again")
+            report("photos", f"{root}/{name}: {problem}")
     return sizes
 
 

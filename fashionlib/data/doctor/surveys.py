@@ -55,12 +55,10 @@ def _check_indices(root: Path, kind: str, id_: str, labels: int, report: Report)
 
 def survey_folder(root: Path, report: Report) -> Survey:
     """Every photo of the folder, and what is wrong with it as a whole; for `fashionlib doctor`."""
-    found = Survey()
-    for name, inside in photos_below(root):
-        if inside:
-            found.photos[name] = str(root / name)
-        else:
-            report("paths", f"{root / name}: a link that leads out of {root} is not followed; put the photo there")
+    below = photos_below(root)
+    found = Survey(photos={name: str(root / name) for name in sorted(below.photos)})
+    for name, why in sorted(below.left_out.items()):
+        report("photos", f"{root / name}: {why}")
     if not found.photos:
         report("layout", f"{root}: no photos in this folder; expected files ending in {' '.join(sorted(SUFFIXES))}")
     found.counts = {"photos": len(found.photos)}

@@ -1,0 +1,269 @@
+"""Decodes one picture file to RGB pixels: named formats only, bounded memory, no side effects on the caller's process.
+
+Pillow's own `Image.open` is not used: it starts other programs for some formats, refuses PNGs for their texts, and
+warns. What a decoder raises here is told by `fashionlib.data.photos.read_photo`.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import (  # fmt: skip
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from fashionlib.core.errors import InputError
+from fashionlib.core.threads import Budget, QuietModule
+from fashionlib.data.colour import Converter, converter_to_srgb, white_level
+
+MOST_PIXELS = 100_000_000  # a picture that unpacks to more than this is refused, not decoded
+DECODING = Budget(MOST_PIXELS)
+QUIET = QuietModule("PIL.TiffImagePlugin")  # it warns of odd tags of TIFFs and EXIF
+_BAND = 4_000_000  # pixels converted to RGB at a time: intermediate copies stay small
+_MOST_CHUNKS = 200_000  # of a PNG
+_MOST_SCANS = 2_000_000_000  # pixels × scans of a JPEG: a small file can ask for hours of work
+_END = b"\xff\xd9"  # a JPEG's end marker
+_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"})  # the chunks of a PNG that are its picture
+
+
+class UnknownFormat(Exception):
+    """The file is of none of the formats that are read here; the message says what can be done."""
+
+
+class Picture(NamedTuple):
+    """RGB pixels, upright, and the (height, width) of the photo before it was reduced."""
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+
+
+Reduce = Callable[[tuple[int, int]], float]  # from (height, width) to the scale, at most 1, that is enough
+
+
+def decode(file: io.BufferedIOBase, enough: Reduce) -> Picture:
+    """The picture in `file`, first frame, in sRGB, transparency on white, turned as its EXIF says.
+
+    Colours are converted where a colour profile is embedded that differs from sRGB. A JPEG that lacks its end marker
+    and nothing else is read; one that lacks picture data is not. The pixels that all threads decode at one time are
+    limited: a large picture waits for the others.
+
+    Raises UnknownFormat, InputError for a picture that is too large, and anything that a decoder raises.
+    """
+    with QUIET:
+        try:
+            return _decode(file, enough)
+        except OSError as error:
+            if error.errno is not None or _kind(file) is not JpegImagePlugin.JpegImageFile:
+                raise
+            picture = _without_end_marker(file, enough)
+            if picture is None:
+                raise
+            return picture
+
+
+def decode_image(image: Image.Image) -> Picture:
+    """An open picture as `decode` gives it, in its own size."""
+    with QUIET:
+        return _finish(image, image.info.get("icc_profile"), orientation(image), 1.0)
+
+
+def _decode(file: io.BufferedIOBase, enough: Reduce) -> Picture:
+    image, profile = _open(file)
+    turn = orientation(image)
+    width, height = image.size
+    scale = enough((width, height) if turn >= 5 else (height, width))
+    if image.info.get("progressive"):
+        _refuse_endless(file, width * height)
+    return _finish(image, profile or image.info.get("icc_profile"), turn, scale)
+
+
+def _finish(image: Image.Image, profile: bytes | None, turn: int, scale: float) -> Picture:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise InputError(f"{width}×{height}, more than {MOST_PIXELS:,} pixels; resize it")
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and scale < 1:
+        image.draft(None, (int(width * scale) + 1, int(height * scale) + 1))
+    with DECODING.held(width * height if image.info.get("progressive") else image.width * image.height):
+        image.load()
+        shrink = max(1, int(image.width / max(1.0, width * scale)))
+        pixels = _pixels(image, shrink, converter_to_srgb(profile))
+    pixels = np.ascontiguousarray(_TURNS[turn](pixels))
+    return Picture(pixels, (width, height) if turn >= 5 else (height, width))
+
+
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation: how the pixels become upright
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
+
+
+def orientation(image: Image.Image) -> int:
+    """1 to 8, however the tag is stored (number, text, bytes, a list of one); 1 where it cannot be understood."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if isinstance(value, (tuple, list)):
+            value = value[0]
+        if isinstance(value, bytes):
+            value = next((byte for byte in value if byte), 1)
+            value = value - ord("0") if value >= ord("0") else value
+        number = int(float(value))
+    except Exception:  # whatever is wrong with the EXIF, the pixels are there
+        return 1
+    return number if number in _TURNS else 1
+
+
+def _open(file: io.BufferedIOBase) -> tuple[ImageFile.ImageFile, bytes | None]:
+    """The picture with its header read, and the colour profile where Pillow is not to read it."""
+    kind = _kind(file)
+    if kind is PngImagePlugin.PngImageFile:
+        file, profile = _picture_chunks(file)
+        return kind(file), profile
+    return kind(file), None
+
+
+def _kind(file: io.BufferedIOBase) -> type[ImageFile.ImageFile]:
+    """Pillow's class for the format that the first bytes name. Raises UnknownFormat."""
+    file.seek(0)
+    head = file.read(16)
+    file.seek(0)
+    if not head:
+        raise UnknownFormat("not an image that can be read (an empty file); fetch or save it again")
+    brand = head[8:12] if head[4:8] == b"ftyp" else b""
+    if brand in (b"avif", b"avis"):
+        return _avif()
+    if brand in _HEIC:
+        return heif_class()
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WebPImagePlugin.WebPImageFile
+    for magic, kind in _MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    raise UnknownFormat("not an image that can be read; remove it or save it again as JPEG or PNG")
+
+
+_MAGIC: dict[bytes, type[ImageFile.ImageFile]] = {
+    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
+    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
+    b"GIF87a": GifImagePlugin.GifImageFile,
+    b"GIF89a": GifImagePlugin.GifImageFile,
+    b"BM": BmpImagePlugin.BmpImageFile,
+    b"II*\0": TiffImagePlugin.TiffImageFile,
+    b"MM\0*": TiffImagePlugin.TiffImageFile,
+    b"II+\0": TiffImagePlugin.TiffImageFile,
+    b"MM\0+": TiffImagePlugin.TiffImageFile,
+}
+_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+
+def heif_class() -> type[ImageFile.ImageFile]:
+    """What opens HEIC. Raises UnknownFormat where pillow-heif is not installed."""
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise UnknownFormat("HEIC is read where pillow-heif is installed; pip install pillow-heif") from None
+    return HeifImageFile
+
+
+def _avif() -> type[ImageFile.ImageFile]:
+    from PIL import features
+
+    if "avif" not in features.modules or not features.check("avif"):
+        raise UnknownFormat("AVIF is read by Pillow 11.3 and later; pip install -U pillow")
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    return AvifImageFile
+
+
+def _picture_chunks(file: io.BufferedIOBase) -> tuple[io.BufferedIOBase, bytes | None]:
+    """A PNG without texts, times and the rest that is not its picture, and its colour profile still packed."""
+    kept, profile, start = [file.read(8)], None, 8
+    for _ in range(_MOST_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        length, name = struct.unpack(">I4s", head)
+        if name in _KEPT:
+            kept.append(head + file.read(length + 4))
+        elif name == b"iCCP" and profile is None:
+            profile = file.read(length)
+        start += 12 + length
+        file.seek(start)
+        if name == b"IEND":
+            break
+    else:
+        raise ValueError(f"more than {_MOST_CHUNKS:,} chunks")
+    return io.BytesIO(b"".join(kept)), profile
+
+
+def _refuse_endless(file: io.BufferedIOBase, pixels: int) -> None:
+    """Raises InputError for a JPEG of so many scans that decoding it would take minutes."""
+    place = file.tell()
+    file.seek(0)
+    scans = sum(part.count(b"\xff\xda") for part in iter(lambda: file.read(1 << 20), b""))
+    file.seek(place)
+    if scans > 20 and scans * pixels > _MOST_SCANS:
+        raise InputError(f"a JPEG of {scans} scans, which would take minutes to decode; save it again")
+
+
+def _without_end_marker(file: io.BufferedIOBase, enough: Reduce) -> Picture | None:
+    """A JPEG whose picture data are all there and whose end marker is not; None if any data are missing.
+
+    What a decoder does not find it makes up from what follows, so the picture is whole if it is the same whatever
+    follows its data.
+    """
+    file.seek(0)
+    data = file.read()
+    whole, other = (_decode(io.BytesIO(data + more + _END), enough) for more in (b"", bytes(range(1, 97))))
+    return whole if (whole.pixels == other.pixels).all() else None
+
+
+def _pixels(image: Image.Image, shrink: int, to_srgb: Converter | None) -> np.ndarray:
+    """RGB, height × width × 3, a `shrink`-th of the size; converted band by band."""
+    width, height = image.size
+    white = white_level(image)
+    rows = max(1, _BAND // (width * shrink)) * shrink
+    if rows >= height:
+        return np.array(_shrunk(_to_rgb(image, to_srgb, white), shrink))
+    out = np.empty((-(-height // shrink), -(-width // shrink), 3), np.uint8)
+    for top in range(0, height, rows):
+        band = _to_rgb(image.crop((0, top, width, min(top + rows, height))), to_srgb, white)
+        out[top // shrink : (top + rows) // shrink] = _shrunk(band, shrink)
+    return out
+
+
+def _shrunk(image: Image.Image, shrink: int) -> Image.Image:
+    return image.reduce(shrink) if shrink > 1 else image
+
+
+def _to_rgb(image: Image.Image, to_srgb: Converter | None, white: float | None) -> Image.Image:
+    if white is not None:
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=white, neginf=0.0)
+        image = Image.fromarray((values.clip(0, white) * np.float32(255 / white) + 0.5).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        if to_srgb is not None:
+            alpha = layered.getchannel("A")
+            layered = to_srgb(layered.convert("L" if image.mode in ("L", "LA", "La") else "RGB")).convert("RGBA")
+            layered.putalpha(alpha)
+        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+    if to_srgb is not None:
+        image = to_srgb(image if image.mode in ("L", "CMYK") else image.convert("L" if image.mode == "1" else "RGB"))
+    return image.convert("RGB")
