@@ -15,11 +15,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch.utils.data import DataLoader
 
-from fashionlib.core.code_hash import sources_hash
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import build_aside, room_for
 from fashionlib.data.base import Dataset, Sample
-from fashionlib.data.photos import letterbox
+from fashionlib.data.photos import PHOTOS_VERSION, letterbox
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ def load_photos(
     Photos of a `folder` that cannot be read are left out and listed in `skipped`; in every other data set they raise
     InputError, as they do where a folder holds no readable photo at all.
     """
-    code = sources_hash([type(dataset).__module__, "fashionlib.data.photos"])
-    what = f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {code}"
+    what = f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {PHOTOS_VERSION}"
     key = hashlib.sha256(what.encode()).hexdigest()[:16]
     if cache is None:
         with tempfile.TemporaryDirectory() as folder:

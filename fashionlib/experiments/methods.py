@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from fashionlib.core.code_hash import sources_hash
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
 from fashionlib.data.augment import MIRRORED, PLAIN, View
@@ -24,10 +23,16 @@ from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.models.backbones import build_trunk
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training import distributed
-from fashionlib.training.annotations import landmarks_in_views, marks_of, point_names, verified_photos
-from fashionlib.training.feature_maps import trunk_maps
+from fashionlib.training.annotations import (
+    ANNOTATIONS_VERSION,
+    landmarks_in_views,
+    marks_of,
+    point_names,
+    verified_photos,
+)
+from fashionlib.training.feature_maps import MAPS_VERSION, trunk_maps
 from fashionlib.training.inputs import ImageInputs, Inputs, MapInputs
-from fashionlib.training.loop import load_best, train
+from fashionlib.training.loop import TRAINING_VERSION, load_best, train
 from fashionlib.training.options import TrainingOptions
 
 
@@ -92,7 +97,7 @@ def new_model(profile: Profile, method: str, labels: tuple[str, ...], seed: int)
 def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     """The trained method: trained now, gone on with where a run was interrupted, or loaded where it is finished.
 
-    A run is taken up again only where its data, options, seed and the code it depends on are the same.
+    A run is taken up again only where its data, options, seed and the versions of what it depends on are the same.
     """
     training, validation = (photos_of(profile, split, seed) for split in ("train", "val"))
     options = profile.training_of(method)
@@ -195,8 +200,7 @@ def _fingerprint(profile: Profile, method: str, seed: int, *photos: Photos) -> s
     parts = [
         asdict(profile.method(method)), asdict(profile.training_of(method)), asdict(profile.trunk), profile.image_size,
         seed, [part.fingerprint for part in photos],
-        sources_hash(["fashionlib.training.loop", "fashionlib.training.inputs"]),
-        torch.__version__,
+        TRAINING_VERSION, MAPS_VERSION, ANNOTATIONS_VERSION, torch.__version__,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -21,13 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fashionlib.core.code_hash import sources_hash
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import written_aside
 from fashionlib.data.folder import Folder
+from fashionlib.data.photos import PHOTOS_VERSION
 from fashionlib.models.pretrained import QUICK, model_folder
 
 FORMAT = 1
+INDEX_VERSION = 1  # raise it when a model sees something else in the same photo (`fashionlib.gallery.extract`)
 SHARD = 128  # photos; what a kill can cost
 OWN_FOLDER = ".fashionlib"
 
@@ -78,7 +79,7 @@ class Plan:
 
 
 def model_hash(name: str | Path) -> str:
-    """Changes with the model's weights, its options, and the code that makes features of a photo.
+    """Changes with the model's weights, its options, and the versions of what makes features of a photo.
 
     Raises InputError where there is no model of that name.
     """
@@ -90,7 +91,7 @@ def model_hash(name: str | Path) -> str:
             raise InputError(
                 f"{folder}: no model here ({file} is missing); name a folder with config.json and model.safetensors"
             ) from error
-    digest.update(f"{FORMAT} {sources_hash(['fashionlib.gallery.extract'])}".encode())
+    digest.update(f"{FORMAT} {INDEX_VERSION} {PHOTOS_VERSION}".encode())
     return digest.hexdigest()[:16]
 
 

@@ -31,6 +31,8 @@ from fashionlib.training.distributed import accelerator_here, in_order, summed, 
 from fashionlib.training.inputs import ImageInputs, Inputs
 from fashionlib.training.options import TrainingOptions
 
+# raise it when the same photos, options and seed train other weights: in the loop, the batches, a head or a loss
+TRAINING_VERSION = 1
 PHOTOS_AT_ONCE = 32  # whose maps at full size stay within a GPU's memory when a trained trunk is asked
 
 
