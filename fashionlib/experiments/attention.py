@@ -18,15 +18,15 @@ from fashionlib.data.store import Photos
 from fashionlib.experiments.methods import dataset_of, fit, inputs_of, photos_of
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.metrics.attention import Health, following, health
+from fashionlib.metrics.attention import AttentionStatistics, attention_statistics, following
 from fashionlib.metrics.bootstrap import Interval, mean_interval
 from fashionlib.metrics.localisation import (
-    Truth,
+    GarmentTruth,
     centre_correlation,
     compare,
+    garment_truth,
     mean_over_labels,
     on_canvas,
-    truth_of,
     winning_boxes,
     winning_steps,
 )
@@ -98,11 +98,11 @@ def attention(profile: Profile) -> list[Entry]:
 
 @dataclass(frozen=True)
 class _Run:
-    """What one seed measured. found: by guess, hits and overlaps by photo and label; health and slopes by method."""
+    """Measurements of one seed. found: by guess, hits and overlaps by photo and label; the rest by method."""
 
     photos: Photos
     found: dict[str, np.ndarray]
-    health: dict[str, Health]
+    attention_statistics: dict[str, AttentionStatistics]
     slopes: dict[str, np.ndarray]
     correlation: dict[str, float]
 
@@ -118,12 +118,12 @@ def _measured(profile: Profile, methods: list[str], seed: int) -> _Run:
     for name, box in constant.items():
         guesses[name] = np.broadcast_to(box, guesses[methods[0]].shape)
         guesses[f"{name}, moved"] = _back(guesses[name], theta)
-    truths = list(_truths(profile, "test", seed))
+    truths = list(_garment_truths(profile, "test", seed))
     true = _true_boxes(truths, photos.labels, size)
     return _Run(
         photos,
         compare(truths, photos.labels, size, guesses),
-        {name: health(one.boxes, one.winners, photos.tags) for name, one in looks.items()},
+        {name: attention_statistics(one.boxes, one.winners, photos.tags) for name, one in looks.items()},
         {name: following(one.centres, moved[name].centres, theta) for name, one in looks.items()},
         {name: centre_correlation(one.label_boxes, true) for name, one in looks.items()},
     )
@@ -135,15 +135,15 @@ def _back(boxes: Float[np.ndarray, "photos labels 4"], theta: Float[np.ndarray, 
     return (scale * (2 * boxes - 1) + shift + 1) / 2
 
 
-def _truths(profile: Profile, split: str, seed: int) -> Iterator[Truth]:
+def _garment_truths(profile: Profile, split: str, seed: int) -> Iterator[GarmentTruth]:
     dataset = dataset_of(profile, split, seed)
-    return (truth_of(dataset[number], profile.image_size) for number in range(len(dataset)))
+    return (garment_truth(dataset[number], profile.image_size) for number in range(len(dataset)))
 
 
 def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[np.ndarray, "labels 4"]:
     """Each label's mean box over masked training photos; the middle half of the picture where there is none."""
     boxes, photos = defaultdict(list), 0
-    for truth in _truths(profile, "train", seed):
+    for truth in _garment_truths(profile, "train", seed):
         for label in truth.boxes:
             boxes[label].append(on_canvas(truth, label, profile.image_size))
         photos += bool(truth.boxes)
@@ -152,7 +152,7 @@ def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[n
     return np.array([np.mean(boxes.get(label, [[0.25, 0.25, 0.75, 0.75]]), axis=0) for label in labels])
 
 
-def _true_boxes(truths: list[Truth], labels: tuple[str, ...], size: tuple[int, int]) -> np.ndarray:
+def _true_boxes(truths: list[GarmentTruth], labels: tuple[str, ...], size: tuple[int, int]) -> np.ndarray:
     """photos × labels × 4, nan where the photo has no such mask."""
     boxes = np.full((len(truths), len(labels), 4), np.nan)
     for photo, truth in enumerate(truths):
@@ -226,7 +226,7 @@ def _guesses(profile: Profile, method: str, runs: list[_Run], moved: bool) -> li
 
 def _plain_numbers(method: str, runs: list[_Run]) -> dict[str, list[float]]:
     """By metric, its value for each seed."""
-    states, slopes = [run.health[method] for run in runs], [run.slopes[method] for run in runs]
+    states, slopes = [run.attention_statistics[method] for run in runs], [run.slopes[method] for run in runs]
     return {
         "theta_std": [state.movement for state in states],
         "step_overlap": [state.overlap for state in states],

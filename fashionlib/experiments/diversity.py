@@ -27,7 +27,7 @@ from fashionlib.data.ccp import CCP
 from fashionlib.experiments.methods import dataset_of, photos_of
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.experiments.recommend import Recommender, recommender
-from fashionlib.experiments.relevance import Truth, colours_under_masks, truth_of
+from fashionlib.experiments.relevance import Relevance, colours_under_masks, relevance_of
 from fashionlib.ledger.ledger import Entry, entry, write
 from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.metrics.diversity import (
@@ -157,7 +157,7 @@ class _Asker:
 def _measured(profile: Profile, seed: int) -> dict[str, _Measured]:
     """What each ledger is made of."""
     recommend, dataset = recommender(profile, seed=seed, gallery="test"), dataset_of(profile, "test", seed)
-    truths = {"diversity": truth_of(profile, photos_of(profile, "test", seed), seed)}
+    truths = {"diversity": relevance_of(profile, photos_of(profile, "test", seed), seed)}
     if isinstance(dataset, CCP):
         coloured = colours_under_masks(dataset)
         if coloured.carries.any():
@@ -165,7 +165,7 @@ def _measured(profile: Profile, seed: int) -> dict[str, _Measured]:
     return {ledger: _values(recommend, truth, seed, among=ledger != "diversity") for ledger, truth in truths.items()}
 
 
-def _values(recommend: Recommender, truth: Truth, seed: int, among: bool) -> _Measured:
+def _values(recommend: Recommender, truth: Relevance, seed: int, among: bool) -> _Measured:
     """among: only photos that show a part are candidates; otherwise all are."""
     shows = np.asarray(truth.carries.any(axis=1))
     queries = np.flatnonzero(shows)

@@ -20,7 +20,7 @@ TAGS = "same tag"
 
 
 @dataclass(frozen=True)
-class Truth:
+class Relevance:
     """What the photos truly show. carries: the labels. looks: by photo and label (texture, red, green, blue), −1 where
     it is not worn; None where only tags are known. how: the rule by which two garments match, and `of` which photos it
     is known, in words; a photo of which nothing is known carries nothing.
@@ -53,21 +53,21 @@ class Truth:
         return 1 - (common + alike) / 2 / np.maximum(either, 1)
 
 
-def truth_of(profile: Profile, photos: Photos, seed: int) -> Truth:
+def relevance_of(profile: Profile, photos: Photos, seed: int) -> Relevance:
     """The clean tags of the test photos, and on the wardrobe the fabric of each garment."""
     dataset, carries = dataset_of(profile, "test", seed), photos.tags > 0
     if not isinstance(dataset, Wardrobe):
-        return Truth(carries)
+        return Relevance(carries)
     textures: dict[str, int] = {}
     looks = np.full((*carries.shape, 4), -1.0)
     for number in range(len(photos)):
         for product in dataset.scene(number).outfit.values():
             texture = textures.setdefault(product.fabric.texture, len(textures))
             looks[number, photos.labels.index(product.label)] = (texture, *product.fabric.colours[0])
-    return Truth(carries, looks, LOOKS)
+    return Relevance(carries, looks, LOOKS)
 
 
-def colours_under_masks(dataset: CCP) -> Truth:
+def colours_under_masks(dataset: CCP) -> Relevance:
     """The labels of the photos that have masks, and each garment's mean colour; of its texture nothing is known."""
     carries = np.zeros((len(dataset), len(dataset.labels)), dtype=bool)
     looks = np.full((*carries.shape, 4), -1.0)
@@ -79,4 +79,4 @@ def colours_under_masks(dataset: CCP) -> Truth:
             column = dataset.labels.index(label)
             carries[number, column] = True
             looks[number, column] = (0, *sample.image[mask].mean(axis=0))
-    return Truth(carries, looks, COLOURS, "test photos with masks")
+    return Relevance(carries, looks, COLOURS, "test photos with masks")

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "arrays": ["Weights"],
-        "attention": ["Health", "following", "health", "step_overlap", "theta_std"],
+        "attention": ["AttentionStatistics", "following", "attention_statistics", "step_overlap", "theta_std"],
         "bootstrap": ["Interval", "bootstrap_interval", "mean_interval"],
         "diversity": [
             "alpha_ndcg_at_k",
@@ -20,14 +20,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "localisation": [
             "LEAST",
-            "Truth",
+            "GarmentTruth",
             "centre_correlation",
             "compare",
             "hit",
             "intersection_over_union",
             "mean_over_labels",
             "on_canvas",
-            "truth_of",
+            "garment_truth",
             "winning_boxes",
             "winning_steps",
         ],

@@ -1,4 +1,4 @@
-"""Attention health: do the steps share the work, stay on the picture, and follow the person?
+"""Attention statistics: do the steps share the work, stay on the picture, and follow the person?
 
 Boxes are (x1, y1, x2, y2) in 0..1 of the canvas; theta as in `fashionlib.models.attention`. Step 0, which sees the
 picture whole, is left out by the caller.
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 
 @dataclass(frozen=True)
-class Health:
+class AttentionStatistics:
     """What the steps do, over all photos.
 
     overlap: mean intersection over union of every two steps of a photo; 1 where all look at the same place.
@@ -29,16 +29,16 @@ class Health:
     wins: Float[np.ndarray, "steps labels"]
 
 
-def health(
+def attention_statistics(
     boxes: Float[np.ndarray, "photos steps 4"],
     winners: Int[np.ndarray, "photos labels"],
     targets: Float[np.ndarray, "photos labels"],
-) -> Health:
+) -> AttentionStatistics:
     """winners: for each label the number of its winning step; −1 for the picture as a whole. targets: 0 or 1."""
     inside = boxes.clip(0, 1)
     sizes, kept = _areas(boxes), _areas(inside)
     won = np.stack([((winners == step) * targets).sum(0) for step in range(boxes.shape[1])])
-    return Health(
+    return AttentionStatistics(
         overlap=step_overlap(boxes),
         area=float(kept.mean()),
         outside=float((1 - kept / np.maximum(sizes, 1e-9)).mean()),

@@ -20,7 +20,7 @@ LEAST = 20  # masked photos that a label needs to count
 
 
 @dataclass(frozen=True)
-class Truth:
+class GarmentTruth:
     """One photo's garments. masks and their boxes in pixels of the photo; where the photo lies on the canvas."""
 
     masks: dict[str, Bool[np.ndarray, "height width"]]
@@ -28,17 +28,17 @@ class Truth:
     placement: Placement
 
 
-def truth_of(sample: Sample, size: tuple[int, int]) -> Truth:
-    return Truth(sample.masks, sample.boxes, placement_of(sample.image.shape, size))
+def garment_truth(sample: Sample, size: tuple[int, int]) -> GarmentTruth:
+    return GarmentTruth(sample.masks, sample.boxes, placement_of(sample.image.shape, size))
 
 
-def on_canvas(truth: Truth, label: str, size: tuple[int, int]) -> Float[np.ndarray, " 4"]:
+def on_canvas(truth: GarmentTruth, label: str, size: tuple[int, int]) -> Float[np.ndarray, " 4"]:
     """The garment's true box."""
     return np.array(truth.placement.to_canvas(truth.boxes[label])) / [size[1], size[0], size[1], size[0]]
 
 
 def compare(
-    truths: Iterable[Truth], labels: tuple[str, ...], size: tuple[int, int],
+    truths: Iterable[GarmentTruth], labels: tuple[str, ...], size: tuple[int, int],
     guesses: dict[str, Float[np.ndarray, "_photos _labels 4"]],
 ) -> dict[str, Float[np.ndarray, "2 photos labels"]]:  # fmt: skip
     """For each way of guessing where a label is: whether the guess's centre lies on the garment (the pointing game),

@@ -1,16 +1,16 @@
-"""Attention health, worked by hand and against known movements."""
+"""Attention attention_statistics, worked by hand and against known movements."""
 
 import numpy as np
 import pytest
 
-from fashionlib.metrics.attention import following, health, step_overlap, theta_std
+from fashionlib.metrics.attention import attention_statistics, following, step_overlap, theta_std
 
 LEFT, RIGHT, OFF = [0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0], [0.75, 0.0, 1.25, 1.0]
 
 
 def test_overlap_area_and_share_off_the_picture_worked_by_hand():
     boxes = np.array([[LEFT, RIGHT, OFF]])
-    state = health(boxes, np.array([[0, 2]]), np.array([[1.0, 1.0]]))
+    state = attention_statistics(boxes, np.array([[0, 2]]), np.array([[1.0, 1.0]]))
     assert state.overlap == pytest.approx((0 + 0 + 0.25 / 0.75) / 3)
     assert state.area == pytest.approx((0.5 + 0.5 + 0.25) / 3)
     assert state.outside == pytest.approx(0.5 / 3)
@@ -21,7 +21,7 @@ def test_wins_are_shares_of_the_photos_that_carry_the_label():
     boxes = np.tile([LEFT, RIGHT], (3, 1, 1)).reshape(3, 2, 4)
     winners = np.array([[0, 1], [1, 1], [-1, 0]])  # on the third the whole picture won label 0
     targets = np.array([[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    np.testing.assert_allclose(health(boxes, winners, targets).wins, [[1 / 3, 1 / 2], [1 / 3, 1 / 2]])
+    np.testing.assert_allclose(attention_statistics(boxes, winners, targets).wins, [[1 / 3, 1 / 2], [1 / 3, 1 / 2]])
 
 
 def test_equal_boxes_overlap_wholly():

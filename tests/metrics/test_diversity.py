@@ -14,7 +14,7 @@ from fashionlib.experiments import diversity as experiment
 from fashionlib.experiments.diversity import diversity
 from fashionlib.experiments.methods import photos_of
 from fashionlib.experiments.profile import DataOptions, load_profile
-from fashionlib.experiments.relevance import COLOURS, Truth, colours_under_masks, truth_of
+from fashionlib.experiments.relevance import COLOURS, Relevance, colours_under_masks, relevance_of
 from fashionlib.ledger.ledger import read
 from fashionlib.metrics.bootstrap import bootstrap_interval
 from fashionlib.metrics.diversity import (
@@ -156,22 +156,22 @@ def test_lists_too_short_queries_without_parts_and_other_nonsense_are_named():
 
 def test_tags_match_where_both_carry_them_and_looks_only_where_texture_and_colour_agree():
     carries = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]], dtype=bool)
-    assert Truth(carries).matches(0).tolist() == [[True, True, False], [True, False, False], [True, True, False]]
+    assert Relevance(carries).matches(0).tolist() == [[True, True, False], [True, False, False], [True, True, False]]
     looks = np.full((3, 3, 4), -1.0)
     looks[0, 0], looks[1, 0], looks[2, 0] = (1, 100, 100, 100), (1, 120, 120, 120), (2, 100, 100, 100)
     looks[0, 1], looks[2, 1] = (1, 0, 0, 0), (1, 110, 0, 0)
-    truth = Truth(carries, looks)
+    truth = Relevance(carries, looks)
     assert truth.matches(0).tolist() == [[True, True, False], [True, False, False], [False, False, False]]
     assert truth.matches(0)[1].tolist() == truth.matches(1)[0].tolist()
     # 0 and 1 share one label in one look, two more stand alone; 0 and 2 share two in other looks, one stands alone
     np.testing.assert_allclose(truth.apart()[0], [0.0, 2 / 3, (1 + 0.5 + 0.5) / 3])
-    np.testing.assert_allclose(Truth(carries).apart()[0], [0.0, 1 - 1 / 3, 1 - 2 / 3])
+    np.testing.assert_allclose(Relevance(carries).apart()[0], [0.0, 1 - 1 / 3, 1 - 2 / 3])
 
 
 def test_the_wardrobes_truth_is_what_its_generator_dressed_people_in(home):
     profile = load_profile("smoke")
     photos = photos_of(profile, "test")
-    truth = truth_of(profile, photos, 0)
+    truth = relevance_of(profile, photos, 0)
     dataset = load("wardrobe", split="test", size=profile.image_size, counts={"test": 32})
     for number in (0, 5, 31):
         sample = dataset[number]

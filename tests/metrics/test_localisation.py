@@ -5,7 +5,7 @@ import pytest
 
 from fashionlib.data.photos import placement_of
 from fashionlib.metrics.localisation import (
-    Truth,
+    GarmentTruth,
     centre_correlation,
     compare,
     hit,
@@ -20,7 +20,7 @@ def truth():
     """A photo 100 high and 50 wide with a hat in its top left corner, on a canvas of 200×100."""
     mask = np.zeros((100, 50), bool)
     mask[:20, :10] = True
-    return Truth({"hat": mask}, {"hat": (0.0, 0.0, 10.0, 20.0)}, placement_of((100, 50), (200, 100)))
+    return GarmentTruth({"hat": mask}, {"hat": (0.0, 0.0, 10.0, 20.0)}, placement_of((100, 50), (200, 100)))
 
 
 def test_a_box_around_the_garment_points_at_it_and_overlaps_wholly():

@@ -27,7 +27,7 @@ from fashionlib.experiments.diversity import DIALS
 from fashionlib.experiments.methods import fit, inputs_of, photos_of
 from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.experiments.recommend import Recommender, recommender, telling_queries
-from fashionlib.experiments.relevance import Truth, truth_of
+from fashionlib.experiments.relevance import Relevance, relevance_of
 from fashionlib.ledger.ledger import read
 from fashionlib.metrics import average_precision_all
 from fashionlib.models.attention import boxes_of
@@ -72,7 +72,7 @@ def export(profile: Profile) -> Path | None:
     sheet = widget_data.write_sheet(widget_data.folder(root, profile.name) / "photos.webp", _drawn(shown), QUERIES, 70)
     widget_data.write(root, "playground", run, {"sheet": sheet, **_playground(shown, scores)})
     widget_data.write(root, "steps", run, {"sheet": sheet, **_steps(shown)})
-    explorer, used = _explorer(shown, recommend, truth_of(profile, shown.photos, seed))
+    explorer, used = _explorer(shown, recommend, relevance_of(profile, shown.photos, seed))
     small = [_small(np.asarray(shown.photos.images[photo])) for photo in used]
     gallery = widget_data.write_sheet(widget_data.folder(root, profile.name) / "gallery.webp", small, 20, 50)
     widget_data.write(root, "explorer", run, {"sheet": sheet, "gallery": gallery, **explorer})
@@ -183,7 +183,7 @@ def _looks(shown: Shown, seen: dict[str, np.ndarray], place: int, labels: list[i
     }
 
 
-def _explorer(shown: Shown, recommend: Recommender, truth: Truth) -> tuple[dict, list[int]]:
+def _explorer(shown: Shown, recommend: Recommender, truth: Relevance) -> tuple[dict, list[int]]:
     """For each query its parts, all of them at once, and the whole picture, with what is recommended at each setting of
     the dial; and the numbers of the photos that are.
 
