@@ -10,17 +10,20 @@ from typing import Annotated
 
 import typer
 
+from fashionlib.core.console import complain, guarded
 from fashionlib.core.errors import InputError
+from fashionlib.core.files import readable
 from fashionlib.models.pretrained import BEST, QUICK
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Tags, parts and diverse look-alikes of fashion photos."
 )
 
-Model = Annotated[
-    Path,
+Model = Annotated[  # no Path: that would make ./ccp the model that comes with the package
+    str,
     typer.Option(
-        help=f"{BEST} or {QUICK}, which come with the package, or a folder with config.json and model.safetensors."
+        help=f"{BEST} or {QUICK}, which come with the package, or a folder with config.json and model.safetensors "
+        "(./ccp, if it has one of these names)."
     ),
 ]
 Index = Annotated[
@@ -31,24 +34,30 @@ Index = Annotated[
 @app.command()
 def tag(
     photos: Annotated[list[Path], typer.Argument(help="Photos of any size.")],
-    model: Model = Path(BEST),
+    model: Model = BEST,
     most: Annotated[int, typer.Option(help="Tags a photo.", min=1)] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
-    """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels)."""
-    from fashionlib.core.files import readable
+    """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels).
+
+    A photo that cannot be read is named, the others are tagged, and the exit code is 2.
+    """
     from fashionlib.models.tagger import load_model
 
-    tagger = load_model(model)
-    for photo in photos:
-        tags = tagger.tag(photo, most=most)[0]
+    tagger, unread = load_model(model), 0
+    for photo, tags in zip(photos, tagger.tag_many(photos, most=most), strict=True):
+        if isinstance(tags, InputError):
+            unread += 1
+            complain(str(tags))
+            continue
         if as_json:
             print(json.dumps({"photo": str(photo), "tags": [vars(one) for one in tags]}))
             continue
         print(readable(str(photo)))
         for one in tags:
             where = "" if one.box is None else "  at " + ", ".join(f"{side:.0f}" for side in one.box)
-            print(f"  {one.score:.2f}  {one.label}{where}")
+            print(f"  {one.score:.2f}  {readable(one.label)}{where}")
+    raise typer.Exit(2 if unread else 0)
 
 
 @app.command()
@@ -70,7 +79,7 @@ def doctor(
         progress=lambda photos: track(photos, "looking at the photos", console=aside, disable=not aside.is_terminal),
     )  # fmt: skip
     if as_json:
-        print(json.dumps(diagnosis.as_dict(), ensure_ascii=False))
+        print(json.dumps(diagnosis.as_dict()))
     else:
         print_diagnosis(diagnosis, Console(), most=most)
     raise typer.Exit(0 if diagnosis.sound else 1)
@@ -86,13 +95,13 @@ def miniature(
     """Write drawn photos in the format of a published data set, to try a run before the data are there."""
     from fashionlib.data.published.miniature import write_miniature
 
-    print(write_miniature(dataset, folder, photos=photos, seed=seed))
+    print(readable(str(write_miniature(dataset, folder, photos=photos, seed=seed))))
 
 
 @app.command()
 def index(
     folder: Annotated[Path, typer.Argument(help="A folder of photos, with or without sub-folders.")],
-    model: Model = Path(QUICK),
+    model: Model = QUICK,
     index: Index = None,
 ) -> None:
     """Look at a folder's photos once, so that `recommend` answers at once; later, at new and changed ones only."""
@@ -113,7 +122,7 @@ def recommend(
     parts: Annotated[int, typer.Option(help="Parts of the photo, at most.", min=1)] = 6,
     together: Annotated[int, typer.Option(help="Photos in the one list for all parts; 0: none.", min=0)] = 10,
     diversity: Annotated[float, typer.Option(help="From 0, the nearest, to 1, the most varied.", min=0, max=1)] = 0.5,
-    model: Model = Path(QUICK),
+    model: Model = QUICK,
     index: Index = None,
 ) -> None:
     """Find the photo's parts, and for each the look-alikes in a folder: label, region (in 0..1), distance, reason.
@@ -122,8 +131,7 @@ def recommend(
     """
     from fashionlib.data.photos import read_photo
 
-    read_photo(photo)  # a missing photo is told before a folder is looked through
-    from fashionlib.core.files import readable
+    read_photo(photo, (64, 64))  # a missing photo is told before a folder is looked through
     from fashionlib.gallery.gallery import open_gallery
     from fashionlib.gallery.html_report import write_page
     from fashionlib.retrieval.recommend import answers_as_lines, as_lines
@@ -137,11 +145,11 @@ def recommend(
         lists = {"parts": [asdict(row) for row in rows], "together": [asdict(one) for one in found]}
         print(json.dumps({**about, **lists}))
     elif out is not None:
-        print(f"{out}: {len(rows)} parts, {sum(len(row.looks) for row in rows)} look-alikes")
+        print(f"{readable(str(out))}: {len(rows)} parts, {sum(len(row.looks) for row in rows)} look-alikes")
     else:
-        print("\n".join([readable(str(photo)), *as_lines(rows)]))
-        if found:
-            print("\n".join(["for all parts at once", *answers_as_lines(found)]))
+        lines = [str(photo), *as_lines(rows)]
+        lines += ["for all parts at once", *answers_as_lines(found)] if found else []
+        print("\n".join(map(readable, lines)))
         _print_skipped(gallery.skipped)
 
 
@@ -162,24 +170,18 @@ def verify(
         same = f"{verdict.numbers - differing} of {verdict.numbers} numbers came out again"
         print(f"{experiment}: {same} (rule: {verdict.rule}; largest difference {verdict.largest:.2g})")
         for one in verdict.disagreements:
-            print(f"  {one}")
+            print(readable(f"  {one}"))
     raise typer.Exit(1 if any(verdict.disagreements for verdict in verdicts.values()) else 0)
 
 
 def _print_skipped(skipped: dict[str, str]) -> None:
-    from fashionlib.core.files import readable
-
     for name, reason in sorted(skipped.items()):
-        print(f"left out: {readable(name)}: {reason}")
+        print(f"left out: {readable(name)}: {readable(reason)}")
 
 
 def main() -> None:
-    """Bad input ends in one line on standard error and exit code 2."""
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Bad input, a failing disk and the like end in one line on standard error and exit code 2."""
+    sys.exit(guarded(app))
 
 
 if __name__ == "__main__":

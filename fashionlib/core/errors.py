@@ -1,4 +1,9 @@
-"""The one error that bad input raises."""
+"""The one error that bad input raises, and the one line that a fault of the system becomes."""
+
+from __future__ import annotations
+
+import errno
+import os
 
 
 class InputError(ValueError):
@@ -13,3 +18,27 @@ class PassingError(InputError):
     """The disk or the memory failed while a file was read: the file itself may be sound, so nobody remembers it as
     damaged, and the next run reads it again.
     """
+
+
+_ELSEWHERE = "take a folder on a larger disk (FASHIONLIB_HOME for runs, --index for an index, --out for a page)"
+_RIGHTS = f"check its rights, or {_ELSEWHERE.replace('on a larger disk', 'of your own')}"
+_DISK = "the disk or the network has a fault: check it, then start again"
+REMEDIES = {
+    "ENOSPC": f"make room, or {_ELSEWHERE}", "EDQUOT": f"make room, or {_ELSEWHERE}",
+    "EFBIG": f"the file is larger than the disk or the shell (ulimit -f) permits; {_ELSEWHERE}",
+    "EROFS": _RIGHTS, "EACCES": _RIGHTS, "EPERM": _RIGHTS, "EIO": _DISK, "ESTALE": _DISK, "ETIMEDOUT": _DISK,
+    "EMFILE": "raise the number of open files (ulimit -n)", "ENAMETOOLONG": "take a shorter name",
+    "ENOMEM": "close other programs", "ELOOP": "links lead in a circle: remove one of them",
+    "ENOENT": "check the name", "ENOTDIR": "a part of the path is a file: name another",
+    "EISDIR": "a folder has that name: name another", "EEXIST": "it is there already: name another",
+}  # fmt: skip
+_REASONS = {"ENOSPC": "the disk is full", "EROFS": "the disk is read-only"}
+
+
+def explained(error: OSError, path: str | os.PathLike | None = None, what: str = "cannot be used") -> str:
+    """One line: the file, the system's reason and what to do. path: where the error names no file of its own."""
+    file = path if path is not None else error.filename
+    name = os.fsdecode(file) if isinstance(file, (str, bytes, os.PathLike)) else "input or output"
+    code = errno.errorcode.get(error.errno or 0, "")
+    reason = _REASONS.get(code) or error.strerror or str(error) or type(error).__name__
+    return f"{name}: {what}, {reason}; {REMEDIES.get(code, 'check it and its folder')}"

@@ -1,8 +1,7 @@
-"""Files and folders that are whole or absent, and one clear error where the disk is full."""
+"""Files and folders that are whole or absent, and one clear error where they cannot be written."""
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -12,24 +11,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from fashionlib.core.errors import InputError
+from fashionlib.core.errors import REMEDIES, InputError, explained
 
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    Raises InputError where the disk is full.
+    Raises InputError where it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
     try:
-        with _told_when_full(path), os.fdopen(handle, "wb") as file:
-            yield file
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(aside, 0o666 & ~umask)  # mkstemp's files are for their owner alone
-        os.replace(aside, path)
+        with _told(path):
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(aside, 0o666 & ~umask)  # mkstemp's files are for their owner alone
+            os.replace(aside, path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
@@ -38,13 +39,13 @@ def written_aside(path: Path) -> Iterator[IO[bytes]]:
 def build_aside(folder: Path, build: Callable[[Path], None]) -> Path:
     """`folder`, made by `build` if it is not there: written beside and renamed, so that it is whole or absent.
 
-    Raises InputError where the disk is full.
+    Raises InputError where it cannot be written.
     """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            with _told_when_full(folder):
+            with _told(folder):
                 build(aside)
             os.replace(aside, folder)
         except OSError:
@@ -62,20 +63,16 @@ def room_for(size: int, folder: Path) -> None:
     """
     free = shutil.disk_usage(folder).free
     if size > free:
-        raise InputError(f"{folder}: {size / 1e9:.1f} GB are to be written here and {free / 1e9:.1f} are free; {_HELP}")
-
-
-_HELP = "make room, or take a folder on a larger disk (FASHIONLIB_HOME for runs, --index for an index)"
+        many, left = f"{size / 1e9:.1f} GB", f"{free / 1e9:.1f}"
+        raise InputError(f"{folder}: {many} are to be written here and {left} are free; {REMEDIES['ENOSPC']}")
 
 
 @contextmanager
-def _told_when_full(path: Path) -> Iterator[None]:
+def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise InputError(f"{path}: cannot be written, the disk is full; {_HELP}") from error
+        raise InputError(explained(error, path, "cannot be written")) from error
 
 
 def readable(name: str) -> str:

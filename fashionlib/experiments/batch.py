@@ -17,6 +17,7 @@ from typing import IO
 import nbformat
 
 from fashionlib.core.code_hash import imported_modules, sources_hash
+from fashionlib.core.console import guarded
 from fashionlib.core.errors import InputError
 from fashionlib.experiments.profile import Profile, load_profile, project_root
 
@@ -120,7 +121,7 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
         print(f"{name} …", flush=True)
         failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
         if failed:
-            raise InputError(f"notebook {name}: {_reason(aside, log)}\n  its log: {log.relative_to(root)}")
+            raise InputError(f"notebook {name}: {_reason(aside, log)}; its log: {log.relative_to(root)}")
         _publish(aside, executed(profile.name, name), job.title)
     print(f"{name} done in {time.perf_counter() - started:.0f} s", flush=True)
 
@@ -192,25 +193,25 @@ def forget_missing(profile: Profile) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m fashionlib.experiments.batch PROFILE [--data FOLDER] [--seeds 0,1] [--only NOTEBOOK]`"""
-    from fashionlib.data import load  # Snakemake reads this module, too, and need not wait for the data sets
-
     parser = argparse.ArgumentParser(description="Run a profile's notebooks; only what changed runs again.")
     parser.add_argument("profile")
     parser.add_argument("--data", default="")
     parser.add_argument("--seeds", default="")
     parser.add_argument("--only", help="run this one notebook now, whether it changed or not")
     options = parser.parse_args(arguments)
+    return guarded(lambda: _checked_run(options))
+
+
+def _checked_run(options: argparse.Namespace) -> int:
+    from fashionlib.data import load  # Snakemake reads this module, too, and need not wait for the data sets
+
     data = str(Path(options.data).resolve()) if options.data else ""
-    try:
-        profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None)
-        if options.only:
-            run_job(options.profile, data, options.seeds, options.only)
-            return 0
-        _data_state(profile)
-        load(profile.data.name, profile.root, "train", **profile.data_options(profile.seeds[0]))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None)
+    if options.only:
+        run_job(options.profile, data, options.seeds, options.only)
+        return 0
+    _data_state(profile)
+    load(profile.data.name, profile.root, "train", **profile.data_options(profile.seeds[0]))
     return _run(profile, options.profile, data, options.seeds)
 
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.files import expanded
 from fashionlib.gallery.extract import decode, open_model, see
 from fashionlib.gallery.index import Manifest, index_folder, model_hash, read_manifest, update
 from fashionlib.metrics import top_k_assignments
@@ -144,10 +145,10 @@ def open_gallery(folder: str | Path, model: str | Path = QUICK, index: str | Pat
     place = index_folder(folder, index, model)
     manifest, _ = update(folder, model, index)
     try:
-        return _open(Path(folder), place, manifest, open_model(model_folder(model)))
+        return _open(expanded(Path(folder)), place, manifest, open_model(model_folder(model)))
     except FileNotFoundError:  # another process brought the index up to date meanwhile
         manifest = read_manifest(place, model_hash(model)) or manifest
-        return _open(Path(folder), place, manifest, open_model(model_folder(model)))
+        return _open(expanded(Path(folder)), place, manifest, open_model(model_folder(model)))
 
 
 def _open(folder: Path, place: Path, manifest: Manifest, model: Tagger) -> Gallery:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.files import written_aside
+from fashionlib.core.files import expanded, written_aside
 from fashionlib.data.folder import Folder
 from fashionlib.data.photos import PHOTOS_VERSION
 from fashionlib.models.pretrained import QUICK, model_folder
@@ -100,7 +100,9 @@ def index_folder(folder: str | Path, index: str | Path | None, model: str | Path
 
     So who tries another model does not wait again when they come back to the first.
     """
-    return Path(index) if index is not None else Path(folder) / OWN_FOLDER / Path(model).resolve().name
+    return (
+        expanded(Path(index)) if index is not None else expanded(Path(folder)) / OWN_FOLDER / Path(model).resolve().name
+    )
 
 
 def plan(folder: str | Path, place: Path, model: str) -> Plan:
@@ -254,7 +256,7 @@ def update(folder: str | Path, model: str | Path = QUICK, index: str | Path | No
             if what.todo:
                 from fashionlib.gallery.extract import look_at
 
-                what = replace(what, kept=look_at(Path(folder), place, what, model_folder(model)))
+                what = replace(what, kept=look_at(expanded(Path(folder)), place, what, model_folder(model)))
             write_manifest(place, what.kept)
     left_out = {name: Skipped(NEVER, why) for name, why in what.left_out.items()}
     manifest = replace(what.kept, skipped={**what.kept.skipped, **left_out})

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fashionlib.core.code_hash import PACKAGE
+from fashionlib.core.files import expanded
 
 BEST = "ccp"
 QUICK = "ccp-small"  # on smaller photos, a third faster: folders are looked through with it unless another is named
 
 
 def model_folder(name: str | Path) -> Path:
-    """The folder `name`, or, where there is none, that of the model of that name that comes with the package."""
-    shipped = PACKAGE / "weights" / Path(name).name
-    return shipped if not Path(name).is_dir() and shipped.name == str(name) and shipped.is_dir() else Path(name)
+    """The folder of the model that comes with the package under this bare name, else the folder `name`.
+
+    So a folder that happens to be called ccp hides no model; "./ccp" names it. A `Path`, which loses its "./", is that
+    folder if a model lies there.
+    """
+    path, text = expanded(Path(name)), os.fspath(name)
+    shipped = PACKAGE / "weights" / path.name
+    if text != path.name or not shipped.is_dir() or (isinstance(name, Path) and (path / "config.json").is_file()):
+        return path
+    return shipped

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
@@ -19,7 +18,8 @@ from fashionlib.core.files import written_aside
 from fashionlib.core.options import build
 from fashionlib.core.output import Output
 from fashionlib.data.augment import images_to_float
-from fashionlib.data.photos import Placement, letterbox, read_photo
+from fashionlib.data.base import Box
+from fashionlib.data.photos import Placement, letterbox, open_photo
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.backbones import build_trunk, fold
 from fashionlib.models.baselines.csra import CSRA, CSRAOptions
@@ -101,39 +101,49 @@ class Tagger(nn.Module):
             "frozen": self.frozen, "image_size": list(self.image_size), "labels": list(self.labels),
         }  # fmt: skip
 
-    @torch.inference_mode()
-    def tag(
-        self, images: Sequence[str | Path | np.ndarray] | str | Path | np.ndarray, *, most: int = 6
-    ) -> list[list[Tag]]:
+    def tag(self, images: object, *, most: int = 6) -> list[list[Tag]]:
         """The `most` best labels of each photo, best first, each with the region that won it.
 
-        images: paths or height × width × 3 uint8 arrays, of any size; one alone is taken as a list of one.
+        images: a photo as `fashionlib.data.photos.open_photo` takes it, or a list of them.
 
-        Raises InputError for a photo that cannot be read.
+        Raises InputError for the first photo that cannot be read; `tag_many` tags the others.
         """
-        if isinstance(images, (str, Path, np.ndarray)):
-            images = [images]
-        return [self._tag(image, most) for image in images]
+        many = images if isinstance(images, (list, tuple)) else [images]
+        return [self._tag(image, most) for image in many]
 
-    def _tag(self, image: str | Path | np.ndarray, most: int) -> list[Tag]:
-        photo = image if isinstance(image, np.ndarray) else read_photo(image)
+    def tag_many(self, images: Iterable[object], *, most: int = 6) -> Iterator[list[Tag] | InputError]:
+        """For each photo in turn its tags as `tag` gives them, or the error that says why it cannot be read."""
+        for image in images:
+            try:
+                yield self._tag(image, most)
+            except InputError as error:
+                yield error
+
+    @torch.inference_mode()
+    def _tag(self, image: object, most: int) -> list[Tag]:
+        photo, size = open_photo(image, self.image_size)
         canvas, placement = letterbox(photo, self.image_size)
         output = self.eval()(images_to_float(canvas[None]))
         scores = self.probabilities(output.scores)[0]
         best = scores.topk(min(most, len(scores)))
+        reduced = (size[1] / photo.shape[1], size[0] / photo.shape[0])
         return [
-            Tag(self.labels[label], score, self._winning_box(output, label, placement, photo.shape))
+            Tag(self.labels[label], score, self._winning_box(output, label, placement, photo.shape, reduced))
             for score, label in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
 
-    def _winning_box(self, output: Output, label: int, placement: Placement, shape: tuple[int, ...]):
+    def _winning_box(
+        self, output: Output, label: int, placement: Placement, shape: tuple[int, ...], reduced: tuple[float, float]
+    ) -> Box | None:
+        """In pixels of the photo, which is `reduced` times as wide and high as the picture of that shape."""
         if output.theta is None:
             return None
         step = int(output.steps[0, :, label].argmax())
         box = boxes_of(output.theta[:, step])[0].tolist()
         height, width = self.image_size
         x1, y1, x2, y2 = placement.to_photo((box[0] * width, box[1] * height, box[2] * width, box[3] * height))
-        return (max(x1, 0.0), max(y1, 0.0), min(x2, float(shape[1])), min(y2, float(shape[0])))
+        x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(shape[1])), min(y2, float(shape[0]))
+        return (x1 * reduced[0], y1 * reduced[1], x2 * reduced[0], y2 * reduced[1])
 
 
 def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path:

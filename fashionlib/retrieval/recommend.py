@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.files import readable
 from fashionlib.retrieval.mmr import check_dial, diversified
 from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.ranking import rank_whole
@@ -225,21 +224,17 @@ def _ordinal(number: int) -> str:
 
 
 def as_lines(rows: Sequence[Row]) -> list[str]:
-    """Rows as text: each part with its look-alikes below it."""
+    """Rows as text: each part with its look-alikes below it. Names are as they are, for `core.files.readable`."""
     lines = []
     for row in rows:
         lines.append(f"  {row.score:.2f}  {row.label}{_at(row.region)}")
-        lines += [
-            f"    {look.distance:.3f}  {readable(look.name)}{_at(look.region)}  {look.reason}" for look in row.looks
-        ]
+        lines += [f"    {look.distance:.3f}  {look.name}{_at(look.region)}  {look.reason}" for look in row.looks]
     return lines
 
 
 def answers_as_lines(found: Sequence[Answer]) -> list[str]:
     """The one list as text: each photo with the parts that it answers."""
-    return [
-        f"  {each.chance:.2f}  {readable(each.name)}  {', '.join(look.label for look in each.looks)}" for each in found
-    ]
+    return [f"  {each.chance:.2f}  {each.name}  {', '.join(look.label for look in each.looks)}" for each in found]
 
 
 def _at(region: Region | None) -> str:

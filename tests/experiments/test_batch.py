@@ -125,7 +125,7 @@ def test_a_failed_notebook_fails_the_batch_alone_and_is_run_again_once_repaired(
     ):
         done = smoke.batch("smoke")
         assert done.returncode not in (0, None)
-        assert "error: notebook table1: ValueError: broken on purpose\n" in done.stdout
+        assert "error: notebook table1: ValueError: broken on purpose; its log: " in done.stdout
         assert done.stderr.startswith("error: profile smoke: not up to date: table1; see above")
         assert "Traceback" not in done.stdout + done.stderr
         after = smoke.notebooks()

@@ -6,6 +6,7 @@ each photo is decoded. Nothing is changed.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.files import expanded, readable
 from fashionlib.core.threads import in_order
 from fashionlib.data.doctor.photo_check import look_at
 from fashionlib.data.doctor.surveys import survey_ccp, survey_folder
@@ -102,8 +104,8 @@ def examine(dataset: str, root: str | Path, *, progress: Callable[[Any], Iterabl
     """
     if dataset not in SURVEYS:
         raise InputError(f"unknown data set {dataset!r}: choose one of {', '.join(SURVEYS)}")
-    root = Path(root)
-    if not root.is_dir():
+    root = expanded(Path(root))
+    if not os.path.isdir(root):
         published = PUBLISHED[dataset]
         where = published.ask.splitlines()[0]
         raise InputError(f"{root}: no such folder; it is to hold {', '.join(published.layout)}. Where to ask: {where}")
@@ -112,7 +114,7 @@ def examine(dataset: str, root: str | Path, *, progress: Callable[[Any], Iterabl
     faults: dict[Fault, None] = {}  # what two splits or lists need is read twice, and blamed once
 
     def report(check: str, message: str) -> None:
-        faults[Fault(check, message.replace("\n", " "))] = None
+        faults[Fault(check, readable(message.replace("\n", " ")))] = None
 
     survey = SURVEYS[dataset](root, report)
     diagnosis.counts = survey.counts
@@ -189,7 +191,7 @@ def _check_landmarks(row: PointsRow, size: tuple[int, int], report: Report) -> N
 def print_diagnosis(diagnosis: Diagnosis, console: Console, *, most: int = 20) -> None:
     """Two tables, the faults (at most `most` of each check; 0 prints all), where to ask, and the verdict."""
     published, faults = PUBLISHED[diagnosis.dataset], Counter(fault.check for fault in diagnosis.faults)
-    console.print(Text(f"{published.title}\n{diagnosis.root}"), soft_wrap=True)
+    console.print(Text(f"{published.title}\n{readable(diagnosis.root)}"), soft_wrap=True)
     checks = Table("check", "faults", box=None)
     for check in CHECKS:
         checks.add_row(check, str(faults[check]) if faults[check] else "none")
