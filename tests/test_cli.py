@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from fashionlib.core.errors import InputError
 from fashionlib.data import load
 from fashionlib.gallery.index import update
 from fashionlib.models.pretrained import BEST, QUICK, model_folder
@@ -71,6 +73,45 @@ def test_a_photo_that_cannot_be_read_is_named_in_one_line(call, model, photo, tm
     assert err.startswith("error: ")
     assert name in err
     assert err.count("\n") == 1
+
+
+def test_a_bad_photo_among_good_ones_is_named_and_the_others_are_tagged(call, model, photo, tmp_path):
+    (tmp_path / "bad.jpg").write_text("not a photo")
+    words = ("tag", photo, tmp_path / "bad.jpg", tmp_path / "none.jpg", photo, "--model", model)
+    code, out, err = call(*words, "--json")
+    assert code == 2
+    assert [json.loads(line)["photo"] for line in out.splitlines()] == [str(photo)] * 2
+    assert [line.split(": ")[1] for line in err.splitlines()] == [str(tmp_path / "bad.jpg"), str(tmp_path / "none.jpg")]
+    code, out, err = call(*words)
+    assert (code, out.splitlines().count(str(photo)), err.count("\n")) == (2, 2, 2)
+
+
+def test_many_photos_are_tagged_in_python_with_the_reason_in_the_place_of_a_bad_one(model, photo, tmp_path):
+    tagger = load_model(model)
+    first, bad, last = tagger.tag_many([photo, tmp_path / "none.jpg", Image.open(photo)])
+    assert first == last == tagger.tag(photo)[0]
+    assert isinstance(bad, InputError)
+    with pytest.raises(InputError, match=r"none\.jpg: no such photo"):
+        tagger.tag([photo, tmp_path / "none.jpg"])
+
+
+def test_boxes_of_a_photo_that_is_reduced_while_it_is_read_are_in_its_own_pixels(model, photo, tmp_path):
+    Image.open(photo).resize((64 * 12, 96 * 12), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    small, large = (load_model(model).tag(one)[0] for one in (photo, tmp_path / "large.png"))
+    assert [tag.label for tag in small] == [tag.label for tag in large]
+    assert np.allclose([tag.box for tag in large], [[12 * side for side in tag.box] for tag in small], atol=12)
+
+
+def test_a_folder_of_the_same_name_hides_no_model_that_comes_with_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / QUICK).mkdir()
+    for name in (QUICK, Path(QUICK)):
+        assert (model_folder(name) / "config.json").is_file()
+    assert model_folder(f"./{QUICK}") == Path(QUICK)
+    assert model_folder(tmp_path / QUICK) == tmp_path / QUICK
+    (tmp_path / QUICK / "config.json").touch()
+    assert model_folder(Path(QUICK)) == Path(QUICK)
+    assert model_folder(QUICK) != Path(QUICK)
 
 
 def test_a_folder_without_a_model_is_named_in_one_line(call, photo, tmp_path):

@@ -1,0 +1,83 @@
+"""What reaches a terminal: one line for every fault, no character that steers it, nothing lost in silence."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fashionlib.core.console import guarded
+from fashionlib.core.errors import InputError, explained
+from fashionlib.core.files import readable, written_aside
+
+CODES = ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ESTALE", "EMFILE", "ENAMETOOLONG", "ELOOP"]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_fault_of_the_system_is_one_line_with_file_reason_and_remedy(code, capsys):
+    def work():
+        raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)), "photos/a\n\x1b[31m.jpg")
+
+    assert guarded(work) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: photos/a\ufffd\ufffd[31m.jpg: cannot be used, ")
+    assert err.count("\n") == 1
+    assert "check it and its folder" not in err  # each of these has a remedy of its own
+
+
+def test_a_fault_without_file_or_code_is_still_a_line():
+    assert explained(OSError("odd")) == "input or output: cannot be used, odd; check it and its folder"
+
+
+def test_a_file_that_cannot_be_written_is_named_and_not_its_other_name(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=r"file/page\.html: cannot be written, (Not a directory|File exists)"),
+        written_aside(tmp_path / "file" / "page.html"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\x1b]0;title\x07.jpg", "a\ufffd]0;title\ufffd.jpg"),
+        ("photo\u202egpj.exe", "photo\ufffdgpj.exe"),
+        ("a\r\nb\u2028c\x85d", "a\ufffd\ufffdb\ufffdc\ufffdd"),
+        ("caf\udce9.jpg", "caf\ufffd.jpg"),
+        ("夏の服 👩\u200d👧 é.jpg", "夏の服 👩\u200d👧 é.jpg"),
+    ],
+)
+def test_names_are_printed_without_what_steers_a_terminal(name, shown):
+    assert readable(name) == shown
+
+
+def run(code, **options):
+    head = "import sys; from fashionlib.core.console import guarded\n"
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, "-c", head + code], cwd=root, text=True, check=False, **options)
+
+
+def test_an_output_that_is_full_is_told_and_one_that_is_closed_is_not():
+    code = "sys.exit(guarded(lambda: print('x')))"
+    if Path("/dev/full").exists():
+        with open("/dev/full", "w") as full:
+            done = run(code, stdout=full, stderr=subprocess.PIPE)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: input or output: cannot be used, the disk is full; make room")
+        assert done.stderr.count("\n") == 1
+    read, write = os.pipe()
+    os.close(read)
+    done = run(code, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_names_outside_the_code_page_are_escaped_and_the_work_goes_on(encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = run("sys.exit(guarded(lambda: print('夏.jpg', 'after')))", env=environment, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\\u590f.jpg after\n", "")
