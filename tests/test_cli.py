@@ -12,6 +12,7 @@ from PIL import Image
 
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
+from fashionlib.data.photos import read_photo
 from fashionlib.gallery.index import update
 from fashionlib.models.pretrained import BEST, QUICK, model_folder
 from fashionlib.models.tagger import Tagger, load_model, save_model
@@ -97,9 +98,12 @@ def test_many_photos_are_tagged_in_python_with_the_reason_in_the_place_of_a_bad_
 
 def test_boxes_of_a_photo_that_is_reduced_while_it_is_read_are_in_its_own_pixels(model, photo, tmp_path):
     Image.open(photo).resize((64 * 12, 96 * 12), Image.Resampling.NEAREST).save(tmp_path / "large.png")
-    small, large = (load_model(model).tag(one)[0] for one in (photo, tmp_path / "large.png"))
+    tagger = load_model(model)
+    reduced = read_photo(tmp_path / "large.png", tagger.image_size)
+    assert reduced.shape == (192, 128, 3)
+    small, large = tagger.tag([reduced, tmp_path / "large.png"])
     assert [tag.label for tag in small] == [tag.label for tag in large]
-    assert np.allclose([tag.box for tag in large], [[12 * side for side in tag.box] for tag in small], atol=12)
+    assert np.allclose([tag.box for tag in large], [[6 * side for side in tag.box] for tag in small])
 
 
 def test_a_folder_of_the_same_name_hides_no_model_that_comes_with_the_package(tmp_path, monkeypatch):
