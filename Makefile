@@ -5,7 +5,7 @@ DATA    ?=
 SEEDS   ?=
 BIN     := .venv/bin
 
-.PHONY: setup results book site verify test lint clean
+.PHONY: setup results book site verify test test-gpu lint clean
 
 setup: .venv/.installed
 
@@ -34,6 +34,10 @@ verify: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # one core a process
+
+# what needs a GPU, on one
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu
 
 lint: setup
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright

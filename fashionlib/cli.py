@@ -13,6 +13,7 @@ import typer
 from fashionlib.core.console import complain, guarded
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import readable
+from fashionlib.core.memory import keep_freed_memory
 from fashionlib.models.pretrained import BEST, QUICK
 
 app = typer.Typer(
@@ -181,7 +182,17 @@ def _print_skipped(skipped: dict[str, str]) -> None:
 
 def main() -> None:
     """Bad input, a failing disk and the like end in one line on standard error and exit code 2."""
-    sys.exit(guarded(app))
+    keep_freed_memory()
+    sys.exit(guarded(_app))
+
+
+def _app() -> None:
+    try:
+        app()
+    except NotImplementedError as error:
+        if "meta tensor" not in str(error):
+            raise
+        raise InputError("FASHIONLIB_DEVICE=meta holds no values: it ran until the first one was read") from error
 
 
 if __name__ == "__main__":

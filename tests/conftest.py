@@ -21,6 +21,15 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 CCP = Path(__file__).resolve().parents[2] / "shared" / "data" / "ccp"
 
 
+def pytest_collection_modifyitems(items):
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU"))
+
+
 @pytest.fixture
 def call(monkeypatch, capsys):
     """The command with these words: exit code, standard output, standard error."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TypeVar, cast
 
@@ -24,20 +23,40 @@ Y = TypeVar("Y")
 
 
 def device() -> torch.device:
-    """The GPU where there is one, unless FASHIONLIB_DEVICE names another; in a torchrun process, that process's GPU."""
-    chosen = os.environ.get("FASHIONLIB_DEVICE")
-    if chosen:
-        return torch.device(chosen)
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    _keep_freed_memory()
-    return torch.device("cpu")
+    """The GPU where there is one, unless FASHIONLIB_DEVICE names another; in a torchrun process, that process's GPU.
+
+    Raises InputError where this machine has no device of that name.
+    """
+    named = os.environ.get("FASHIONLIB_DEVICE")
+    if named:
+        return _usable(named)
+    return _this_gpu() if torch.cuda.is_available() else torch.device("cpu")
+
+
+def _this_gpu() -> torch.device:
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+@cache
+def _usable(name: str) -> torch.device:
+    try:
+        found = _this_gpu() if name == "cuda" else torch.device(name)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:  # no such word; no such device
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"FASHIONLIB_DEVICE={name}: cannot be used here ({reason}); name cpu, cuda, cuda:1 or mps, or leave it out"
+        ) from error
+    return found
 
 
 def device_name() -> str:
     """For the ledger: the GPU's name, or the processor's with the number of threads."""
-    if device().type == "cuda":
-        return torch.cuda.get_device_name(device())
+    here = device()
+    if here.type == "cuda":
+        return torch.cuda.get_device_name(here)
+    if here.type != "cpu":
+        return str(here)
     return f"CPU ({torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
 
 
@@ -53,9 +72,20 @@ def resolved(precision: str) -> str:
     return "bf16" if _computes_bf16(device().type) else "fp32"
 
 
-def autocast(precision: str) -> torch.autocast:
+def autocast(precision: str) -> AbstractContextManager:
     """Mixed precision on the chosen device: "bf16", "fp32" for none, or "auto"."""
-    return torch.autocast(device().type, dtype=torch.bfloat16, enabled=resolved(precision) == "bf16")
+    kind, halves = device().type, resolved(precision) == "bf16"
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=halves) if _has_autocast(kind) else nullcontext()
+
+
+def no_autocast(like: torch.Tensor) -> AbstractContextManager:
+    """No mixed precision, on the device where `like` is: for what needs more than bf16's 8 bits."""
+    kind = like.device.type
+    return torch.autocast(kind, enabled=False) if _has_autocast(kind) else nullcontext()
+
+
+def _has_autocast(kind: str) -> bool:
+    return torch.amp.is_autocast_available(kind)
 
 
 def compiled(net: nn.Module, wanted: str) -> nn.Module:
@@ -99,22 +129,7 @@ def _computes_bf16(kind: str) -> bool:
     """Measured on an AVX2 processor, imitated bf16 is eleven times slower than fp32."""
     if kind == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    if kind != "cpu":
+        return False
     asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(ask is not None and ask() for ask in asked)
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Let glibc keep what a tensor frees for the next one, instead of giving it back to the system page by page.
-
-    Taking the pages again took most of the trunk's time: 10 photos a second at 576×384 became 25.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):  # another C library
-        return
-    trim_threshold, mmap_max = -1, -4  # malloc.h
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(mmap_max, 0)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fashionlib.core.device import device
+from fashionlib.core.device import device, no_autocast
 
 LIGHT = 0.3  # brightness and contrast of augmented copies change by up to this share
 
@@ -63,7 +63,7 @@ def augmented(images: Float[Tensor, "b 3 h w"], draws: Float[Tensor, "b 7"], shi
     third of the photos each, so that none of them tells where the person is.
     """
     draws = draws.to(images)
-    with torch.autocast(images.device.type, enabled=False):  # bf16's 8 bits would move pixels by up to a whole one
+    with no_autocast(images):  # bf16's 8 bits would move pixels by up to a whole one
         grid = F.affine_grid(_matrix(draws, shift), list(images.shape), align_corners=False)
     last = 1 - 1 / torch.tensor([images.shape[-1], images.shape[-2]]).to(grid)  # the centre of the last pixel
     border = draws[:, 4, None, None, None]

@@ -16,6 +16,7 @@ from typing import IO
 
 import nbformat
 
+from fashionlib.core import memory
 from fashionlib.core.code_hash import imported_modules, sources_hash
 from fashionlib.core.console import guarded
 from fashionlib.core.errors import InputError
@@ -113,7 +114,12 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
                "--kernel", "python3", "--cwd", str(root), "--log-output", "--no-progress-bar"]  # fmt: skip
     quiet = {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     # a shell's own MPLBACKEND=agg would leave the notebooks without figures
-    environment = {**os.environ, **quiet, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    environment = {
+        **os.environ,
+        **quiet,
+        **memory.ENVIRONMENT,
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
     started = time.perf_counter()
     with _held(log, f"notebook {name}") as file:
         file.truncate(0)

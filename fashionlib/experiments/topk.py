@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from fashionlib.core.device import device
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import written_aside
 from fashionlib.data.augment import PLAIN
@@ -121,14 +122,17 @@ def _first_hits(
 
 
 def rank(query: Predictions, gallery: Predictions, k: int) -> Ranking:
-    """Whole image by whole image where the features are one vector a photo, part by part where they are several."""
+    """Whole image by whole image where the features are one vector a photo, part by part where they are several.
+
+    Computed on the chosen device; the ranking comes back to the host's memory.
+    """
+    both = (query, gallery)
     if query.steps is None:
-        sides = [
-            torch.nn.functional.normalize(torch.from_numpy(side.features[:, 0]), dim=1) for side in (query, gallery)
-        ]
-        return rank_whole(*sides, k=k)
-    sides = [part_features(side, weighted=True) for side in (query, gallery)]
-    return rank_parts(*sides, k=k, fallback="whole")
+        vectors = [torch.from_numpy(side.features[:, 0]).to(device()) for side in both]
+        found = rank_whole(*(torch.nn.functional.normalize(each, dim=1) for each in vectors), k=k)
+    else:
+        found = rank_parts(*(part_features(side, weighted=True).to(device()) for side in both), k=k, fallback="whole")
+    return Ranking(found.indices.cpu(), found.distances.cpu())
 
 
 def part_features(predictions: Predictions, top: int = TOP, *, weighted: bool = False) -> PartFeatures:

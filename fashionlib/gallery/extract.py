@@ -65,7 +65,7 @@ def open_model(folder: str | Path) -> Tagger:
     return model.to(device())
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def see(model: Tagger, photos: Sequence[Decoded]) -> dict[str, np.ndarray]:
     """What the model says of each photo (first axis), as an index keeps it.
 
@@ -97,7 +97,7 @@ def _maps(trunk: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "
     at_once = 1 if isinstance(trunk, RuntimeTrunk) else batch_of(len(images))
 
     def seen(part: Tensor) -> Tensor:
-        with torch.inference_mode(), autocast("auto"):
+        with torch.no_grad(), autocast("auto"):
             return trunk(part)
 
     return torch.cat(list(on_every_core(seen, images.split(at_once))))

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fashionlib.core.device import no_autocast
 from fashionlib.core.errors import InputError
 
 Look = tuple[Tensor, Tensor]  # theta: b 4 (or 6); attention: b y x, sums to 1
@@ -43,7 +44,7 @@ def crop(
     """
     # An fp32 island: coordinates need more than bf16's 8 bits, and on a processor `grid_sample` of a channels-last bf16
     # map reads memory that is not its own (torch 2.14: finite in, values up to 1e38 out).
-    with torch.autocast(maps.device.type, enabled=False):
+    with no_autocast(maps):
         maps = maps if maps.dtype == torch.float64 else maps.float()
         matrix = affine_matrix(theta.to(maps.dtype))
         grid = F.affine_grid(matrix, [maps.shape[0], maps.shape[1], *size], align_corners=False)

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from fashionlib.core.device import device
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import written_aside
 from fashionlib.core.options import build
@@ -119,11 +120,11 @@ class Tagger(nn.Module):
             except InputError as error:
                 yield error
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _tag(self, image: object, most: int) -> list[Tag]:
         photo, size = open_photo(image, self.image_size)
         canvas, placement = letterbox(photo, self.image_size)
-        output = self.eval()(images_to_float(canvas[None]))
+        output = self.to(device()).eval()(images_to_float(canvas[None]))
         scores = self.probabilities(output.scores)[0]
         best = scores.topk(min(most, len(scores)))
         reduced = (size[1] / photo.shape[1], size[0] / photo.shape[0])
@@ -181,7 +182,7 @@ def load_model(folder: str | Path) -> Tagger:
     except (SafetensorError, OSError) as error:
         raise InputError(f"{folder}/model.safetensors: damaged ({error}); train the model again") from error
     _fill(model, weights, folder)
-    return model.eval()
+    return model.to(device()).eval()
 
 
 def _read_config(folder: Path) -> dict:

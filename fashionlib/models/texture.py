@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fashionlib.core.device import no_autocast
+
 
 class TextureEncoding(nn.Module):
     """A bag of local features as its residuals to K learned codewords, whatever their order.
@@ -29,7 +31,7 @@ class TextureEncoding(nn.Module):
         self, features: Float[Tensor, "b n d"], weights: Float[Tensor, "b s n"] | None = None
     ) -> Float[Tensor, "b *s encoded"]:
         """K·D numbers a bag. weights: how much each feature counts, such as an attention map; one bag for each row."""
-        with torch.autocast(features.device.type, enabled=False):  # squares and a softmax: not for bf16
+        with no_autocast(features):  # squares and a softmax: not for bf16
             features = features if features.dtype == torch.float64 else features.float()
             return F.normalize(self.encode(features, weights).flatten(-2), dim=-1)
 

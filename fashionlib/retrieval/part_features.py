@@ -86,12 +86,22 @@ class PartFeatures:
     def __len__(self) -> int:
         return len(self.features)
 
+    def to(self, device: torch.device) -> PartFeatures:
+        """The same on `device`; what is mapped from files stays in the host's memory."""
+        if isinstance(self.features, Stack):
+            return self
+        return PartFeatures(
+            self.features.to(device), self.best_step.to(device), self.assigned.to(device),
+            None if self.confidence is None else self.confidence.to(device),
+        )  # fmt: skip
+
     def weights(self) -> Float[Tensor, "photos labels"]:
         """How much each label counts on this photo's side of a pair."""
         return self.assigned.float() if self.confidence is None else self.confidence.float().sqrt()
 
     def at(self, photos: Int[Tensor, " chosen"], steps: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen channels"]:
         """The features of these photos at these steps, in single precision."""
+        photos, steps = photos.to(self.features.device), steps.to(self.features.device)
         if isinstance(self.features, Tensor) and self.features.is_contiguous():
             rows = photos * self.features.shape[1] + steps.long()  # whole rows are copied faster than picked numbers
             return self.features.flatten(0, 1).index_select(0, rows).float()

@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 
 def accelerator_here() -> Accelerator:
-    """Accelerate's, on the chosen device; methods may leave weights unused in a step."""
+    """Accelerate's, which leaves it to us what is on which device; methods may leave weights unused in a step."""
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(cpu=device().type == "cpu", kwargs_handlers=[unused])
+    return Accelerator(cpu=device().type == "cpu", device_placement=False, kwargs_handlers=[unused])
 
 
 def synchronised(net: nn.Module, accelerator: Accelerator) -> nn.Module:
     """`net` with its batch norms over all processes' photos, which PyTorch offers on GPUs only."""
-    several = accelerator.num_processes > 1 and accelerator.device.type == "cuda"
+    several = accelerator.num_processes > 1 and device().type == "cuda"
     return convert_sync_batchnorm(net) if several else net
 
 

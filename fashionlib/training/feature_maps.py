@@ -66,7 +66,7 @@ def _maps(trunk: nn.Module, photos: Photos, view: View, precision: str, batch: i
 
     def seen(start: int) -> np.ndarray:
         images = images_to_float(photos.images[start : start + batch])
-        with torch.inference_mode(), autocast(precision):
+        with torch.no_grad(), autocast(precision):
             maps = trunk(view(images, draws[start : start + batch]))
         return maps.half().cpu().contiguous().numpy()
 

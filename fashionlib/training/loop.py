@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from fashionlib.core.device import autocast, batch_of, compiled
+from fashionlib.core.device import autocast, batch_of, compiled, device
 from fashionlib.core.errors import InputError
 from fashionlib.core.output import Output, in_single
 from fashionlib.data.supervision import Supervision
@@ -65,7 +65,8 @@ def train(
     supervision = _supervision(model, inputs, targets, known, options)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
-    net = synchronised(model if isinstance(inputs, ImageInputs) else model.head, accelerator).to(accelerator.device)
+    model.to(device())  # all of it, though a frozen trunk has made its maps already
+    net = synchronised(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
     steps = -(-len(inputs) // options.batch)
     schedule = _schedule(optimiser := _optimiser(net, options), options, steps)
     kept = Averaged(model, net, options.average)
@@ -191,7 +192,7 @@ def _step(
         accelerator.clip_grad_norm_(run.parameters(), options.clip)
         optimiser.step()
         optimiser.zero_grad()
-    exact = torch.float32 if accelerator.device.type == "mps" else torch.float64  # which Apple's GPUs lack
+    exact = torch.float32 if device().type == "mps" else torch.float64  # which Apple's GPUs lack
     return {name: value.detach().to(exact) for name, value in terms.items()}
 
 
@@ -218,7 +219,7 @@ def _predicted(
     model: Tagger, inputs: Inputs, mirror: bool, batch: int, accelerator: Accelerator | None
 ) -> Iterator[tuple[Tensor, Output]]:
     """Scores and the rest, batch by batch; of several processes, each makes every n-th batch."""
-    model.eval()
+    model.to(device()).eval()
     net = model if isinstance(inputs, ImageInputs) else model.head
     batch = batch_of(min(batch, PHOTOS_AT_ONCE)) if isinstance(inputs, ImageInputs) else batch
     first, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
