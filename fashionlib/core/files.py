@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -29,7 +29,8 @@ def written_aside(path: Path) -> Iterator[IO[bytes]]:
                 yield file
             umask = os.umask(0)
             os.umask(umask)
-            os.chmod(aside, 0o666 & ~umask)  # mkstemp's files are for their owner alone
+            with suppress(OSError):  # mkstemp's files are for their owner alone; some disks refuse to change that
+                os.chmod(aside, 0o666 & ~umask)
             os.replace(aside, path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)

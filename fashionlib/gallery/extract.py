@@ -18,10 +18,12 @@ from torch import Tensor, nn
 
 from fashionlib.core.device import autocast, batch_of, device, on_every_core
 from fashionlib.core.errors import InputError, PassingError
+from fashionlib.core.sealed import Damaged, content_hash
 from fashionlib.core.threads import in_order
 from fashionlib.data.augment import images_to_float
 from fashionlib.data.photos import letterbox, placement_of, read_photo
-from fashionlib.gallery.index import NEVER, SHARD, Manifest, Place, Plan, Skipped, write_shard
+from fashionlib.gallery.index import SHARD, Plan
+from fashionlib.gallery.store import NEVER, Manifest, Place, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.fold_padding import swift
 from fashionlib.models.onnx_backbone import RuntimeTrunk, in_runtime
@@ -118,7 +120,7 @@ def look_at(folder: Path, place: Path, what: Plan, model: str | Path) -> Manifes
     """
     tagger = open_model(model)
     names = list(what.todo)
-    photos, skipped = dict(what.kept.photos), dict(what.kept.skipped)
+    photos, skipped, shards = dict(what.kept.photos), dict(what.kept.skipped), dict(what.kept.shards)
     with bar(len(names), "looking at photos") as advance:
         decoded = in_order(lambda name: _read(folder / name, tagger.image_size), names, ahead=_AHEAD)
         for start in range(0, len(names), SHARD):
@@ -126,11 +128,12 @@ def look_at(folder: Path, place: Path, what: Plan, model: str | Path) -> Manifes
             part = write_shard(place, arrays, part)
             photos.update(part.photos)
             skipped.update(part.skipped)
-    return Manifest(what.kept.model, photos, skipped)
+            shards.update(part.shards)
+    return Manifest(what.kept.model, photos, skipped, shards)
 
 
 def _look(
-    names: Sequence[str], decoded: Iterator[Decoded | InputError], folder: Path, what: Plan, model: Tagger,
+    names: Sequence[str], decoded: Iterator[tuple[str, Decoded | InputError]], folder: Path, what: Plan, model: Tagger,
     advance: Callable[[int], None],
 ) -> tuple[Manifest, dict[str, np.ndarray]]:  # fmt: skip
     """The next photos, `names`, seen batch by batch: those seen and those skipped, and the arrays of a shard."""
@@ -138,15 +141,15 @@ def _look(
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
         read = dict(zip(batch, decoded, strict=False))
-        seen = {name: one for name, one in read.items() if isinstance(one, Decoded)}
-        for name, one in read.items():
+        seen = {name: one for name, (_, one) in read.items() if isinstance(one, Decoded)}
+        for name, (_, one) in read.items():
             if isinstance(one, InputError):  # a fault that passes is kept for no file that there can be
                 stamp = NEVER if isinstance(one, PassingError) else what.todo[name]
                 skipped[name] = Skipped(stamp, str(one).removeprefix(f"{folder / name}: "))
         if seen:
             rows.append(see(model, list(seen.values())))
             thumbnails += [one.thumbnail for one in seen.values()]
-            photos.update({name: Place(what.todo[name], "", 0) for name in seen})
+            photos.update({name: Place(what.todo[name], read[name][0], "", 0) for name in seen})
         advance(len(batch))
     arrays = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]} if rows else {}
     if rows:
@@ -155,12 +158,17 @@ def _look(
     return Manifest(what.kept.model, photos, skipped), arrays
 
 
-def _read(path: Path, size: tuple[int, int]) -> Decoded | InputError:
-    """The photo, or why it cannot be read."""
+def _read(path: Path, size: tuple[int, int]) -> tuple[str, Decoded | InputError]:
+    """The checksum of the photo's file, and the photo, or why it cannot be read."""
+    content = ""
     try:
-        return decode(path, size)
+        with contextlib.suppress(
+            OSError, Damaged
+        ):  # before it is decoded: what replaces it meanwhile is looked at again
+            content = content_hash(path)
+        return content, decode(path, size)
     except InputError as error:
-        return error
+        return content, error
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from torch import Tensor
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded
 from fashionlib.gallery.extract import decode, open_model, see
-from fashionlib.gallery.index import Manifest, index_folder, model_hash, read_manifest, update
+from fashionlib.gallery.index import index_folder, model_hash, update
+from fashionlib.gallery.store import Manifest, read_manifest
 from fashionlib.metrics import top_k_assignments
 from fashionlib.models.pretrained import QUICK, model_folder
 from fashionlib.models.tagger import Tagger
@@ -152,7 +153,7 @@ def open_gallery(folder: str | Path, model: str | Path = QUICK, index: str | Pat
 
 
 def _open(folder: Path, place: Path, manifest: Manifest, model: Tagger) -> Gallery:
-    shards, names = manifest.shards(), tuple(sorted(manifest.photos))
+    shards, names = manifest.used(), tuple(sorted(manifest.photos))
     pieces = [_open_shard(place / shard) for shard in shards]
     number = {shard: position for position, shard in enumerate(shards)}
     places = tuple((number[manifest.photos[name].shard], manifest.photos[name].row) for name in names)

@@ -1,5 +1,6 @@
 """The index of a folder: whole or absent, up to date for changed files only, the same after a kill."""
 
+import errno
 import json
 import os
 import shutil
@@ -19,7 +20,8 @@ from fashionlib.core.errors import InputError
 from fashionlib.data.augment import images_to_float
 from fashionlib.gallery.extract import decode
 from fashionlib.gallery.gallery import open_gallery
-from fashionlib.gallery.index import index_folder, model_hash, plan, read_manifest, update
+from fashionlib.gallery.index import index_folder, model_hash, plan, update
+from fashionlib.gallery.store import LOCK, MANIFEST, held, read_manifest
 from fashionlib.models.attention import boxes_of
 
 PHOTOS = 40
@@ -38,6 +40,20 @@ def photos(tmp_path_factory):
 @pytest.fixture
 def folder(photos, tmp_path):
     return shutil.copytree(photos, tmp_path / "folder", copy_function=shutil.copy2)
+
+
+@pytest.fixture(scope="module")
+def seen_before(tmp_path_factory, model):
+    """Six photos with their index, and what it says of them."""
+    folder = drawn_folder(tmp_path_factory.mktemp("few") / "few", 6)
+    gallery = open_gallery(folder, model)
+    return folder, features(gallery)
+
+
+@pytest.fixture
+def few(seen_before, tmp_path):
+    """A copy of six photos with their index."""
+    return shutil.copytree(seen_before[0], tmp_path / "few", copy_function=shutil.copy2)
 
 
 def shards(folder):
@@ -162,10 +178,11 @@ def test_killed_while_updating_the_old_index_stands_until_the_new_one_is_there(f
         shutil.copy(folder / "030.png", folder / f"{number:03d}.png")
     killed_while_indexing(folder, model, after=1)
     assert read_manifest(index_folder(folder, None, model), model_hash(model)) == old
-    (index_folder(folder, None, model) / ".half-written").write_text("as a kill leaves it")
+    half = index_folder(folder, None, model) / f".{MANIFEST}.abcd_123"
+    half.write_text("as a kill leaves it")
     _, looked_at = update(folder, model)
     assert 0 < looked_at <= 16
-    assert not (index_folder(folder, None, model) / ".half-written").exists()
+    assert not half.exists()
     names, found, *_ = features(open_gallery(folder, model))
     assert names == tuple(f"{number:03d}.png" for number in range(PHOTOS))
     np.testing.assert_allclose(found[:24], np.repeat(found[30:31], 24, 0), atol=2e-3)
@@ -173,30 +190,139 @@ def test_killed_while_updating_the_old_index_stands_until_the_new_one_is_there(f
 
 def test_shards_of_a_finished_run_whose_manifest_is_missing_are_taken_up(folder, model):
     first = open_gallery(folder, model)
-    (index_folder(folder, None, model) / "manifest.json").unlink()
+    (index_folder(folder, None, model) / MANIFEST).unlink()
     _, looked_at = update(folder, model)
     assert looked_at == 0
     assert_same(first, open_gallery(folder, model))
 
 
-@pytest.mark.parametrize("harm", ["remove", "cut"])
-def test_a_lost_shard_is_made_again_and_a_damaged_one_is_named(folder, model, harm):
-    update(folder, model)
-    shard = index_folder(folder, None, model) / shards(folder)[0]
-    if harm == "remove":
-        shard.unlink()
-        assert update(folder, model)[1] == PHOTOS
-    else:
-        shard.write_bytes(shard.read_bytes()[:1000])
-        with pytest.raises(InputError, match=r"safetensors: damaged.*index the photos again"):
-            open_gallery(folder, model)
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', "{", '{"format": 1, "model": "x", "photos": 3}'])
+HARMS = {
+    "gone": lambda path: path.unlink(),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:500]),
+    "a bit flipped": lambda path: flip(path, -200),
+    "a bit of the header flipped": lambda path: flip(path, 300),
+    "empty": lambda path: path.write_bytes(b""),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a link to what never ends": lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+    "nested deep": lambda path: path.write_text("[" * 500_000),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("what", ["shard", "manifest"])
+def test_damaged_files_of_an_index_are_made_again_and_said_in_one_line(few, seen_before, model, harm, what, capsys):
+    name = shards(few)[0] if what == "shard" else MANIFEST
+    HARMS[harm](index_folder(few, None, model) / name)
+    assert update(few, model)[1] == (6 if what == "shard" else 0)
+    for now, before in zip(features(open_gallery(few, model)), seen_before[1], strict=True):
+        np.testing.assert_array_equal(now, before)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == (0 if (what, harm) == ("manifest", "gone") else 1)
+    assert all(name in line for line in said)
+    assert update(few, model)[1] == 0
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', "{", '{"format": 2, "model": "x", "photos": 3}'])
 def test_a_manifest_that_is_none_is_replaced(folder, model, text):
     update(folder, model)
-    (index_folder(folder, None, model) / "manifest.json").write_text(text)
+    (index_folder(folder, None, model) / MANIFEST).write_text(text)
     assert len(update(folder, model)[0].photos) == PHOTOS
+
+
+def test_a_photo_replaced_by_one_of_the_same_size_and_time_is_looked_at(few, model):
+    """Seen to keep the old photo's features."""
+    for number in (1, 2):
+        Image.open(few / f"{number:03d}.png").save(few / f"{number:03d}.bmp")
+    update(few, model)
+    times = (few / "001.bmp").stat()
+    (few / "001.bmp").write_bytes((few / "002.bmp").read_bytes())
+    os.utime(few / "001.bmp", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert update(few, model)[1] == 1
+    names, found, *_ = features(open_gallery(few, model))
+    np.testing.assert_allclose(found[names.index("001.bmp")], found[names.index("002.bmp")], atol=2e-3)
+
+
+def test_photos_that_were_only_touched_or_copied_keep_their_features(few, model):
+    copied = shutil.copytree(few, few.parent / "copied", copy_function=shutil.copy)  # times of its own
+    assert update(copied, model)[1] == 0
+    assert_same(open_gallery(few, model), open_gallery(copied, model))
+    manifest = index_folder(copied, None, model) / MANIFEST
+    before = manifest.stat().st_mtime_ns
+    update(copied, model)
+    assert manifest.stat().st_mtime_ns == before
+
+
+def test_an_index_among_files_of_the_users_own_leaves_them_as_they_were(few, model, tmp_path):
+    """Seen to remove dotfiles and weights, and to empty the lock."""
+    home = tmp_path / "home"
+    theirs = [".bashrc", "model.safetensors", "0123456789abcdef.safetensors", "lock", ".lock", "manifest.json",
+              ".manifest.json.abcd1234", "fashionlib-notes.txt"]  # fmt: skip
+    for name in theirs:
+        home.mkdir(exist_ok=True)
+        (home / name).write_text(f"what {name} holds")
+    for seed in (0, 1):
+        update(few, small_model(tmp_path / "changing", seed=seed), home)
+    assert all((home / name).read_text() == f"what {name} holds" for name in theirs)
+    assert len(list(home.glob("fashionlib-*.safetensors"))) == 1
+
+
+def test_only_a_folder_that_is_marked_as_an_index_loses_files(few, model, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    name = f"fashionlib-{32 * '0'}.safetensors"
+    (home / name).write_text("of somebody else")
+    (home / LOCK).write_text("another program's")
+    update(few, model, home)
+    assert (home / name).read_text() == "of somebody else"
+    assert (home / LOCK).read_text() == "another program's"
+
+
+def test_an_index_of_an_earlier_version_is_replaced(few, model):
+    place = index_folder(few, None, model)
+    shutil.rmtree(place)
+    place.mkdir()
+    values = {"format": 1, "model": "x", "shards": [f"{16 * 'a'}.safetensors"], "photos": {}, "skipped": {}}
+    (place / "manifest.json").write_text(json.dumps(values))
+    (place / values["shards"][0]).write_text("old features")
+    update(few, model)
+    assert sorted(path.name for path in place.iterdir()) == sorted([LOCK, MANIFEST, *shards(few)])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such locks")
+def test_a_second_process_says_that_it_waits(few, model, capsys):
+    import fcntl
+
+    place = index_folder(few, None, model)
+    with held(place), (place / LOCK).open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    code = f"from fashionlib.gallery.store import held\nfrom pathlib import Path\nwith held(Path({str(place)!r})): pass"
+    with held(place):
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+        assert "another process is bringing this index up to date; waiting" in process.stderr.readline()
+    assert process.wait(30) == 0
+    process.stderr.close()
+
+
+def test_a_disk_without_rights_locks_links_and_syncing_holds_the_same_index(few, model, monkeypatch):
+    """Seen to end in a traceback after 128 photos: CIFS, exFAT and WSL refuse chmod."""
+    import fcntl
+
+    whole = open_gallery(few, model)
+    bare = shutil.copytree(few, few.parent / "bare", ignore=shutil.ignore_patterns(".fashionlib"))
+
+    def refused(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    for owner, names in ((os, ["chmod", "fchmod", "link", "fsync", "utime"]), (fcntl, ["flock", "lockf"])):
+        for name in names:
+            monkeypatch.setattr(owner, name, refused)
+    assert_same(whole, open_gallery(bare, model))
 
 
 def test_another_model_of_the_same_name_looks_at_everything_anew_and_leaves_no_shard_of_the_first(folder, tmp_path):
@@ -219,7 +345,7 @@ def test_a_model_of_another_name_has_an_index_of_its_own_and_the_first_need_not_
 def test_the_index_can_lie_elsewhere(folder, model, tmp_path):
     update(folder, model, tmp_path / "index" / "deep")
     assert not (folder / ".fashionlib").exists()
-    assert (tmp_path / "index" / "deep" / "manifest.json").is_file()
+    assert (tmp_path / "index" / "deep" / MANIFEST).is_file()
     assert len(open_gallery(folder, model, tmp_path / "index" / "deep")) == PHOTOS
 
 
@@ -255,10 +381,11 @@ def test_folders_without_photos_and_models_that_cannot_be_used_are_named(folder,
 
 def test_the_manifest_is_json_of_names_sizes_times_and_places(folder, model):
     update(folder, model)
-    values = json.loads((index_folder(folder, None, model) / "manifest.json").read_text())
-    size, time_, shard, row = values["photos"]["007.png"]
-    assert (size, time_) == ((folder / "007.png").stat().st_size, (folder / "007.png").stat().st_mtime_ns)
-    assert values["shards"][shard] in shards(folder)
+    values = json.loads((index_folder(folder, None, model) / MANIFEST).read_text())["values"]
+    name, size, changed, entry, _, shard, row = values["photos"][7]
+    stat = (folder / "007.png").stat()
+    assert (name, size, changed, entry) == ("007.png", stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    assert values["shards"][shard][0] in shards(folder)
     assert 0 <= row < PHOTOS
 
 
