@@ -5,7 +5,7 @@ DATA    ?=
 SEEDS   ?=
 BIN     := .venv/bin
 
-.PHONY: setup results book site verify test test-gpu lint clean
+.PHONY: setup results book site verify miniature test test-gpu lint clean
 
 setup: .venv/.installed
 
@@ -31,6 +31,11 @@ site: setup
 # the profile again in an empty folder, each number against the ledger
 verify: setup
 	$(BIN)/fashionlib verify --profile "$(PROFILE)" --data "$(DATA)" --seeds "$(SEEDS)"
+
+# drawn stand-ins of the five published data sets, a folder each below DATA
+miniature: setup
+	@test -n "$(DATA)" || { echo "name the folder to be made: make miniature DATA=folder"; exit 1; }
+	$(BIN)/fashionlib miniature all "$(DATA)"
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # one core a process

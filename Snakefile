@@ -7,7 +7,7 @@ from fashionlib.experiments.profile import load_profile
 
 PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
 RUN = load_profile(PROFILE, data=DATA or None, seeds=SEEDS or None)
-JOBS = {job.name: job for job in jobs_of(RUN)}
+JOBS = {job.key: job for job in jobs_of(RUN)}
 # what a cluster is asked for; on one machine a notebook has all of it
 GPUS, CPUS = int(config.get("gpus", 1)), int(config.get("cpus", 16))
 HOURS, MEMORY = int(config.get("hours", 48)), int(config.get("memory_gb", 32))
@@ -22,7 +22,7 @@ for name, job in JOBS.items():
 
     rule:
         name:
-            name.replace("-", "_")
+            name.replace("-", "_").replace("@", "_on_")
         input:
             [stamp(RUN.name, other) for other in job.after],
         output:

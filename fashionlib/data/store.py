@@ -7,6 +7,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,27 @@ from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import PHOTOS_VERSION, letterbox
 
 
+class Joined:
+    """Rows of several arrays, read as one array; nothing is copied but what is asked for."""
+
+    def __init__(self, pieces: Sequence[np.ndarray]):
+        self.pieces = list(pieces)
+        self.ends = np.cumsum([len(piece) for piece in pieces])
+        self.shape = (int(self.ends[-1]), *pieces[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        rows = np.arange(len(self))[rows]
+        found = np.empty((len(rows), *self.shape[1:]), self.pieces[0].dtype)
+        place = np.searchsorted(self.ends, rows, side="right")
+        for number, piece in enumerate(self.pieces):
+            here = place == number
+            found[here] = piece[rows[here] - (self.ends[number] - len(piece))]
+        return found
+
+
 @dataclass(frozen=True)
 class Photos:
     """All photos of a split at one size.
@@ -32,7 +54,7 @@ class Photos:
     fingerprint: changes with the photos and with the size.
     """
 
-    images: UInt8[np.ndarray, "photos height width 3"]
+    images: UInt8[np.ndarray, "photos height width 3"] | Joined
     targets: Float[np.ndarray, "photos labels"] | None
     labels: tuple[str, ...]
     ids: tuple[str, ...]

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
+from fashionlib.data.pairing import Partners
 
 # what there may be to know of training photos (see `fashionlib.training.annotations`), and how far training is, in 0..1
 KINDS = ("clean", "verified", "products", "main", "landmarks", "progress")
@@ -74,28 +75,18 @@ def tag_overlap(a: Float[Tensor, "a c"], b: Float[Tensor, "b c"]) -> Float[Tenso
     return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)
 
 
-def same_product(a: Int[Tensor, "a g"], b: Int[Tensor, "b g"]) -> Bool[Tensor, "a b"]:
-    """Whether two photos show the same product in any column (garment); −1 stands for none."""
-    same = torch.zeros(len(a), len(b), dtype=torch.bool, device=a.device)
-    for here, there in zip(a.T, b.T, strict=True):
-        same |= (here[:, None] == there) & (here[:, None] >= 0)
-    return same
-
-
-def paired_order(
-    draw: np.random.Generator, batch: int, photos: int, similar: Callable[[Rows], Bool[np.ndarray, "_rows _p"]],
-    share: float = 0.5,
-) -> Rows:  # fmt: skip
+def paired_order(draw: np.random.Generator, batch: int, partners: Partners, share: float = 0.5) -> Rows:
     """An epoch in which about `share` of each batch are pairs of similar photos, and the rest photos as they come.
 
-    similar: whether each photo of these rows and each of all is similar; a photo is no partner of itself. In a batch
-    all first ones stand before all second ones, at a distance that n processes, which take every n-th photo, divide.
+    In a batch all first ones stand before all second ones, at a distance that n processes, which take every n-th photo,
+    divide.
 
     Raises InputError where no two photos are similar.
     """
+    photos = len(partners)
     sizes = [min(batch, photos - start) for start in range(0, photos, batch)]
     pairs = [int(size * share / 2) for size in sizes]
-    firsts, seconds = _partners(draw, photos, similar, sum(pairs))
+    firsts, seconds = _paired(draw, partners, sum(pairs))
     rest, order, done = _endless(draw, np.arange(photos), photos), [], 0
     for size, count in zip(sizes, pairs, strict=True):
         chosen = slice(done, done + count)
@@ -104,18 +95,18 @@ def paired_order(
     return np.concatenate(order)
 
 
-def _partners(draw: np.random.Generator, photos: int, similar: Callable, count: int) -> tuple[Rows, Rows]:
+def _paired(draw: np.random.Generator, partners: Partners, count: int) -> tuple[Rows, Rows]:
     """`count` photos that have a partner, and one of their partners each; over again where there are fewer."""
-    firsts, seconds = [], []
+    firsts, seconds, photos = [], [], len(partners)
     while len(firsts) < count:
         found = len(firsts)
         for rows in np.array_split(draw.permutation(photos), -(-photos // 256)):
-            partners = similar(rows).copy()
-            partners[np.arange(len(rows)), rows] = False
-            for row, mask in zip(rows, partners, strict=True):
-                if mask.any():
+            for row in rows.tolist():
+                near = partners(row)
+                if len(near) > 1:
+                    chosen = int(draw.integers(len(near) - 1))
                     firsts.append(row)
-                    seconds.append(draw.choice(np.flatnonzero(mask)))
+                    seconds.append(near[chosen + (chosen >= np.searchsorted(near, row))])  # never itself
             if len(firsts) >= count:
                 break
         if len(firsts) == found:

@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -20,68 +21,47 @@ from fashionlib.core import memory
 from fashionlib.core.code_hash import imported_modules, sources_hash
 from fashionlib.core.console import guarded
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.profile import Profile, load_profile, project_root
-
-
-@dataclass(frozen=True)
-class Job:
-    """One executed notebook: its name in the book, its source, the parameters beside profile, data and seeds."""
-
-    name: str
-    notebook: str
-    parameters: dict[str, str]
-    after: tuple[str, ...] = ()
-    title: str = ""  # instead of the notebook's own, where one notebook becomes several pages
-
-
-# what notebooks may leave in results/<profile>/
-LEDGERS = {
-    "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
-    "diversity": ("diversity", "diversity_curve", "diversity_looks"), "ablation": ("ablation",),
-}  # fmt: skip
-
-
-def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
-    """The ledgers that this notebook leaves in results/<profile>/."""
-    if job == "topk":
-        return tuple(f"topk_{task}" for task in profile.retrieval)
-    left = LEDGERS.get(job, ())
-    return left if profile.data.name == "ccp" else tuple(ledger for ledger in left if ledger != "diversity_looks")
-
-
-def jobs_of(profile: Profile) -> list[Job]:
-    """The notebooks of a profile: the data, one training each method, then what is measured with them."""
-    if profile.ablation:
-        return [Job("ablation", "ablation", {})]
-    trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
-    training = [Job(f"train-{name}", "train", {"method": name}, title=f"How does `{name}` learn?") for name in trained]
-    after = tuple(job.name for job in training)
-    measured = ["table1", *(["topk"] if profile.retrieval else []), "recommend", "diversity", "attention"]
-    return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in measured)]
+from fashionlib.experiments.jobs import Job, jobs_of, ledgers_of, notices, usable
+from fashionlib.experiments.profile import Profile, absolute, folder_of, load_profile, project_root
 
 
 def fingerprint(profile_name: str, data: str, seeds: str, job: Job) -> str:
     """Changes with all that the notebook's output depends on: profile, data, seeds, cells, the code it imports."""
-    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None).on(job.part)
     notebook = nbformat.read(_source(job), as_version=4)
     cells = "\n".join(cell.source for cell in notebook.cells)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     used, own = sources_hash(imported_modules(code)), sorted(job.parameters.items())
-    parts = (repr(profile), _data_state(profile), cells, used, own)
+    state = [_data_state(profile, profile.data.name)]
+    if job.name == "topk":
+        state += [_data_state(profile, name) for name in profile.others]
+    else:  # another data set that came to disk changes nothing here
+        profile = replace(profile, tagging={}, retrieval={}, elsewhere={}, absent={})
+    parts = (repr(profile), state, cells, used, own)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _data_state(profile: Profile) -> str:
+def _data_state(profile: Profile, dataset: str) -> str:
     """Names, sizes and times of the files of a data set that has a folder."""
-    if not profile.root:
+    folder = folder_of(profile.root, dataset)
+    if not folder:
         return ""
-    if not Path(profile.root).is_dir():
-        raise InputError(
-            f"DATA={profile.root}: no such folder; name the folder that holds the {profile.data.name} data"
-        )
-    files = sorted(path for path in Path(profile.root).rglob("*") if path.is_file())
-    rows = [f"{path.relative_to(profile.root)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
-    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+    if not Path(folder).is_dir():
+        raise InputError(f"DATA={folder}: no such folder; name the folder that holds the {dataset} data")
+    return _folder_state(folder)
+
+
+@cache  # one walk, however many notebooks ask
+def _folder_state(folder: str) -> str:
+    rows = []
+    for place, folders, _ in os.walk(folder, followlinks=True):
+        folders.sort()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    state = entry.stat()
+                    rows.append(f"{entry.path} {state.st_size} {state.st_mtime_ns}"[len(folder) + 1 :])
+    return hashlib.sha256("\n".join(sorted(rows)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _source(job: Job) -> Path:
@@ -99,16 +79,16 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
     Raises InputError where the notebook fails, with the error of its cell.
     """
     profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
-    job = next((job for job in jobs_of(profile) if job.name == name), None)
+    job = next((job for job in jobs_of(profile) if job.key == name), None)
     if job is None:
-        known = ", ".join(job.name for job in jobs_of(profile))
+        known = ", ".join(job.key for job in jobs_of(profile))
         raise InputError(f"profile {profile.name} has no notebook {name!r}: {known}")
-    root = project_root()
+    root, place = project_root(), executed(job.of(profile.name), job.name)
     aside = root / "runs" / profile.name / "notebooks" / f"{name}.ipynb"
     log = root / "runs" / profile.name / "logs" / f"{name}.log"
-    for path in (aside, executed(profile.name, name)):
+    for path in (aside, place):
         path.parent.mkdir(parents=True, exist_ok=True)
-    parameters = {"profile": profile_name, "data": data, "seeds": seeds, **job.parameters}
+    parameters = {"profile": job.of(profile_name), "data": data, "seeds": seeds, **job.parameters}
     arguments = [word for key, value in parameters.items() for word in ("-r", key, value)]
     command = [sys.executable, "-m", "papermill", str(_source(job)), str(aside), *arguments,
                "--kernel", "python3", "--cwd", str(root), "--log-output", "--no-progress-bar"]  # fmt: skip
@@ -128,7 +108,7 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
         failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
         if failed:
             raise InputError(f"notebook {name}: {_reason(aside, log)}; its log: {log.relative_to(root)}")
-        _publish(aside, executed(profile.name, name), job.title)
+        _publish(aside, place, job)
     print(f"{name} done in {time.perf_counter() - started:.0f} s", flush=True)
 
 
@@ -160,12 +140,12 @@ def _reason(aside: Path, log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
-def _publish(aside: Path, place: Path, title: str = "") -> None:
+def _publish(aside: Path, place: Path, job: Job) -> None:
     """The executed notebook without the noise that differs from run to run, moved to its place under its title."""
     notebook = nbformat.read(aside, as_version=4)
-    if title:
-        _, *rest = notebook.cells[0].source.split("\n")
-        notebook.cells[0].source = "\n".join([f"# {title}", *rest])
+    own, *rest = notebook.cells[0].source.split("\n")
+    title = f"# {job.title}" if job.title else own
+    notebook.cells[0].source = "\n".join([f"{title} ({job.part})" if job.part else title, *rest])
     if any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", [])):
         raise InputError(f"{aside}: holds an error output and is not published")
     notebook.metadata.pop("papermill", None)
@@ -192,9 +172,10 @@ def forget_missing(profile: Profile) -> None:
     """A stamp whose notebook or ledger is gone says nothing: remove it, so that the notebook is run again."""
     root = project_root()
     for job in jobs_of(profile):
-        left = [root / "results" / profile.name / f"{ledger}.json" for ledger in ledgers_of(profile, job.name)]
-        if not all(path.exists() for path in (executed(profile.name, job.name), *left)):
-            (root / stamp(profile.name, job.name)).unlink(missing_ok=True)
+        name = job.of(profile.name)
+        left = [root / "results" / name / f"{ledger}.json" for ledger in ledgers_of(profile.on(job.part), job.name)]
+        if not all(path.exists() for path in (executed(name, job.name), *left)):
+            (root / stamp(profile.name, job.key)).unlink(missing_ok=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -211,13 +192,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _checked_run(options: argparse.Namespace) -> int:
     from fashionlib.data import load  # Snakemake reads this module, too, and need not wait for the data sets
 
-    data = str(Path(options.data).resolve()) if options.data else ""
+    data = absolute(options.data)
     profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None)
     if options.only:
         run_job(options.profile, data, options.seeds, options.only)
         return 0
-    _data_state(profile)
-    load(profile.data.name, profile.root, "train", **profile.data_options(profile.seeds[0]))
+    for part in [profile.data.name] * usable(profile) + [*profile.parts]:
+        run = profile.on(part)
+        _data_state(profile, part)
+        load(part, run.folder, "train", **run.data_options(profile.seeds[0]))
+    for line in notices(profile):
+        print(line, flush=True)
     return _run(profile, options.profile, data, options.seeds)
 
 
@@ -234,7 +219,7 @@ def _run(profile: Profile, name: str, data: str, seeds: str) -> int:
         forget_missing(profile)
         failed = subprocess.run(command, cwd=root, stderr=file, check=False).returncode
     if failed:
-        missing = [job.name for job in jobs_of(profile) if not (root / stamp(profile.name, job.name)).exists()]
+        missing = [job.key for job in jobs_of(profile) if not (root / stamp(profile.name, job.key)).exists()]
         rest = f"not up to date: {', '.join(missing) or 'unknown'}; see above and {log.relative_to(root)}"
         print(f"error: profile {profile.name}: {rest}", file=sys.stderr)
     else:

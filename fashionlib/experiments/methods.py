@@ -18,7 +18,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.data import load
 from fashionlib.data.augment import MIRRORED, PLAIN, View
 from fashionlib.data.published.fashion550k import Fashion550k
-from fashionlib.data.store import Photos, load_photos
+from fashionlib.data.store import Joined, Photos, load_photos
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.models.backbones import build_trunk
 from fashionlib.models.tagger import Tagger, load_model
@@ -28,6 +28,7 @@ from fashionlib.training.annotations import (
     landmarks_in_views,
     marks_of,
     point_names,
+    products_by_label,
     verified_photos,
 )
 from fashionlib.training.feature_maps import MAPS_VERSION, trunk_maps
@@ -47,7 +48,7 @@ def dataset_of(profile: Profile, split: str, seed: int = 0):
     options = dict(profile.data_options(seed))
     if profile.data.name == "wardrobe":
         options["size"] = profile.image_size
-    return load(profile.data.name, profile.root, split, **options)
+    return load(profile.data.name, profile.folder, split, **options)
 
 
 def inputs_of(profile: Profile, photos: Photos, views: Sequence[View] = (PLAIN, MIRRORED)) -> Inputs:
@@ -88,8 +89,11 @@ def new_model(profile: Profile, method: str, labels: tuple[str, ...], seed: int)
     torch.manual_seed(seed)
     options = profile.method(method)
     trunk = {"name": profile.trunk.name, **profile.trunk.options}
+    head = options.head
+    if options.kind == "fashionnet" and "landmarks" not in head:
+        head = {**head, "landmarks": len(point_names(profile.data.name, labels))}
     return Tagger(
-        labels=labels, image_size=profile.image_size, kind=options.kind, head=options.head, trunk=trunk,
+        labels=labels, image_size=profile.image_size, kind=options.kind, head=head, trunk=trunk,
         frozen=profile.trunk.frozen,
     )  # fmt: skip
 
@@ -130,10 +134,10 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
 
 
 def _together(*splits: Photos) -> Photos:
-    """The photos of all splits as one; in memory, where the splits were files."""
+    """The photos of all splits as one, in the files in which they are."""
     first = splits[0]
     return replace(
-        first, images=np.concatenate([split.images for split in splits]),
+        first, images=Joined([split.images for split in splits]),
         targets=np.concatenate([split.tags for split in splits]),
         ids=tuple(id_ for split in splits for id_ in split.ids),
         products=tuple(product for split in splits for product in split.products),
@@ -165,6 +169,8 @@ def known_of(
         known["clean"] = np.where(known["verified"][:, None], known["shown"], 0).astype(np.float32)
     if needs & {"products", "main"} and (known["main"] < 0).all():
         raise InputError(f"{name} says of no two photos that they show the same product: leave this method out")
+    if "products" in needs and known["products"].shape[1] == 1:
+        known["products"] = products_by_label(known["products"][:, 0], photos.tags)
     if "landmarks" in needs:
         if (known["landmarks"][..., 2] < 0).all():
             raise InputError(f"{name} knows no landmark and no part of any photo: leave this method out")

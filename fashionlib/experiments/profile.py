@@ -1,15 +1,24 @@
-"""Profiles: all that a run may vary, one YAML each in `profiles/`."""
+"""Profiles: all that a run may vary, one YAML each in `profiles/`.
+
+A profile has one data set of its own, in `data`. It may name more: in `tagging`, those of which Table 1 is made as
+well; in `retrieval`, those in which products are looked for. Each of these that methods are trained on is a part of the
+run: a profile by itself under the name `PROFILE@DATASET`, with its own folder of results.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.options import build
+from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.training.options import TrainingOptions
 
 RETRIEVAL = ("inshop", "c2s")  # where products may be looked for
@@ -36,19 +45,28 @@ class TrunkOptions:
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """kind: a head of `fashionlib.models.tagger.HEADS`, or "prior". head: its options."""
+    """kind: a head of `fashionlib.models.tagger.HEADS`, or "prior". head: its options.
+
+    data: the data sets that the method is trained on, each by itself; all that the profile tags where none is named.
+    """
 
     kind: str
     head: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
+    data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Profile:
     """A run: its data, sizes, methods and seeds. See the fields' own classes.
 
-    retrieval: where products are looked for, too: "inshop", "c2s" or both. ablation: the way from `parser-paper` to
-    `parser` is all that is measured.
+    methods: those trained on `data`; elsewhere: those trained on the profile's other data sets alone.
+    tagging: other data sets that Table 1 is made of, by name, each with its options for `load`.
+    retrieval: where products are looked for, by task ("inshop", "c2s"): the data set as `data` and its options for
+    `load`; the profile's own where nothing is named.
+    ablation: the way from `parser-paper` to `parser` is all that is measured.
+    root: the folder of the data set; or one that holds a folder for each; or "NAME=folder,NAME=folder".
+    absent: the other data sets that are not on disk, with where to ask for them.
     """
 
     name: str
@@ -58,10 +76,13 @@ class Profile:
     seeds: tuple[int, ...] = (0,)
     trunk: TrunkOptions = field(default_factory=TrunkOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
-    retrieval: tuple[str, ...] = ()
+    tagging: dict = field(default_factory=dict)
+    retrieval: dict = field(default_factory=dict)
     ablation: bool = False
     resamples: int = 1000
     root: str | None = None
+    elsewhere: dict = field(default_factory=dict)
+    absent: dict = field(default_factory=dict)
 
     def method(self, name: str) -> MethodOptions:
         """Raises InputError where the profile has no such method."""
@@ -76,7 +97,93 @@ class Profile:
 
     def data_options(self, seed: int) -> dict:
         """For `load`, beside name, root and split."""
-        return {**self.data.options, **({"split_seed": seed} if self.data.seed_splits else {})}
+        usual = PUBLISHED[self.data.name].options if self.data.name in PUBLISHED else {}
+        return {**usual, **self.data.options, **({"split_seed": seed} if self.data.seed_splits else {})}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """What the data set can give of train, val and test."""
+        return PUBLISHED[self.data.name].splits if self.data.name in PUBLISHED else ("train", "val", "test")
+
+    @property
+    def knows_parts(self) -> bool:
+        """Whether the data set says where each label's garment is."""
+        return self.data.name not in PUBLISHED or PUBLISHED[self.data.name].parts
+
+    @cached_property
+    def others(self) -> dict[str, dict]:
+        """The options of the data sets beside the profile's own, by name."""
+        found = {name: dict(options) for name, options in self.tagging.items()}
+        for task in self.retrieval:
+            where, options = self.searched(task)
+            found.setdefault(where, options)
+        return {name: options for name, options in found.items() if name != self.data.name}
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The other data sets that methods are trained on."""
+        return tuple(name for name in self.others if self._trained_on(name))
+
+    def searched(self, task: str) -> tuple[str, dict]:
+        """The data set in which this task looks for products, and its options."""
+        options = dict(self.retrieval[task] or {})
+        if "data" not in options:
+            return self.data.name, dict(self.data.options)
+        return options.pop("data"), options
+
+    def on(self, dataset: str) -> Profile:
+        """The part of the run that is made of `dataset` alone; all of it for the profile's own, or "".
+
+        Raises InputError where the profile has no such data set.
+        """
+        if dataset in ("", self.data.name):
+            return self
+        if dataset not in self.others:
+            known = ", ".join(self.others) or "no other data set"
+            raise InputError(f"profile {self.name} has no data set {dataset!r}: it has {known}")
+        data = DataOptions(dataset, self.others[dataset])
+        methods = {name: self._every[name] for name in self._trained_on(dataset)}
+        return replace(
+            self, name=f"{self.name}@{dataset}", data=data, methods=methods, tagging={}, retrieval={}, elsewhere={}
+        )
+
+    def retrieving(self, task: str) -> Profile:
+        """This profile with the data in which `task` looks for products; as it is where those are its own."""
+        name, options = self.searched(task)
+        return self if name == self.data.name else replace(self, data=DataOptions(name, options))
+
+    @property
+    def _every(self) -> dict:
+        return {**self.methods, **self.elsewhere}
+
+    def _trained_on(self, dataset: str) -> list[str]:
+        default = (self.data.name, *self.tagging)
+        return [name for name, options in self._every.items() if dataset in (options.get("data") or default)]
+
+    @property
+    def folder(self) -> str | None:
+        """Where the profile's data set lies."""
+        return folder_of(self.root, self.data.name)
+
+
+def folder_of(root: str | None, dataset: str) -> str | None:
+    """Where `root` has the data set: what it names for it, or the folder of its name below; `root` itself where it
+    holds no data set's folder.
+    """
+    if root is None or dataset == "wardrobe":
+        return None
+    named = named_folders(root)
+    if named:
+        return named.get(dataset)
+    below = Path(root) / dataset
+    shared = any((Path(root) / name).is_dir() for name in PUBLISHED if name != "folder")
+    return str(below if shared else root)
+
+
+def named_folders(root: str) -> dict[str, str]:
+    """Folders by data set out of "NAME=folder,NAME=folder"; none where `root` is one folder."""
+    pairs = [part.partition("=") for part in root.split(",")]
+    return {name: folder for name, _, folder in pairs} if all(name in PUBLISHED for name, _, _ in pairs) else {}
 
 
 def project_root() -> Path:
@@ -90,14 +197,57 @@ def project_root() -> Path:
     raise InputError(f"no folder profiles/ in {here} or above; run from the project's folder or set FASHIONLIB_HOME")
 
 
-def load_profile(name: str, *, data: str | Path | None = None, seeds: str | None = None) -> Profile:
-    """The profile `name` of `profiles/`, or the YAML file `name`.
+def absolute(root: str) -> str:
+    """The same folder or folders, from the root of the disk."""
+    if named := named_folders(root):
+        return ",".join(f"{name}={Path(folder).resolve()}" for name, folder in named.items())
+    return str(Path(root).resolve()) if root else ""
 
-    data: the folder of a data set that has one. seeds: such as "0,1,2", instead of the profile's.
+
+def load_profile(name: str, *, data: str | Path | None = None, seeds: str | None = None) -> Profile:
+    """The profile `name` of `profiles/`, or the YAML file `name`; with @DATASET after it, its part on that data set.
+
+    data: the folder of a data set that has one, see `Profile.root`. seeds: such as "0,1,2", instead of the profile's.
+    Other data sets than the profile's own that are not on disk are left out; see `Profile.absent`.
 
     Raises InputError for an unknown profile, key or type of value.
     """
+    name, _, part = name.rpartition("@") if "@" in name and not Path(name).is_file() else (name, "", "")
+    profile = read_profile(name)
+    if data:
+        profile = replace(profile, root=str(data))
+    if seeds:
+        profile = replace(profile, seeds=_seeds(seeds))
+    if profile.data.name != "wardrobe" and not profile.root:
+        raise InputError(f"profile {profile.name} needs its data: add DATA=folder (or -p data folder with papermill)")
+    return profile.on(part) if part else _present(profile)
+
+
+def read_profile(name: str) -> Profile:
+    """The same without the data: everything the file names, on disk or not."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else project_root() / "profiles" / f"{name}.yaml"
+    values = _values(path)
+    if isinstance(values.get("retrieval"), list):
+        values["retrieval"] = {task: {} for task in values["retrieval"]}
+    profile = build(Profile, {"name": path.stem, **values}, str(path))
+    if unknown := {*profile.retrieval} - {*RETRIEVAL}:
+        raise InputError(f"{path}, key retrieval: unknown {sorted(unknown)[0]!r}; choose of {', '.join(RETRIEVAL)}")
+    for task, options in profile.retrieval.items():
+        if options and "data" not in options:
+            raise InputError(f"{path}, key retrieval, {task}: name the data set, such as data: deepfashion_{task}")
+    for method in profile.methods:
+        profile.training_of(method)  # so that a wrong key shows before anything is trained
+        for wanted in profile.method(method).data:
+            if wanted not in (profile.data.name, *profile.others):
+                known = ", ".join([profile.data.name, *profile.others])
+                raise InputError(f"{path}, method {method}, key data: {wanted!r} is no data set of it; it has {known}")
+    own = {method: profile.methods[method] for method in profile._trained_on(profile.data.name)}
+    rest = {method: options for method, options in profile.methods.items() if method not in own}
+    return replace(profile, methods=own, elsewhere=rest)
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """What the file says, on top of the profile that it is `like`."""
     if not path.is_file():
         known = sorted(found.stem for found in path.parent.glob("*.yaml"))
         raise InputError(f"{path}: no such profile; choose one of {', '.join(known) or 'none here'}")
@@ -107,18 +257,27 @@ def load_profile(name: str, *, data: str | Path | None = None, seeds: str | None
         raise InputError(f"{path}: not YAML: {error}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of options, got {values!r}")
-    profile = build(Profile, {"name": path.stem, **values}, str(path))
-    if unknown := {*profile.retrieval} - {*RETRIEVAL}:
-        raise InputError(f"{path}, key retrieval: unknown {sorted(unknown)[0]!r}; choose of {', '.join(RETRIEVAL)}")
-    for method in profile.methods:
-        profile.training_of(method)  # so that a wrong key shows before anything is trained
-    if data:
-        profile = replace(profile, root=str(data))
-    if seeds:
-        profile = replace(profile, seeds=_seeds(seeds))
-    if profile.data.name != "wardrobe" and not profile.root:
-        raise InputError(f"profile {profile.name} needs its data: add DATA=folder (or -p data folder with papermill)")
-    return profile
+    if "like" in values:
+        return _merged(_values(path.with_name(f"{values.pop('like')}.yaml")), values)
+    return values
+
+
+def _merged(old: Mapping, new: Mapping) -> dict:
+    """`old` with what `new` says instead, mapping by mapping."""
+    both = [key for key in new if isinstance(new[key], dict) and isinstance(old.get(key), dict)]
+    return {**old, **new, **{key: _merged(old[key], new[key]) for key in both}}
+
+
+def _present(profile: Profile) -> Profile:
+    """The profile without those of its other data sets that have no folder; `absent` says where to ask for them."""
+    lost = {}
+    for name in profile.others:
+        folder = folder_of(profile.root, name)
+        if name != "wardrobe" and not (folder and Path(folder).is_dir()):
+            lost[name] = f"no folder {folder or f'named for it in {profile.root}'}; {PUBLISHED[name].hint}"
+    tagging = {name: options for name, options in profile.tagging.items() if name not in lost}
+    tasks = {task: options for task, options in profile.retrieval.items() if profile.searched(task)[0] not in lost}
+    return replace(profile, tagging=tagging, retrieval=tasks, absent=lost)
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -13,8 +13,9 @@ from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.attention import Looks
 from fashionlib.experiments.methods import run_folder, training_seconds
 from fashionlib.experiments.profile import Profile
+from fashionlib.experiments.topk import rankers
 from fashionlib.ledger.ledger import Entry
-from fashionlib.models.tagger import Tagger
+from fashionlib.models.tagger import HEADS, Tagger
 from fashionlib.retrieval.recommend import Row
 
 
@@ -101,9 +102,13 @@ def differences_table(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "parser") -> str:
-    """By how much `method` is above or below the rival in its entry, and whether the interval excludes zero."""
-    entry = next(each for each in entries if each.metric == metric and each.method == method)
-    versus = entry.versus
+    """By how much `method` is above or below the rival in its entry, and whether the interval excludes zero.
+
+    Of the best method, where that one was not measured.
+    """
+    measured = [each for each in entries if each.metric == metric]
+    entry = max(measured, key=lambda each: (each.method == method, each.value))
+    method, versus = entry.method, entry.versus
     if versus is None:
         return f"`{method}` has {metric} {entry.value:.3f}; the profile has no rival to compare it with."
     points = [100 * versus[key] for key in ("value", "low", "high")]
@@ -113,6 +118,21 @@ def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "pa
         f"**{entry.experiment}, {metric}: `{method}` {entry.value:.3f}, {points[0]:+.1f} points against "
         f"`{versus['method']}`** (95% interval {points[1]:+.1f} to {points[2]:+.1f}, {entry.n} test photos, "
         f"{len(entry.seeds)} {'seed' if len(entry.seeds) == 1 else 'seeds'}). {verdict}"
+    )
+
+
+def sentence_about_training_data(profile: Profile) -> str:
+    """Which methods of Fig. 3 learned from tags, which from which photos show the same product, and of which data."""
+    told: dict[tuple[bool, str], list[str]] = {}
+    for task in profile.retrieval:
+        for method, trainer in rankers(profile, task).items():
+            head, _ = HEADS[trainer.method(method).kind]
+            identity = bool({"main", "products"} & {*getattr(head, "needs", ())})
+            methods = told.setdefault((identity, trainer.data.name), [])
+            methods += [f"`{method}`"] if f"`{method}`" not in methods else []
+    return " ".join(
+        f"{', '.join(methods)} learned from tags {'and products' if identity else 'alone'}, of {data}."
+        for (identity, data), methods in told.items()
     )
 
 

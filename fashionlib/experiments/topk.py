@@ -46,22 +46,23 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
     if task not in profile.retrieval:
         raise InputError(f"profile {profile.name} looks for no products in {task}: its data may say of no two photos "
                          "that they show the same one; where it does, add it to `retrieval`")  # fmt: skip
-    sides = {seed: _sides(profile, task, seed) for seed in profile.seeds}
-    methods = [name for name in profile.methods if profile.method(name).kind != "prior"]
-    hits, seconds = {}, {}
-    for method in methods:
+    where = profile.retrieving(task)
+    sides = {seed: _sides(where, task, seed) for seed in profile.seeds}
+    methods, hits, seconds = rankers(profile, task), {}, {}
+    for method, trainer in methods.items():
         started = time.perf_counter()
-        hits[method] = [_first_hits(profile, experiment, method, seed, *sides[seed]) for seed in profile.seeds]
-        trained = sum(training_seconds(profile, method, seed) for seed in profile.seeds)
+        hits[method] = [_first_hits(trainer, profile, experiment, method, seed, *sides[seed]) for seed in profile.seeds]
+        trained = sum(training_seconds(trainer, method, seed) for seed in profile.seeds)
         seconds[method] = max(time.perf_counter() - started, trained)
     query, gallery = sides[profile.seeds[0]]
     asked = {id_: None for both in sides.values() for side in both for id_ in side.ids}
-    shared = {"experiment": experiment, "profile": profile.name, "dataset": profile.data.name,
+    shared = {"experiment": experiment, "profile": profile.name, "dataset": where.data.name,
               "split": task, "split_hash": split_hash(asked),
               "seeds": list(profile.seeds), "n": len(query), "counts": {"gallery": len(gallery)}}  # fmt: skip
     entries = []
-    for method in methods:
-        own = {**shared, "method": method, "seconds": seconds[method], "protocol": _protocol(profile, method)}
+    for method, trainer in methods.items():
+        told = _protocol(trainer, method, elsewhere=where is not profile)
+        own = {**shared, "method": method, "seconds": seconds[method], "protocol": told}
         entries += [_entry(own, k, hits, profile.resamples) for k in TOP_K]
         others = [other for other in OTHERS.get(method, ()) if other in hits]
         entries += [_difference(own, other, hits, profile.resamples) for other in others]
@@ -69,9 +70,23 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
     return entries
 
 
-def _protocol(profile: Profile, method: str) -> str:
-    how = HOW[2 if profile.method(method).kind == "parser" else 1]
-    return STAND_INS.get(profile.data.name, "") + PROTOCOL.format(how=how)
+def rankers(profile: Profile, task: str) -> dict[str, Profile]:
+    """The methods whose features find products, and the profile that trains each.
+
+    Those of the profile are trained on its own data alone. Where products are looked for in another data set, those
+    that are trained on that one's training photos rank, too.
+    """
+    there = profile.searched(task)[0]
+    trained = dict.fromkeys(profile.methods, profile)
+    if there in profile.parts:
+        trained = {**trained, **dict.fromkeys(profile.on(there).methods, profile.on(there)), **trained}
+    return {method: trainer for method, trainer in trained.items() if trainer.method(method).kind != "prior"}
+
+
+def _protocol(trainer: Profile, method: str, elsewhere: bool) -> str:
+    """elsewhere: whether products are looked for in another data set than the profile's own."""
+    how = PROTOCOL.format(how=HOW[2 if trainer.method(method).kind == "parser" else 1])
+    return f"{how}; trained on {trainer.data.name}" if elsewhere else STAND_INS.get(trainer.data.name, "") + how
 
 
 def _sides(profile: Profile, task: str, seed: int) -> tuple[Photos, Photos]:
@@ -106,10 +121,10 @@ def _interval(rate, hits: list[np.ndarray], minus: list[np.ndarray] | None, resa
 
 
 def _first_hits(
-    profile: Profile, experiment: str, method: str, seed: int, query: Photos, gallery: Photos
+    trainer: Profile, profile: Profile, experiment: str, method: str, seed: int, query: Photos, gallery: Photos
 ) -> np.ndarray:
-    model = fit(profile, method, seed)
-    sides = [predict(model, inputs_of(profile, side, [PLAIN]), mirror=False) for side in (query, gallery)]
+    model = fit(trainer, method, seed)
+    sides = [predict(model, inputs_of(trainer, side, [PLAIN]), mirror=False) for side in (query, gallery)]
     ranking = rank(*sides, k=min(max(TOP_K), len(gallery)))
     path = project_root() / "runs" / profile.name / experiment / method / f"ranking-{seed}.npz"
     with written_aside(path) as file:

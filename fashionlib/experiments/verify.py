@@ -159,7 +159,7 @@ def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
 
 def _ledgers(profile: Profile, only: str) -> list[str]:
     """The experiments to compare, in the batch's order."""
-    here = {job.name: ledgers_of(profile, job.name) for job in jobs_of(profile)}
+    here = {job.name: ledgers_of(profile, job.name) for job in jobs_of(profile) if not job.part}
     if here.get(only):
         return list(here[only])
     known = [ledger for ledgers in here.values() for ledger in ledgers]
@@ -170,8 +170,9 @@ def _ledgers(profile: Profile, only: str) -> list[str]:
 
 def _notebooks(profile: Profile, wanted: Sequence[str], trained: bool) -> list[str]:
     """The notebooks that write these ledgers; before them, for a whole profile, those that train, as in the batch."""
-    training = [job.name for job in jobs_of(profile) if trained and job.name.startswith("train-")]
-    return training + [job.name for job in jobs_of(profile) if {*ledgers_of(profile, job.name)} & {*wanted}]
+    jobs = [job for job in jobs_of(profile) if not job.part]  # a part is verified by its own name
+    training = [job.name for job in jobs if trained and job.notebook == "train"]
+    return training + [job.name for job in jobs if {*ledgers_of(profile, job.name)} & {*wanted}]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fashionlib.core.device import device
 from fashionlib.data.augment import PLAIN, View, augmented, images_to_float
+from fashionlib.data.store import Joined
 
 
 class ImageInputs:
@@ -18,9 +19,10 @@ class ImageInputs:
 
     views = 2
 
-    def __init__(self, images: np.ndarray, view: View = PLAIN, ids: Sequence[str] | None = None):
+    def __init__(self, images: np.ndarray | Joined, view: View = PLAIN, ids: Sequence[str] | None = None):
         self.images, self.view = images, view
-        self.draws = view.draws(ids or [""] * len(images))
+        changes = view.shift or view.augment  # else nothing is drawn, for half a million photos
+        self.draws = view.draws(ids or [""] * len(images)) if changes else torch.zeros(len(images), 7)
 
     def __len__(self) -> int:
         return len(self.images)

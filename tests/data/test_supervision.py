@@ -10,8 +10,9 @@ from torch import nn
 from fashionlib.core.errors import InputError
 from fashionlib.data.augment import MIRRORED, PLAIN, View, images_to_float
 from fashionlib.data.base import Sample
+from fashionlib.data.pairing import by_product, by_tags
 from fashionlib.data.published.miniature import write_miniature
-from fashionlib.data.supervision import Supervision, mixed_order, paired_order, same_product, tag_overlap
+from fashionlib.data.supervision import Supervision, mixed_order, paired_order, tag_overlap
 from fashionlib.data.wardrobe.dataset import Wardrobe
 from fashionlib.experiments.methods import dataset_of, known_of, photos_of
 from fashionlib.experiments.profile import load_profile
@@ -31,21 +32,10 @@ def test_tag_overlap_is_that_of_sets():
         assert overlap[i, j].item() == pytest.approx(expected)
 
 
-def test_photos_share_a_product_in_any_column_and_none_is_no_product():
-    products = torch.tensor([[1, -1], [-1, -1], [2, 5], [1, 5], [-1, 5]])
-    same = same_product(products, products)
-    for i, j in product(range(5), repeat=2):
-        assert same[i, j].item() == bool(set(products[i].tolist()) & set(products[j].tolist()) - {-1})
-
-
 def test_half_of_a_paired_batch_are_pairs_and_two_processes_keep_them_together():
     rows, batch = tags(100), 16
     table = tag_overlap(torch.tensor(rows), torch.tensor(rows)).numpy() > 0.6
-
-    def similar(asked):
-        return table[asked]
-
-    order = paired_order(np.random.default_rng(0), batch, 100, similar)
+    order = paired_order(np.random.default_rng(0), batch, by_tags(rows, 0.6))
     assert len(order) == 100
     for start in range(0, 96, batch):
         photos = order[start : start + batch]
@@ -59,20 +49,9 @@ def test_half_of_a_paired_batch_are_pairs_and_two_processes_keep_them_together()
     assert len(set(rest)) == len(rest), "the rest are photos as they come, none twice"
 
 
-def test_partners_are_drawn_from_all_of_a_photos_partners():
-    table = np.zeros((10, 10), bool)
-    table[0, [3, 5, 7]] = True  # only photo 0 has partners
-    found = {
-        int(order[1])
-        for seed in range(40)
-        for order in [paired_order(np.random.default_rng(seed), 4, 10, lambda rows: table[rows])]
-    }
-    assert found == {3, 5, 7}
-
-
 def test_no_similar_photos_and_no_verified_photos_are_said_to_be_missing():
     with pytest.raises(InputError, match="no two of the training photos are similar"):
-        paired_order(np.random.default_rng(0), 4, 8, lambda rows: np.eye(8, dtype=bool)[rows])
+        paired_order(np.random.default_rng(0), 4, by_product(np.arange(8)[:, None]))
     with pytest.raises(InputError, match="none of the training photos is verified"):
         mixed_order(np.random.default_rng(0), 4, np.zeros(8, bool))
     with pytest.raises(InputError, match=r"verified=0.0: expected a share"):
@@ -134,7 +113,7 @@ def test_marks_of_the_wardrobe_are_its_truth(tmp_path):
     marks = marks_of(wardrobe, size, tmp_path)
     clean = Wardrobe("train", size=size, counts={"train": 24}, tag_noise=0.0).targets()
     np.testing.assert_array_equal(marks["shown"], clean > 0)
-    names, identities = point_names(wardrobe), {}
+    names, identities = point_names(wardrobe.name, wardrobe.labels), {}
     assert len(names) == 12
     for index in range(24):
         sample = wardrobe[index]

@@ -7,17 +7,20 @@ underscore of a file name) of an item count as the same item, as in the benchmar
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import fashionlib.data.published.deepfashion as release
+from fashionlib.core.errors import InputError
 from fashionlib.data.published.listed import Listed, Survey, checked_split, existing_root
 from fashionlib.data.published.lists import PHOTO, Hearing, Report, refuse
 from fashionlib.data.published.registry import PUBLISHED
 
 NAME = "deepfashion_inshop"
-SPLITS = ("train", "query", "gallery")
+STATUSES = ("train", "query", "gallery")
 _ROW = re.compile(PHOTO + r"\s+(\S.*?)\s+(train|query|gallery)")
 _COLUMNS = "image_name, item_id, evaluation_status (train, query or gallery)"
 _ATTRIBUTE = re.compile(r"(\S.*)")
@@ -28,6 +31,7 @@ class InShop(Listed):
 
     root: the folder with `Anno`, `Eval` and `Img`. split: "train", "query" or "gallery" ("inshop_query" and
     "inshop_gallery", the wardrobe's names, mean the same).
+    held_out: the share of the items of "train" that are the split "val" instead; the benchmark has none.
     crop: show only what is inside the photo's box. attributes: read the items' attributes as labels.
 
     A sample's box is called "upper", "lower" or "full"; its product is the item; its domain is "shop".
@@ -36,9 +40,15 @@ class InShop(Listed):
 
     name = NAME
 
-    def __init__(self, root: str | Path, split: str = "train", *, crop: bool = False, attributes: bool = False):
-        root, split = existing_root(root, PUBLISHED[NAME].hint), checked_split(NAME, split, SPLITS)
-        photos = {name: photo for name, photo in read_partition(root, refuse).items() if photo.status == split}
+    def __init__(
+        self, root: str | Path, split: str = "train", *, held_out: float = 0.0, crop: bool = False,
+        attributes: bool = False,
+    ):  # fmt: skip
+        splits = ("train", "val", "query", "gallery") if held_out else STATUSES
+        root, split = existing_root(root, PUBLISHED[NAME].hint), checked_split(NAME, split, splits)
+        listed = read_partition(root, refuse).values()
+        out = held_out_items((photo.item for photo in listed if photo.status == "train"), held_out)
+        photos = {photo.name: photo for photo in listed if _split_of(photo, out) == split}
         base = release.photo_folder(root, NAME, refuse)
         known = release.marks_of(root, NAME, "_inshop", photos, crop=crop)
         if attributes:
@@ -46,6 +56,21 @@ class InShop(Listed):
             known["labels"], known["targets"] = release.item_attributes(root, NAME, _ATTRIBUTE, items, refuse)
         listing = release.listing_of(photos, base, dict.fromkeys(photos, "shop"), **known)
         super().__init__(root, split, listing, crop=crop)
+
+
+def held_out_items(items: Iterable[str], share: float) -> frozenset[str]:
+    """This share of the items, one at least: those whose ids have the smallest hashes, whatever their order.
+
+    Raises InputError for a share that is none.
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"held_out={share}: expected a share of the items from 0 to below 1")
+    ordered = sorted({*items}, key=lambda item: hashlib.sha256(item.encode()).digest())
+    return frozenset(ordered[: max(1, round(share * len(ordered)))] if share else ())
+
+
+def _split_of(photo: release.Photo, held_out: frozenset[str]) -> str:
+    return "val" if photo.status == "train" and photo.item in held_out else photo.status
 
 
 def read_partition(root: Path, report: Report) -> dict[str, release.Photo]:
@@ -59,11 +84,11 @@ def survey(root: Path, report: Report) -> Survey:
     hearing = Hearing(report)
     photos = read_partition(root, hearing)
     found = release.survey_of(root, NAME, {name: photo.where for name, photo in photos.items()}, report)
-    items = {status: Counter(p.item for p in photos.values() if p.status == status) for status in SPLITS}
+    items = {status: Counter(p.item for p in photos.values() if p.status == status) for status in STATUSES}
     found.counts = {
         "photos": len(photos), "items": len(set().union(*items.values())),
-        **{f"{status} photos": sum(items[status].values()) for status in SPLITS},
-        **{f"{status} items": len(items[status]) for status in SPLITS},
+        **{f"{status} photos": sum(items[status].values()) for status in STATUSES},
+        **{f"{status} items": len(items[status]) for status in STATUSES},
     }  # fmt: skip
     release.add_marks(found, photos, (root, NAME, "_inshop"), report)
     release.check_items(root, NAME, "_inshop", _ATTRIBUTE, {p.item: p.where for p in photos.values()}, report)

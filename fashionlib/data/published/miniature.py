@@ -42,6 +42,17 @@ def write_miniature(
     return build_aside(folder, lambda aside: WRITERS[dataset](aside, photos, size, seed))
 
 
+def write_miniatures(folder: str | Path, *, photos: int = 60, seed: int = 0) -> list[Path]:
+    """A miniature of each published data set, in a folder of its name below `folder`: what DATA= of `paper` expects.
+
+    Raises InputError as `write_miniature` does, and writes none where one is there already.
+    """
+    for there in (Path(folder) / name for name in WRITERS):
+        if there.exists():
+            raise InputError(f"{there}: is there already; remove it or name another folder")
+    return [write_miniature(name, Path(folder) / name, photos=photos, seed=seed) for name in WRITERS]
+
+
 class Street(NamedTuple):
     """A street photo of the wardrobe: its split, the sample, what is truly seen on it and in which colours."""
 

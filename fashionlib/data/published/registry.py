@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,8 @@ class Published:
 
     counts: by what is counted, the published number. layout: the files that are read, below the data set's folder.
     ask: where the data are to be had, and what has to be known to unpack them.
+    splits: which of train, val and test a run has of it. options: how a run loads it. parts: whether it says where each
+    label's garment is on a photo.
     """
 
     title: str
@@ -19,6 +22,9 @@ class Published:
     ask: str
     layout: tuple[str, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
+    splits: tuple[str, ...] = ("train", "val", "test")
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parts: bool = False
 
     @property
     def hint(self) -> str:
@@ -45,6 +51,7 @@ PUBLISHED: dict[str, Published] = {
         layout=("photos/0001.jpg …", "annotations/pixel-level/0001.mat …", "annotations/image-level/1005.mat …",
                 "label_list.mat"),
         counts={"photos": 2098, "photos with masks": 1004, "labels": 59},
+        parts=True,
     ),
     "folder": Published(
         title="anyone's photos",
@@ -80,6 +87,7 @@ PUBLISHED: dict[str, Published] = {
                 "Img/img/WOMEN/… (img.zip, unpacked in Img)"),
         counts={"photos": 52712, "items": 7982, "train photos": 25882, "train items": 3997, "query photos": 14218,
                 "gallery photos": 12612, "query items": 3985, "gallery items": 3985},
+        splits=("train", "val"), options={"held_out": 0.1},
     ),
     "deepfashion_c2s": Published(
         title="DeepFashion, Consumer-to-shop Clothes Retrieval Benchmark (Liu and others, CVPR 2016)",
@@ -90,6 +98,7 @@ PUBLISHED: dict[str, Published] = {
                 "Anno/list_attr_cloth.txt and Anno/list_attr_items.txt (attributes)",
                 "Img/img/CLOTHING/… (img.zip, unpacked in Img)"),
         counts={"photos": 239557, "pairs": 195540},
+        splits=("train", "val"),
     ),
     "deepfashion_attributes": Published(
         title="DeepFashion, Category and Attribute Prediction Benchmark (Liu and others, CVPR 2016)",

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fashionlib.core.output import Output
+from fashionlib.data.pairing import by_product
 from fashionlib.data.supervision import paired_order
 from fashionlib.models import losses
 from fashionlib.models.baselines.classifier import Descriptor, identities, tag_classifier
@@ -81,6 +82,4 @@ class Siamese(ByProduct):
 
 def order_by_product(draw: np.random.Generator, batch: int, main: np.ndarray, share: float) -> np.ndarray:
     """An epoch in which `share` of each batch are pairs of photos of the same product."""
-    return paired_order(
-        draw, batch, len(main), lambda rows: (main[rows, None] == main) & (main[rows, None] >= 0), share
-    )
+    return paired_order(draw, batch, by_product(main[:, None]), share)

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fashionlib.core.output import Output
+from fashionlib.data.pairing import Partners, by_tags
 from fashionlib.data.supervision import paired_order, tag_overlap
 from fashionlib.models import losses
 from fashionlib.models.baselines.classifier import Descriptor
@@ -55,16 +55,14 @@ class StyleNet(nn.Module):
         self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
         self.classify = nn.Sequential(nn.BatchNorm1d(options.size), nn.Linear(options.size, labels))
         self.classification = getattr(losses, options.classification)
+        self._paired: tuple[np.ndarray, Partners] | None = None
 
     def order(self, draw: np.random.Generator, batch: int, *, targets: np.ndarray, progress: float) -> np.ndarray:
         if progress < self.options.alone:
             return draw.permutation(len(targets))
-        tags = torch.from_numpy(targets)
-
-        def similar(rows: np.ndarray) -> np.ndarray:
-            return (tag_overlap(tags[rows], tags) > self.options.similar).numpy()
-
-        return paired_order(draw, batch, len(targets), similar, self.options.share)
+        if self._paired is None or self._paired[0] is not targets:  # once for all epochs
+            self._paired = targets, by_tags(targets, self.options.similar)
+        return paired_order(draw, batch, self._paired[1], self.options.share)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
         descriptor = self.describe(maps)

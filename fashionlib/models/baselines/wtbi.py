@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.output import Output
-from fashionlib.data.supervision import paired_order, same_product
+from fashionlib.data.pairing import by_product
+from fashionlib.data.supervision import paired_order
 from fashionlib.models import losses
 from fashionlib.models.baselines.classifier import Descriptor, tag_classifier
 
@@ -62,10 +63,7 @@ class WTBI(nn.Module):
         self.classification = getattr(losses, options.classification)
 
     def order(self, draw: np.random.Generator, batch: int, *, products: np.ndarray, **_) -> np.ndarray:
-        numbers = torch.from_numpy(products)
-        return paired_order(
-            draw, batch, len(products), lambda rows: same_product(numbers[rows], numbers).numpy(), self.options.share
-        )
+        return paired_order(draw, batch, by_product(products), self.options.share)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
         descriptor = self.describe(maps)

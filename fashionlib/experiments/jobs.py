@@ -1,0 +1,109 @@
+"""Which notebooks a profile has, on which of its data sets, and what they leave in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fashionlib.data.published.registry import PUBLISHED
+from fashionlib.experiments.profile import Profile
+
+
+@dataclass(frozen=True)
+class Job:
+    """One executed notebook: its name in the book, its source, the parameters beside profile, data and seeds.
+
+    after: the keys of the jobs that it needs. title: instead of the notebook's own, where one notebook becomes several
+    pages. part: the data set, where it runs on another than the profile's own.
+    """
+
+    name: str
+    notebook: str
+    parameters: dict[str, str]
+    after: tuple[str, ...] = ()
+    title: str = ""
+    part: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name by which the batch calls it: "table1", or "table1@fashion550k"."""
+        return f"{self.name}@{self.part}" if self.part else self.name
+
+    def of(self, profile: str) -> str:
+        """The name of the profile, or of its part, whose results these are."""
+        return f"{profile}@{self.part}" if self.part else profile
+
+
+# what notebooks may leave in results/<profile>/
+LEDGERS = {
+    "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
+    "diversity": ("diversity", "diversity_curve", "diversity_looks"), "ablation": ("ablation",),
+}  # fmt: skip
+
+
+def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
+    """The ledgers that this notebook leaves in results/<profile>/."""
+    if job == "topk":
+        return tuple(f"topk_{task}" for task in profile.retrieval)
+    left = LEDGERS.get(job, ())
+    return left if profile.data.name == "ccp" else tuple(ledger for ledger in left if ledger != "diversity_looks")
+
+
+def jobs_of(profile: Profile) -> list[Job]:
+    """The notebooks of a profile: the data, one training each method, then what is measured with them.
+
+    Those of its parts come first, whose models it may measure, too.
+    """
+    if profile.ablation:
+        return [Job("ablation", "ablation", {})]
+    parts = [replace(job, part=part) for part in profile.parts for job in _made_of(profile.on(part), ["table1"])]
+    found = [replace(job, after=tuple(f"{name}@{job.part}" for name in job.after)) for job in parts]
+    if not usable(profile):
+        return found
+    own = _made_of(profile, ["table1", *(["topk"] if profile.retrieval else []), "recommend", "diversity", "attention"])
+    there = {profile.searched(task)[0] for task in profile.retrieval}
+    needed = tuple(job.key for job in found if job.part in there and job.notebook == "train")
+    return [*found, *(replace(job, after=job.after + needed) if job.name == "topk" else job for job in own)]
+
+
+def _made_of(profile: Profile, measured: Sequence[str]) -> list[Job]:
+    """The notebooks on one data set; of `measured`, those that it can give the photos for."""
+    trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
+    training = [Job(f"train-{name}", "train", {"method": name}, title=f"How does `{name}` learn?") for name in trained]
+    after = tuple(job.name for job in training)
+    can = [name for name in measured if name not in impossible(profile)]
+    return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in can)]
+
+
+def impossible(profile: Profile) -> dict[str, str]:
+    """The notebooks that the profile's data set or methods cannot give what they need, and why."""
+    name, kinds = profile.data.name, {method: profile.method(method).kind for method in profile.methods}
+    lacks = {}
+    if "test" not in profile.splits:
+        why = f"{name} has no test photos with tags"
+        lacks = dict.fromkeys(("table1", "recommend", "diversity", "attention"), why)
+    if "parser" not in kinds or "whole" not in kinds:
+        for notebook in ("recommend", "diversity"):
+            lacks.setdefault(notebook, "it compares the methods `parser` and `whole`, and the profile lacks one")
+    if "parser" not in kinds:
+        lacks.setdefault("attention", "it looks at the method `parser`, which the profile lacks")
+    return lacks
+
+
+def usable(profile: Profile) -> bool:
+    """Whether the profile's own data are there, or are all that it has."""
+    return not profile.parts or Path(profile.folder or ".").is_dir()
+
+
+def notices(profile: Profile) -> list[str]:
+    """What will not be made, and why, a line a cause."""
+    absent = dict(profile.absent)
+    if not usable(profile):
+        absent[profile.data.name] = f"no folder {profile.folder}; {PUBLISHED[profile.data.name].hint}"
+    causes: dict[str, list[str]] = {}
+    for notebook, why in impossible(profile).items():
+        causes.setdefault(why, []).append(notebook)
+    left = [f"left out: {', '.join(notebooks)}: {why}" for why, notebooks in causes.items()]
+    told = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
+    return told if profile.ablation or not usable(profile) else told + left
