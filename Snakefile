@@ -2,12 +2,13 @@
 # on a cluster: snakemake --profile profiles/slurm --config profile=paper data=/data
 import sys
 
-from fashionlib.experiments.batch import fingerprint, jobs_of, stamp
+from fashionlib.experiments.batch import fingerprints, jobs_of, stamp
 from fashionlib.experiments.profile import load_profile
 
 PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
 RUN = load_profile(PROFILE, data=DATA or None, seeds=SEEDS or None)
 JOBS = {job.key: job for job in jobs_of(RUN)}
+CHANGES = fingerprints(PROFILE, DATA, SEEDS)
 # what a cluster is asked for; on one machine a notebook has all of it
 GPUS, CPUS = int(config.get("gpus", 1)), int(config.get("cpus", 16))
 HOURS, MEMORY = int(config.get("hours", 48)), int(config.get("memory_gb", 32))
@@ -29,7 +30,7 @@ for name, job in JOBS.items():
             touch(stamp(RUN.name, name)),
         params:
             job=name,
-            changes_with=fingerprint(PROFILE, DATA, SEEDS, job),
+            changes_with=CHANGES[name],
         threads: workflow.resource_settings.cores or CPUS  # each notebook uses all of them
         resources:
             gpu=0 if job.notebook == "data" else GPUS if job.notebook == "train" else min(GPUS, 1),

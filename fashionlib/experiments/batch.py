@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -25,42 +25,39 @@ from fashionlib.experiments.jobs import Job, jobs_of, ledgers_of, notices, usabl
 from fashionlib.experiments.profile import Profile, absolute, folder_of, load_profile, project_root
 
 
-def fingerprint(profile_name: str, data: str, seeds: str, job: Job) -> str:
-    """Changes with all that the notebook's output depends on: profile, data, seeds, cells, the code it imports."""
-    profile = load_profile(profile_name, data=data or None, seeds=seeds or None).on(job.part)
+def fingerprints(profile_name: str, data: str, seeds: str) -> dict[str, str]:
+    """By job, what changes with all that its output depends on: profile, data, seeds, cells, the code it imports.
+
+    Each data set's folder is walked once, however many notebooks read it.
+    """
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    states = {name: _data_state(profile, name) for name in (profile.data.name, *profile.others)}
+    return {job.key: _fingerprint(profile, job, states) for job in jobs_of(profile)}
+
+
+def _fingerprint(profile: Profile, job: Job, states: Mapping[str, str]) -> str:
     notebook = nbformat.read(_source(job), as_version=4)
     cells = "\n".join(cell.source for cell in notebook.cells)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     used, own = sources_hash(imported_modules(code)), sorted(job.parameters.items())
-    state = [_data_state(profile, profile.data.name)]
-    if job.name == "topk":
-        state += [_data_state(profile, name) for name in profile.others]
-    else:  # another data set that came to disk changes nothing here
-        profile = replace(profile, tagging={}, retrieval={}, elsewhere={}, absent={})
-    parts = (repr(profile), state, cells, used, own)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    part = profile.on(job.part)
+    here = states if job.name == "topk" else {part.data.name: states[part.data.name]}
+    if job.name != "topk":  # another data set that came to disk changes nothing here
+        part = replace(part, tagging={}, retrieval={}, elsewhere={}, absent={})
+    return hashlib.sha256(repr((part, here, cells, used, own)).encode()).hexdigest()[:16]
 
 
 def _data_state(profile: Profile, dataset: str) -> str:
-    """Names, sizes and times of the files of a data set that has a folder."""
+    """Names, sizes and times of the files of a data set that has a folder; links to folders are followed."""
     folder = folder_of(profile.root, dataset)
-    if not folder:
-        return ""
-    if not Path(folder).is_dir():
-        raise InputError(f"DATA={folder}: no such folder; name the folder that holds the {dataset} data")
-    return _folder_state(folder)
-
-
-@cache  # one walk, however many notebooks ask
-def _folder_state(folder: str) -> str:
     rows = []
-    for place, folders, _ in os.walk(folder, followlinks=True):
+    for place, folders, _ in os.walk(folder, followlinks=True) if folder else ():
         folders.sort()
         with os.scandir(place) as entries:
             for entry in entries:
                 if entry.is_file():
                     state = entry.stat()
-                    rows.append(f"{entry.path} {state.st_size} {state.st_mtime_ns}"[len(folder) + 1 :])
+                    rows.append(f"{entry.path[len(str(folder)) :]} {state.st_size} {state.st_mtime_ns}")
     return hashlib.sha256("\n".join(sorted(rows)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -199,7 +196,8 @@ def _checked_run(options: argparse.Namespace) -> int:
         return 0
     for part in [profile.data.name] * usable(profile) + [*profile.parts]:
         run = profile.on(part)
-        _data_state(profile, part)
+        if run.folder and not Path(run.folder).is_dir():
+            raise InputError(f"DATA={run.folder}: no such folder; name the folder that holds the {part} data")
         load(part, run.folder, "train", **run.data_options(profile.seeds[0]))
     for line in notices(profile):
         print(line, flush=True)

@@ -91,7 +91,7 @@ def new_model(profile: Profile, method: str, labels: tuple[str, ...], seed: int)
     trunk = {"name": profile.trunk.name, **profile.trunk.options}
     head = options.head
     if options.kind == "fashionnet" and "landmarks" not in head:
-        head = {**head, "landmarks": len(point_names(profile.data.name, labels))}
+        head = {**head, "landmarks": len(point_names(dataset_of(profile, "train", seed)))}
     return Tagger(
         labels=labels, image_size=profile.image_size, kind=options.kind, head=head, trunk=trunk,
         frozen=profile.trunk.frozen,

@@ -46,8 +46,11 @@ def rank_whole(
     Raises InputError on channels that differ, features that are not finite, and k beyond the gallery.
     """
     _check(query, gallery, len(gallery), k)
-    vectors = gallery.float()
-    return _ranked(lambda rows: _euclidean(query[rows].float(), vectors), query, len(gallery), k, candidates, block)
+    exact = torch.float32 if gallery.device.type == "mps" else torch.float64  # vectors may differ by little
+    vectors = gallery.to(exact)
+    return _ranked(
+        lambda rows: _euclidean(query[rows].to(exact), vectors).float(), query, len(gallery), k, candidates, block
+    )
 
 
 def rank_parts(

@@ -42,7 +42,7 @@ def marks_of(dataset: Dataset, size: tuple[int, int], cache: Path) -> dict[str, 
     def build(folder: Path) -> None:
         points, products, shown = [], [], []
         for sample in (dataset[index] for index in range(len(dataset))):
-            points.append(_landmarks(sample, point_names(dataset.name, dataset.labels), size))
+            points.append(_landmarks(sample, point_names(dataset), size))
             products.append(_products(sample, dataset.labels))
             shown.append([label in sample.boxes for label in dataset.labels])
         columns, main = _numbered(products)
@@ -76,15 +76,15 @@ def products_by_label(main: Int[np.ndarray, " p"], tags: Float[np.ndarray, "p c"
     return np.where(tags > 0, main[:, None], -1)
 
 
-def point_names(dataset: str, labels: Sequence[str]) -> tuple[str, ...]:
+def point_names(dataset: Dataset) -> tuple[str, ...]:
     """The points that the data set knows: DeepFashion's landmarks, the wardrobe's parts of an outfit, or else a garment
     of each label."""
-    if dataset.startswith("deepfashion"):
+    if dataset.name.startswith("deepfashion"):
         return tuple(
             f"{side} {part}" for part in ("collar", "sleeve", "waistline", "hem") for side in ("left", "right")
         )
-    parts = SLOTS if dataset == "wardrobe" else {}
-    return tuple(dict.fromkeys(parts.get(label, label) for label in labels))
+    parts = SLOTS if dataset.name == "wardrobe" else {}
+    return tuple(dict.fromkeys(parts.get(label, label) for label in dataset.labels))
 
 
 def _landmarks(sample: Sample, names: Sequence[str], size: tuple[int, int]) -> Float[np.ndarray, "points 3"]:

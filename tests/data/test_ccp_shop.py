@@ -86,7 +86,7 @@ def test_each_seed_asks_its_own_test_photos(ccp, tmp_path, monkeypatch):
     monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path / "home"))
     methods = {name: smoke.methods[name] for name in ("whole", "parser")}
     profile = replace(
-        smoke, data=DataOptions("ccp", {}, seed_splits=True), root=str(ccp), retrieval=("c2s",), methods=methods,
+        smoke, data=DataOptions("ccp", {}, seed_splits=True), root=str(ccp), retrieval={"c2s": {}}, methods=methods,
         training=replace(smoke.training, epochs=1, batch=8), resamples=20, seeds=(3, 4),
     )  # fmt: skip
     both = topk(profile, "topk_c2s")

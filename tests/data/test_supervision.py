@@ -113,7 +113,7 @@ def test_marks_of_the_wardrobe_are_its_truth(tmp_path):
     marks = marks_of(wardrobe, size, tmp_path)
     clean = Wardrobe("train", size=size, counts={"train": 24}, tag_noise=0.0).targets()
     np.testing.assert_array_equal(marks["shown"], clean > 0)
-    names, identities = point_names(wardrobe.name, wardrobe.labels), {}
+    names, identities = point_names(wardrobe), {}
     assert len(names) == 12
     for index in range(24):
         sample = wardrobe[index]

@@ -12,7 +12,7 @@ from project import ROOT
 from sklearn.metrics import average_precision_score
 
 from fashionlib.core import code_hash as sources
-from fashionlib.experiments.batch import fingerprint, jobs_of, ledgers_of, main
+from fashionlib.experiments.batch import fingerprints, jobs_of, ledgers_of, main
 from fashionlib.experiments.profile import load_profile
 
 ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "diversity", "attention"}
@@ -172,12 +172,11 @@ def test_a_photo_that_changes_changes_what_depends_on_the_data(tmp_path):
     (tmp_path / "photos").mkdir()
     photo = tmp_path / "photos" / "0001.jpg"
     photo.write_bytes(b"a")
-    job = jobs_of(load_profile("ccp", data=tmp_path))[0]
-    first = fingerprint("ccp", str(tmp_path), "", job)
-    assert fingerprint("ccp", str(tmp_path), "", job) == first
-    assert fingerprint("ccp", str(tmp_path), "3", job) != first
+    first = fingerprints("ccp", str(tmp_path), "")
+    assert fingerprints("ccp", str(tmp_path), "") == first
+    assert fingerprints("ccp", str(tmp_path), "3")["data"] != first["data"]
     photo.write_bytes(b"ab")
-    assert fingerprint("ccp", str(tmp_path), "", job) != first
+    assert fingerprints("ccp", str(tmp_path), "")["data"] != first["data"]
 
 
 def test_a_profile_without_products_has_no_retrieval_notebook(tmp_path):
@@ -185,7 +184,7 @@ def test_a_profile_without_products_has_no_retrieval_notebook(tmp_path):
     everything = ALL | {"train-csra", "train-fixed-learned"}
     assert {job.name for job in jobs_of(profile)} == everything
     assert ledgers_of(profile, "topk") == ("topk_c2s",)  # nobody knows of a second photo of a garment in a shop
-    assert {job.name for job in jobs_of(replace(profile, retrieval=()))} == everything - {"topk"}
+    assert {job.name for job in jobs_of(replace(profile, retrieval={}))} == everything - {"topk"}
 
 
 @pytest.fixture
