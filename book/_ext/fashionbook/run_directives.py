@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
-import yaml
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 from fashionbook.text import build_errors, duration
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.batch import LEDGERS
+from fashionlib.experiments.jobs import LEDGERS
+from fashionlib.experiments.profile import read_profile
 from fashionlib.ledger import ledger as results
 from fashionlib.ledger.ledger import Entry
 from fashionlib.ledger.receipts import FOLDER, Receipt, checksum, read_receipt
@@ -160,16 +160,17 @@ def parameters_of(path: Path) -> list[tuple[str, str, str]]:
 
 def _check_fresh(root: Path, profile: str, experiment: str, found: Sequence[Entry]) -> None:
     """Raises InputError where the profile's file names other data or methods than the ledger holds."""
-    path = root / "profiles" / f"{profile}.yaml"
+    name, _, part = profile.partition("@")
+    path = root / "profiles" / f"{name}.yaml"
     if experiment not in NOTEBOOK_OF or not path.is_file():
         return
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    described, task = read_profile(str(path)).on(part), experiment.removeprefix("topk_")
     place, command = f"results/{profile}/{experiment}.json", f"make results PROFILE={profile}"
-    dataset = values["data"]["name"]
+    dataset = described.searched(task)[0] if task in described.retrieval else described.data.name
     if found[0].dataset != dataset:
         raise InputError(f"{place} is stale: its data are {found[0].dataset}, the profile's {dataset}; run `{command}`")
     if experiment == "table1":
-        ledger, methods = {entry.method for entry in found}, set(values["methods"])
+        ledger, methods = {entry.method for entry in found}, set(described.methods)
         other = ", ".join(sorted(ledger ^ methods))
         if other:
             raise InputError(f"{place} is stale: ledger and profile do not both have {other}; run `{command}`")
