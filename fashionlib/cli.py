@@ -136,9 +136,11 @@ def recommend(
 
     read_photo(photo, (64, 64))  # a missing photo is told before a folder is looked through
     from fashionlib.gallery.gallery import open_gallery
-    from fashionlib.gallery.html_report import write_page
+    from fashionlib.gallery.html_report import checked_out, write_page
     from fashionlib.retrieval.recommend import answers_as_lines, as_lines
 
+    if out is not None:
+        checked_out(out)
     gallery = open_gallery(folder, model, index)
     rows, found = gallery.answer(photo, per_part=per_part, most=together, diversity=diversity, parts=parts)
     if out is not None:

@@ -20,17 +20,18 @@ class PassingError(InputError):
     """
 
 
-_ELSEWHERE = "take a folder on a larger disk (FASHIONLIB_HOME for runs, --index for an index, --out for a page)"
-_RIGHTS = f"check its rights, or {_ELSEWHERE.replace('on a larger disk', 'of your own')}"
+_ELSEWHERE = "(FASHIONLIB_HOME for runs, --index for an index, --out for a page)"
+_LARGER = f"take a folder on a larger disk {_ELSEWHERE}"
+_RIGHTS = f"check its rights, or take a folder of your own {_ELSEWHERE}"
+_TAKEN = f"a part of its path is a file, or a folder has its name; take another {_ELSEWHERE}"
 _DISK = "the disk or the network has a fault: check it, then start again"
 REMEDIES = {
-    "ENOSPC": f"make room, or {_ELSEWHERE}", "EDQUOT": f"make room, or {_ELSEWHERE}",
-    "EFBIG": f"the file is larger than the disk or the shell (ulimit -f) permits; {_ELSEWHERE}",
+    "ENOSPC": f"make room, or {_LARGER}", "EDQUOT": f"make room, or {_LARGER}",
+    "EFBIG": f"the file is larger than the disk or the shell (ulimit -f) permits; {_LARGER}",
     "EROFS": _RIGHTS, "EACCES": _RIGHTS, "EPERM": _RIGHTS, "EIO": _DISK, "ESTALE": _DISK, "ETIMEDOUT": _DISK,
     "EMFILE": "raise the number of open files (ulimit -n)", "ENAMETOOLONG": "take a shorter name",
     "ENOMEM": "close other programs", "ELOOP": "links lead in a circle: remove one of them",
-    "ENOENT": "check the name", "ENOTDIR": "a part of the path is a file: name another",
-    "EISDIR": "a folder has that name: name another", "EEXIST": "it is there already: name another",
+    "ENOENT": "check the name", "ENOTDIR": _TAKEN, "EISDIR": _TAKEN, "EEXIST": _TAKEN,
 }  # fmt: skip
 _REASONS = {"ENOSPC": "the disk is full", "EROFS": "the disk is read-only"}
 

@@ -20,7 +20,7 @@ from fashionlib.core.files import expanded
 from fashionlib.data.base import Box
 from fashionlib.data.decode import MOST_PIXELS, UnknownFormat, decode, decode_image, heif_class
 
-PHOTOS_VERSION = 1  # raise it when a file gives other pixels: decoded photos are then made again, folders indexed again
+PHOTOS_VERSION = 2  # raise it when a file gives other pixels: decoded photos are then made again, folders indexed again
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif"}

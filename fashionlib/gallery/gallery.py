@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded
+from fashionlib.gallery.copies import Copies
 from fashionlib.gallery.extract import decode, open_model, see
 from fashionlib.gallery.index import index_folder, model_hash, update
 from fashionlib.gallery.store import Manifest, read_manifest
@@ -24,6 +27,7 @@ from fashionlib.retrieval.mmr import check_dial
 from fashionlib.retrieval.part_features import PartFeatures, Stack
 from fashionlib.retrieval.recommend import LEAST_SCORE, Answer, Collection, Row, recommend_parts
 
+COMPARED = 200
 TOP = 6  # labels that a photo is taken to carry (§5 of the paper)
 
 
@@ -33,6 +37,7 @@ class Gallery:
 
     seen: scores, parts and regions; names are paths below `root`. skipped: photos that could not be read, and why.
     thumbnails: for each shard its pictures' bytes and where each of them ends. places: shard and row of each photo.
+    by_stamp: the numbers of the photos whose files have that size and time.
     """
 
     root: Path
@@ -41,6 +46,7 @@ class Gallery:
     skipped: dict[str, str]
     thumbnails: tuple[tuple[Tensor, Tensor], ...]
     places: tuple[tuple[int, int], ...]
+    by_stamp: dict[tuple[int, int], list[int]]
 
     def __len__(self) -> int:
         return len(self.places)
@@ -52,45 +58,70 @@ class Gallery:
         start = int(ends[row - 1]) if row else 0
         return pictures[start : int(ends[row])].numpy().tobytes()
 
-    def recommend(
-        self, photo: str | Path | np.ndarray, *, per_part: int = 5, diversity: float = 0.5, parts: int = 6
-    ) -> list[Row]:
+    def recommend(self, photo: object, *, per_part: int = 5, diversity: float = 0.5, parts: int = 6) -> list[Row]:
         """The photo's parts, each with `per_part` look-alikes; see `recommend`."""
         return self.answer(photo, per_part=per_part, most=0, diversity=diversity, parts=parts)[0]
 
-    def together(
-        self, photo: str | Path | np.ndarray, *, most: int = 10, diversity: float = 0.5
-    ) -> list[Answer]:  # fmt: skip
+    def together(self, photo: object, *, most: int = 10, diversity: float = 0.5) -> list[Answer]:
         """One list of photos for all of the photo's parts; see `recommend_together`."""
         return self.answer(photo, per_part=0, most=most, diversity=diversity, parts=0)[1]
 
     def answer(
-        self, photo: str | Path | np.ndarray, *, per_part: int, most: int, diversity: float, parts: int
+        self, photo: object, *, per_part: int, most: int, diversity: float, parts: int
     ) -> tuple[list[Row], list[Answer]]:
-        """Both `recommend` and `together`, of a photo that is looked at once."""
-        seen, without = self.look(photo), self._itself(photo)
-        same = {"diversity": diversity, "without": without, "least": LEAST_SCORE}
-        rows = recommend_parts(seen, 0, self.seen, per_part=per_part, parts=parts, **same) if per_part else []
-        found = lookalikes.recommend_together(seen, 0, self.seen, most=most, **same) if most else []
-        return rows, found
+        """Both `recommend` and `together`, of a photo that is looked at once.
 
-    def look(self, photo: str | Path | np.ndarray) -> Collection:
+        Of photos that are copies of each other (`fashionlib.gallery.copies`) one is shown, and says how many are like
+        it; that is found out for the first `COMPARED` photos shown.
+        """
+        seen, itself = self.look(photo), self._itself(photo)
+        copies: dict[int, list[int]] = {}
+        while True:
+            hidden = {*itself, *(copy for group in copies.values() for copy in group)}
+            same = {"diversity": diversity, "without": hidden, "least": LEAST_SCORE}
+            rows = recommend_parts(seen, 0, self.seen, per_part=per_part, parts=parts, **same) if per_part else []
+            found = lookalikes.recommend_together(seen, 0, self.seen, most=most, **same) if most else []
+            shown = dict.fromkeys([look.photo for row in rows for look in row.looks] + [one.photo for one in found])
+            if not self._find_copies(list(shown)[:COMPARED], copies, hidden):
+                break
+        number = {one: len(group) for one, group in copies.items()}
+        rows = [replace(row, looks=tuple(look.like(number.get(look.photo, 0)) for look in row.looks)) for row in rows]
+        return rows, [replace(one, alike=number.get(one.photo, 0)) for one in found]
+
+    def _find_copies(self, shown: Sequence[int], copies: dict[int, list[int]], hidden: set[int]) -> bool:
+        """Adds the copies of each photo shown; whether any of them is shown as well."""
+        before = len(hidden)
+        for one in shown:
+            if one not in copies and one not in hidden:
+                copies[one] = [copy for copy in self.copies.of(one) if copy not in hidden and copy not in copies]
+                hidden.update(copies[one])
+        return len(hidden) > before and not hidden.isdisjoint(shown)
+
+    @cached_property
+    def copies(self) -> Copies:
+        return Copies(self.seen.scores, self.thumbnail)
+
+    def look(self, photo: object) -> Collection:
         """One photo as this gallery's model sees it. Raises InputError where it cannot be read."""
         seen = see(self.model, [decode(photo, self.model.image_size)])
         tensors = {name: torch.from_numpy(array) for name, array in seen.items()}
         return _collection(tensors, tensors["features"], self.model.labels, ())
 
-    def _itself(self, photo: str | Path | np.ndarray) -> list[int]:
-        """The photo's own number, where it lies in the gallery."""
-        root = self.root.resolve()
-        if isinstance(photo, np.ndarray) or not Path(photo).resolve().is_relative_to(root):
+    def _itself(self, photo: object) -> list[int]:
+        """The numbers of the gallery's names of this very file, links and hard links among them."""
+        if not isinstance(photo, (str, os.PathLike)):
             return []
-        name = Path(photo).resolve().relative_to(root).as_posix()
-        return [self.seen.names.index(name)] if name in self.seen.names else []
+        path = expanded(Path(photo))
+        try:
+            state = os.stat(path)
+            names = self.by_stamp.get((state.st_size, state.st_mtime_ns), [])
+            return [number for number in names if os.path.samefile(path, self.root / self.seen.names[number])]
+        except OSError:  # removed meanwhile
+            return []
 
 
 def recommend(
-    photo: str | Path | UInt8[np.ndarray, "height width 3"],
+    photo: object,
     gallery: str | Path | Gallery,
     per_part: int = 5,
     diversity: float = 0.5,
@@ -101,13 +132,13 @@ def recommend(
 ) -> list[Row]:
     """The parts of a photo, each with `per_part` look-alikes from a folder of photos.
 
-    photo: a file, or an array in RGB. gallery: a folder, indexed first where it is not, with the `model` named and
-    kept in its sub-folder .fashionlib or in the folder `index`; or a `Gallery` opened before
-    (`fashionlib.open_gallery`), which answers without loading anything again. diversity: from 0, the nearest, to 1,
-    the most varied among ten times as many of the nearest. parts: at most so many.
+    photo: a file, a PIL image, or an array in RGB (`fashionlib.data.photos.open_photo`). gallery: a folder, indexed
+    first where it is not, with the `model` named and kept in its sub-folder .fashionlib or in the folder `index`; or a
+    `Gallery` opened before (`fashionlib.open_gallery`), which answers without loading anything again. diversity: from
+    0, the nearest, to 1, the most varied among ten times as many of the nearest. parts: at most so many.
 
-    A photo that lies in the gallery itself is not recommended to itself. Raises InputError where photo, folder or model
-    are missing or cannot be read, and for a dial outside 0 to 1.
+    A photo that lies in the gallery itself is not recommended to itself, and of copies only one is. Raises InputError
+    where photo, folder or model are missing or cannot be read, and for a dial outside 0 to 1.
     """
     check_dial(diversity)
     if isinstance(gallery, (str, Path)):
@@ -116,7 +147,7 @@ def recommend(
 
 
 def recommend_together(
-    photo: str | Path | UInt8[np.ndarray, "height width 3"],
+    photo: object,
     gallery: str | Path | Gallery,
     most: int = 10,
     diversity: float = 0.5,
@@ -163,7 +194,10 @@ def _open(folder: Path, place: Path, manifest: Manifest, model: Tagger) -> Galle
     seen = _collection(loaded, Stack([piece["features"] for piece in pieces], rows), model.labels, names)
     thumbnails = tuple((piece["thumbnails"], piece["thumbnail_ends"]) for piece in pieces)
     skipped = {name: why.reason for name, why in manifest.skipped.items()}
-    return Gallery(folder, model, seen, skipped, thumbnails, places)
+    by_stamp: dict[tuple[int, int], list[int]] = {}
+    for one, name in enumerate(names):
+        by_stamp.setdefault(manifest.photos[name].stamp, []).append(one)
+    return Gallery(folder, model, seen, skipped, thumbnails, places, by_stamp)
 
 
 def _collection(

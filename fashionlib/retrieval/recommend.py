@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,7 +27,8 @@ class LookAlike:
 
     photo: its number in the gallery; name: its file, or its id. label: what it shares with the query, and region where
     it shows it (x1, y1, x2, y2 in 0..1 of the photo). distance: between the features of both regions. score: how sure
-    the model is that it carries the label. rank: its place among the gallery's photos with that label, from 1.
+    the model is that it carries the label. rank: its place among the gallery's photos with that label, from 1. alike:
+    how many copies of it the gallery holds beside it.
     """
 
     photo: int
@@ -38,6 +39,11 @@ class LookAlike:
     score: float | None = None
     rank: int | None = None
     reason: str = ""
+    alike: int = 0
+
+    def like(self, alike: int) -> LookAlike:
+        """The same with so many copies, which the reason says."""
+        return replace(self, alike=alike, reason=f"{self.reason}; and {alike} like it") if alike else self
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,14 @@ class Row:
 @dataclass(frozen=True)
 class Answer:
     """A photo of the one list for all parts: its number, its file or id, how likely it answers at least one part of the
-    query, and the parts it answers, the likeliest first.
+    query, and the parts it answers, the likeliest first; alike: how many copies of it the gallery holds beside it.
     """
 
     photo: int
     name: str
     chance: float
     looks: tuple[LookAlike, ...]
+    alike: int = 0
 
 
 @dataclass(frozen=True)
@@ -234,7 +241,11 @@ def as_lines(rows: Sequence[Row]) -> list[str]:
 
 def answers_as_lines(found: Sequence[Answer]) -> list[str]:
     """The one list as text: each photo with the parts that it answers."""
-    return [f"  {each.chance:.2f}  {each.name}  {', '.join(look.label for look in each.looks)}" for each in found]
+    return [
+        f"  {each.chance:.2f}  {each.name}  {', '.join(look.label for look in each.looks)}"
+        + (f"  and {each.alike} like it" if each.alike else "")
+        for each in found
+    ]
 
 
 def _at(region: Region | None) -> str:

@@ -1,5 +1,7 @@
 """The page of look-alikes: what strangers' files do to it, and how it stands in a real browser."""
 
+import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 from wardrobefolder import drawn_folder, small_model
 
+from fashionlib.gallery.extract import jpeg
 from fashionlib.gallery.html_report import page
 from fashionlib.retrieval.recommend import LookAlike, Row
 
@@ -68,7 +71,7 @@ def test_strangers_files_give_a_page_that_escapes_every_name_and_lists_what_was_
     read = Reader(text)
     assert "<img src=x" not in text
     assert "<b>" not in text
-    ours = "html head meta title style body a header h1 h2 p div img svg rect span nav ol ul li main section"
+    ours = "html head meta title style body a header h1 h2 p div defs image use svg rect span nav ol ul li main section"
     assert {tag for tag, _ in read.tags} <= {*ours.split(" ")}
     assert not [name for _, attributes in read.tags for name in attributes if name.startswith("on")]
     assert EVIL in read.text
@@ -92,7 +95,10 @@ def test_odd_but_sound_files_are_read_as_what_they_show(call, folder, model):
         near = [look["name"] for look in part["looks"]]
         if "rotated.jpg" in near:  # the same picture, upright
             assert near.index("rotated.jpg") < 6
-    assert {ODD, EVIL, "cmyk.jpg", "large.jpg"} <= {look["name"] for part in found["parts"] for look in part["looks"]}
+    looks = {look["name"]: look["alike"] for part in found["parts"] for look in part["looks"]}
+    assert {ODD, "cmyk.jpg", "large.jpg"} <= looks.keys()
+    assert len({EVIL, "rotated.jpg"} & looks.keys()) == 1  # copies of each other: one is shown, and says so
+    assert max(looks.get(EVIL, 0), looks.get("rotated.jpg", 0)) >= 1
 
 
 def test_json_holds_parts_and_look_alikes_with_label_region_distance_and_reason(call, folder, model):
@@ -179,8 +185,50 @@ def test_a_page_that_cannot_be_written_and_an_index_that_cannot_be_kept_are_said
         assert err.count("\n") == 1
 
 
+def small_jpeg(width=30, height=40):
+    return jpeg(np.zeros((height, width, 3), np.uint8), (width, height))
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "device", "folder", "photo", "text"])
+def test_out_replaces_nothing_but_an_older_page(call, folder, model, tmp_path, kind):
+    out, kept = tmp_path / "page.html", tmp_path / "kept"
+    kept.write_text("mine")
+    if kind in ("link", "dangling"):
+        out.symlink_to(kept if kind == "link" else tmp_path / "none")
+    elif kind == "device":
+        out = Path("/dev/null")
+    elif kind == "folder":
+        out.mkdir()
+    else:
+        out.write_bytes((folder / "000.png").read_bytes() if kind == "photo" else b"mine")
+    before = out.lstat()
+    code, printed, err = call("recommend", folder / "000.png", "--in", folder, "--model", model, "--out", out)
+    assert (code, printed, err.count("\n")) == (2, "", 1)
+    assert "replaced" in err
+    assert "--out" in err
+    assert (out.lstat().st_ino, out.lstat().st_mode, out.lstat().st_mtime) == (
+        before.st_ino, before.st_mode, before.st_mtime)  # fmt: skip
+    assert kept.read_text() == "mine"
+
+
+def test_a_page_is_written_again_over_itself_and_over_an_empty_file(call, folder, model, tmp_path):
+    out = tmp_path / "page.html"
+    out.touch()
+    words = ("recommend", folder / "000.png", "--in", folder, "--model", model, "--out", out)
+    assert [call(*words)[0] for _ in range(2)] == [0, 0]
+    assert out.read_text().startswith("<!doctype html>")
+
+
+def test_a_thumbnail_stands_in_the_page_once_however_many_look_alikes_are_asked_for(call, folder, model, tmp_path):
+    out = tmp_path / "page.html"
+    words = ("recommend", folder / "000.png", "--in", folder, "--model", model, "--out", out)
+    assert call(*words, "--per-part", 1_000_000)[0] == 0
+    sources = re.findall(r'href="data:image/jpeg;base64,([^"]+)"', out.read_text())
+    assert len(sources) == len(set(sources)) <= 1 + 19
+
+
 def test_a_photo_without_look_alikes_gets_a_page_that_says_so():
-    text = page("a.jpg", b"", [], {}, {}, photos=3, diversity=0.5)
+    text = page("a.jpg", small_jpeg(), [], {}, {}, photos=3, diversity=0.5)
     assert "No photo of the folder shares a label" in text
 
 
@@ -189,7 +237,15 @@ def test_names_that_are_no_text_are_shown_and_linked_all_the_same(tmp_path):
     look = LookAlike(0, "hat", (0.1, 0.1, 0.5, 0.5), 0.25, name, 0.5, 1, "hat in both")
     rows = [Row("hat", 0.9, (0.0, 0.0, 1.0, 1.0), (look,))]
     text = page(
-        name, b"", rows, {0: b""}, {name: "cut"}, photos=1, diversity=0.0, root=tmp_path, out=tmp_path / "p.html"
+        name,
+        small_jpeg(),
+        rows,
+        {0: small_jpeg()},
+        {name: "cut"},
+        photos=1,
+        diversity=0.0,
+        root=tmp_path,
+        out=tmp_path / "p.html",
     )
     text.encode()
     assert 'href="caf%E9%20%3Ci%3E.jpg"' in text
@@ -232,18 +288,32 @@ def test_it_loads_without_complaint_asks_nothing_outside_and_does_not_scroll_sid
 
 def test_every_picture_is_drawn_has_words_and_its_outlines_lie_on_it(visit):
     opened, _, rows = visit
-    pictures = opened.evaluate("[...document.images].map(i => [i.alt, i.naturalWidth, i.src.slice(0, 5)])")
+    pictures = opened.evaluate("""[...document.querySelectorAll('.photo svg')].map(picture => {
+        const box = picture.querySelector('use').getBoundingClientRect()
+        return [picture.getAttribute('aria-label'), box.width, box.height] })""")
     assert len(pictures) == 1 + sum(len(row.looks) for row in rows) + 8
-    for alt, width, source in pictures:
+    for alt, width, height in pictures:
         assert len(alt.split()) >= 4
-        assert width > 0
-        assert source == "data:"
+        assert width > 100
+        assert height > 50
     inside = opened.evaluate("""[...document.querySelectorAll('.photo')].every(photo => {
-        const image = photo.querySelector('img').getBoundingClientRect()
+        const image = photo.querySelector('use').getBoundingClientRect()
         return [...photo.querySelectorAll('rect')].every(rect => { const box = rect.getBoundingClientRect()
           return box.left >= image.left - 4 && box.right <= image.right + 4 && box.top >= image.top - 4
             && box.bottom <= image.bottom + 4 && box.width > 0 })})""")
     assert inside
+
+
+def test_every_picture_stands_in_the_page_once_and_shows_its_colours(visit):
+    opened, _, rows = visit
+    shown = {look.photo for row in rows for look in row.looks}
+    sources = opened.evaluate("[...document.querySelectorAll('image')].map(one => one.getAttribute('href'))")
+    assert len(sources) == len(set(sources)) >= 1 + len(shown)
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    seen = np.asarray(Image.open(io.BytesIO(opened.locator(".photo svg").first.screenshot())).convert("RGB"))
+    picture = Image.open(io.BytesIO(base64.b64decode(sources[0].partition(",")[2]))).convert("RGB")
+    expected = np.asarray(picture.resize(seen.shape[1::-1]))
+    assert np.abs(seen.astype(float) - expected).mean() < 25  # the outlines are drawn over it
 
 
 def test_tab_goes_through_the_links_in_the_order_of_the_page(visit):

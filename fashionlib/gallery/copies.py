@@ -1,0 +1,51 @@
+"""Copies among photos: the same picture under several names, or saved again with another compression."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, Int16
+from PIL import Image
+
+GRID = 16
+NEAR = 10  # of 255: two pictures are copies if no cell of a 16 × 16 grid differs by more in red, green or blue
+_SCORES = 0.1  # copies have scores that differ by less
+_BLOCK = 16
+
+
+class Copies:
+    """Finds the copies of a photo among photos that have `scores`; thumbnail: from a photo's number to a small JPEG.
+
+    Measured on the real photos of ../shared: a photo saved again at a JPEG quality of 90 to 30 differs by up to 9, two
+    different street photos by 108 and more, two photos of clothes at home by 52 and more.
+    """
+
+    def __init__(self, scores: Float[np.ndarray, "photos labels"], thumbnail: Callable[[int], bytes]):
+        self.scores = scores
+        self.cells = lru_cache(maxsize=4096)(lambda photo: cells(thumbnail(photo)))
+
+    def of(self, photo: int) -> list[int]:
+        """The numbers of the other photos that are copies of this one."""
+        apart = np.abs(self.scores - self.scores[photo]).max(axis=1)
+        apart[photo] = np.inf
+        near = np.flatnonzero(apart <= _SCORES)
+        near, found = near[np.argsort(apart[near], kind="stable")], []
+        for start in range(0, len(near), _BLOCK):  # copies come first
+            block = [int(one) for one in near[start : start + _BLOCK] if self._same(photo, int(one))]
+            if not block:
+                break
+            found += block
+        return found
+
+    def _same(self, one: int, other: int) -> bool:
+        return int(np.abs(self.cells(one) - self.cells(other)).max()) <= NEAR
+
+
+def cells(picture: bytes) -> Int16[np.ndarray, "16 16 3"]:
+    """The mean colours of a grid over the picture."""
+    image = Image.open(io.BytesIO(picture), formats=["JPEG"])
+    image.draft(None, (2 * GRID, 2 * GRID))
+    return np.asarray(image.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX)).astype(np.int16)
