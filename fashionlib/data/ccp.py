@@ -75,6 +75,10 @@ class CCP:
         """Where each garment of photo `index` is, by label; none where nobody drew them. Opens no photo."""
         return self._masks_of(self.ids[index])
 
+    def has_masks(self, id_: str) -> bool:
+        """Whether somebody drew that photo's masks."""
+        return (self.root / "annotations" / "pixel-level" / f"{id_}.mat").exists()
+
     def _targets_of(self, id_: str) -> np.ndarray:
         masked = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
         present = set(np.unique(read_matlab(masked, "groundtruth")) if masked.exists() else self._tags(id_))

@@ -18,8 +18,12 @@ def euclidean(scores: Float[Tensor, "b c"], targets: Float[Tensor, "b c"]) -> Fl
 
 
 def logistic(scores: Float[Tensor, "b c"], targets: Float[Tensor, "b c"]) -> Float[Tensor, ""]:
-    """The modern rival of `euclidean`: binary cross-entropy, summed over labels, mean over images."""
-    return F.binary_cross_entropy_with_logits(scores, targets, reduction="sum") / len(scores)
+    """The modern rival of `euclidean`: binary cross-entropy, summed over labels, mean over images.
+
+    targets: 1 shown, 0 absent; labels below 0 are unknown and left out.
+    """
+    known = (targets >= 0).to(scores.dtype)
+    return F.binary_cross_entropy_with_logits(scores, targets.clamp(min=0), weight=known, reduction="sum") / len(scores)
 
 
 def scale(theta: Float[Tensor, "b s 4"], most: float = 0.5) -> Float[Tensor, ""]:

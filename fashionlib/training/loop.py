@@ -136,10 +136,19 @@ def _validate(
         return {}
     blocks = _predicted(model, validation[0], options.mirror_test, 128, accelerator)
     scores = np.concatenate(in_order([scores.float().cpu().numpy() for scores, _ in blocks], accelerator))
-    return {
-        "val_ap_all": float(average_precision_all(scores, validation[1])),
-        "val_map": float(mean_average_precision(scores, validation[1])),
-    }
+    return _average_precisions(scores, validation[1])
+
+
+def _average_precisions(scores: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """AP_all and mAP; where labels are unknown (below 0), over the pairs that are known."""
+    known = targets >= 0
+    if known.all():
+        by_label = float(mean_average_precision(scores, targets))
+    else:
+        columns = [(scores[row, c], targets[row, c]) for c, row in enumerate(known.T) if (targets[:, c] > 0).any()]
+        by_label = float(np.mean([average_precision_all(s[:, None], t[:, None]) for s, t in columns]))
+    overall = average_precision_all(scores[known][:, None], targets[known][:, None])
+    return {"val_ap_all": float(overall), "val_map": by_label}
 
 
 def load_best(model: Tagger, folder: Path) -> Tagger:
