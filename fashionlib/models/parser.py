@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from fashionlib.core.output import Output
 from fashionlib.models import losses
 from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, crop_weights, upright, whole_picture
+from fashionlib.models.descriptor import Descriptor, covered
 from fashionlib.models.texture import TextureEncoding
 
 
@@ -45,7 +46,8 @@ class ParserOptions:
     texture: "scores" (paper: the encoding stands before the LSTM and the classifier), "beside" (a head of its own over
         the shallowest features, for retrieval) or "none".
     compare: what retrieval compares, "texture", "attended" (the trunk's features under the step's attention, each depth
-        at length 1) or "both".
+        at length 1), "both", or "projected" (a step's projected features beside the whole photo's, see `Descriptor`).
+    context: with "projected", the share of the whole photo in the squared distance of two steps.
     codewords: K of the texture encoding.
     dropout: on a region's features and before its scores.
     classification: "logistic" or "euclidean" (paper).
@@ -70,6 +72,7 @@ class ParserOptions:
     pool: str = "mean"
     texture: str = "beside"
     compare: str = "both"
+    context: float = 0.7
     codewords: int = 32
     dropout: float = 0.3
     classification: str = "logistic"
@@ -111,11 +114,16 @@ class Parser(nn.Module):
         if options.texture == "beside":
             self.texture = TextureEncoding(self.depths[0], options.codewords)
             self.texture_score = nn.Linear(options.codewords * self.depths[0], labels)
+        if options.compare == "projected":
+            self.descriptor = Descriptor(self.depths)
         self.register_buffer("pull", anchor_boxes(options.pull, options.steps)[:, 2:])
         self.classification = getattr(losses, options.classification)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+        """maps: of the trunk; channels beyond `depths` are the photo's colours (see `fashionlib.models.colours`)."""
         options = self.options
+        maps, colours = maps[:, : sum(self.depths)], maps[:, sum(self.depths) :]
+        raw = maps
         standard = self.standardise(maps)
         maps = self.reduce(standard if options.reduce else maps)
         read = self.locate.read(maps)
@@ -138,7 +146,10 @@ class Parser(nn.Module):
         steps, theta, attention, vectors = (
             torch.stack(each[first:], 1) for each in (scores, looked, attentions, vectors)
         )
-        features, textures = self._compared(standard, attention.flatten(2), vectors)
+        if options.compare == "projected":
+            features, textures = self._projected(raw.flatten(2), colours.flatten(2), attention.flatten(2)), None
+        else:
+            features, textures = self._compared(standard, attention.flatten(2), vectors)
         return Output(
             scores=steps.amax(1),  # category-wise max pooling
             features=features, steps=steps, theta=theta, attention=attention.flatten(2), texture_scores=textures,
@@ -175,6 +186,13 @@ class Parser(nn.Module):
         encoded = self.texture(cells[..., : self.depths[0]], attention)
         chosen = {"texture": [encoded], "attended": parts, "both": [encoded, *parts]}[self.options.compare]
         return torch.cat(chosen, -1), self.texture_score(encoded)
+
+    def _projected(self, maps: Tensor, colours: Tensor, attention: Tensor) -> Tensor:
+        """b s 2f: the whole photo's numbers, the same for each step, and the step's; together of length 1."""
+        looked = torch.cat([covered(colours, maps.shape[2]).to(attention), attention.detach()], 1)
+        whole, parts = self.descriptor(maps, colours, looked).tensor_split([1], 1)
+        context = self.options.context
+        return torch.cat([context**0.5 * whole.expand_as(parts), (1 - context) ** 0.5 * parts], -1)
 
     def loss(self, output: Output, targets: Float[Tensor, "b c"]) -> dict[str, Tensor]:
         """The three terms of §3, "Loss", each with its factor, and the texture head's own where it has one."""

@@ -1,0 +1,118 @@
+"""What retrieval compares: the whole photo and its parts as a few hundred numbers each.
+
+Attended features of all depths and the classifier's 1,280 channels, each block standardised and at length 1, are
+projected so that copies of one photo (mirrored, moved, in another light) lie near each other: principal components,
+then whitening by the covariance within photos (WCCN; Hatch, Kajarekar, Stolcke, Interspeech 2006). Colours are a
+histogram, square-rooted and reduced by principal components.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fashionlib.models.colours import Colours
+
+LIFTED = 1280  # channels before the classifier of EfficientNet-lite0
+NUMBERS, COLOUR_NUMBERS = 256, 64
+COLOUR_SHARE = 0.6  # length of the colours beside features of length 1
+SHRINK = 0.1  # of the within-photo covariance towards its mean variance
+
+
+class Descriptor(nn.Module):
+    """Features under an attention map → NUMBERS + COLOUR_NUMBERS numbers of length 1.
+
+    depths: channels of the trunk's depths, the deepest last. Its weights are not trained by gradients: `lift` is the
+    trunk's own layer, the rest is computed from photos by `fit_descriptor`.
+    """
+
+    numbers = NUMBERS + COLOUR_NUMBERS
+    mean: Tensor
+    deviation: Tensor
+    centre: Tensor
+    projection: Tensor
+    colour_mean: Tensor
+    colour_projection: Tensor
+
+    def __init__(self, depths: Sequence[int]):
+        super().__init__()
+        self.blocks = (LIFTED, *depths)
+        width = sum(self.blocks)
+        self.lift = nn.Conv2d(depths[-1], LIFTED, 1).requires_grad_(False)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("projection", torch.zeros(width, NUMBERS))
+        self.register_buffer("colour_mean", torch.zeros(Colours.channels))
+        self.register_buffer("colour_projection", torch.zeros(Colours.channels, COLOUR_NUMBERS))
+
+    def forward(
+        self, maps: Float[Tensor, "b d n"], colours: Float[Tensor, "b bins n"], attention: Float[Tensor, "b s n"]
+    ) -> Float[Tensor, "b s numbers"]:
+        """maps: of the trunk, not standardised. colours: see `Colours`; b 0 n where the trunk gives none."""
+        features = F.normalize(
+            (self.standardised(self.attended(maps, attention)) - self.centre) @ self.projection, dim=-1
+        )
+        if not colours.shape[1]:
+            return F.normalize(
+                torch.cat([features, features.new_zeros(*features.shape[:2], COLOUR_NUMBERS)], -1), dim=-1
+            )
+        shades = F.normalize((histogram(colours, attention) - self.colour_mean) @ self.colour_projection, dim=-1)
+        return torch.cat([features, COLOUR_SHARE * shades], -1) / math.sqrt(1 + COLOUR_SHARE**2)
+
+    def attended(self, maps: Float[Tensor, "b d n"], attention: Float[Tensor, "b s n"]) -> Float[Tensor, "b s width"]:
+        """Mean features under each attention map: of the lifted channels, then of every depth."""
+        lifted = self.lift(maps[:, -self.blocks[-1] :, :, None])[..., 0].clamp(0, 6)  # ReLU6
+        return attention @ torch.cat([lifted, maps], 1).transpose(1, 2)
+
+    def standardised(self, features: Float[Tensor, "*n width"]) -> Float[Tensor, "*n width"]:
+        """Mean 0 and deviation 1 over photos, then each block at length 1."""
+        scaled = (features - self.mean) / self.deviation
+        return torch.cat([F.normalize(block, dim=-1) for block in scaled.split(self.blocks, dim=-1)], -1)
+
+
+def histogram(colours: Float[Tensor, "b bins n"], attention: Float[Tensor, "b s n"]) -> Float[Tensor, "b s bins"]:
+    """Square roots of the shares of colours under each attention map."""
+    shares = attention @ colours.transpose(1, 2)
+    return (shares / shares.sum(-1, keepdim=True).clamp(min=1e-6)).sqrt()
+
+
+def covered(colours: Float[Tensor, "b bins n"], cells: int) -> Float[Tensor, "b 1 n"]:
+    """Attention to the whole photo, without the letterbox around it; to all cells where no colours tell."""
+    if not colours.shape[1]:
+        return colours.new_full((len(colours), 1, cells), 1 / cells)
+    share = colours.sum(1, keepdim=True)
+    return share / share.sum(-1, keepdim=True).clamp(min=1e-6)
+
+
+@torch.no_grad()
+def fit_descriptor(
+    descriptor: Descriptor, plain: Float[Tensor, "p width"], copies: Sequence[Float[Tensor, "p width"]],
+    colours: Float[Tensor, "p bins"],
+) -> None:  # fmt: skip
+    """Compute the projection from photos.
+
+    plain: attended features of whole photos. copies: of the same photos mirrored or augmented. colours: histograms.
+    """
+    descriptor.mean.copy_(plain.mean(0))
+    descriptor.deviation.copy_(plain.std(0) + 1e-4)
+    features = descriptor.standardised(plain)
+    descriptor.centre.copy_(features.mean(0))
+    components = _components(features, NUMBERS)
+    within = torch.cat([descriptor.standardised(copy) - features for copy in copies]) @ components
+    variances, axes = torch.linalg.eigh(within.T @ within / len(within))
+    whitening = axes / (variances + SHRINK * variances.mean()).sqrt() @ axes.T
+    descriptor.projection.copy_(components @ whitening)
+    descriptor.colour_mean.copy_(colours.mean(0))
+    descriptor.colour_projection.copy_(_components(colours, COLOUR_NUMBERS))
+
+
+def _components(rows: Float[Tensor, "p width"], most: int) -> Float[Tensor, "width most"]:
+    """The principal components with the largest variances."""
+    centred = rows - rows.mean(0)
+    return torch.linalg.eigh(centred.T @ centred / len(rows)).eigenvectors[:, -most:]
