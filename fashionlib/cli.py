@@ -63,7 +63,7 @@ def tag(
 
 @app.command()
 def doctor(
-    dataset: Annotated[str, typer.Argument(help="ccp, folder, fashion144k, fashion550k, deepfashion_inshop …")],
+    dataset: Annotated[str, typer.Argument(help="ccp, closet, catalogue, folder, fashion144k, deepfashion_inshop …")],
     folder: Annotated[Path, typer.Argument(help="Where its files lie.")],
     most: Annotated[int, typer.Option(help="Faults printed of each check; 0 prints all.", min=0)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every fault.")] = False,

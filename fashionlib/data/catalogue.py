@@ -56,6 +56,11 @@ class Catalogue:
         id_ = self.ids[index]
         return Sample(image=read_photo(self._paths[id_]), id=id_, product=style_of(id_), domain="shop")
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, in the order of the ids."""
+        return tuple(self._paths.values())
+
     def targets(self) -> None:
         """The shop's categories are not tags of what a photo shows."""
         return None

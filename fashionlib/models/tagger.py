@@ -58,11 +58,14 @@ class Tagger(nn.Module):
     """kind: a key of `HEADS`. image_size: (height, width) that photos are letterboxed to.
 
     frozen: the trunk keeps its packaged weights; they are then left out of the saved file.
+    calibration: slope and offset by which scores become probabilities (Platt), fitted on validation photos; None where
+    nobody fitted them. threshold: probability from which on a label counts as shown, chosen on the same photos.
     """
 
     def __init__(
         self, *, labels: Sequence[str], image_size: Sequence[int], kind: str, head: dict | None = None,
         trunk: dict | None = None, frozen: bool = True, pretrained: bool = True,
+        calibration: Sequence[float] | None = None, threshold: float = 0.0,
     ):  # fmt: skip
         super().__init__()
         if kind not in HEADS:
@@ -81,6 +84,8 @@ class Tagger(nn.Module):
         body = (fold(body) if frozen else body).requires_grad_(not frozen)
         self.trunk = body.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.head = make(self.trunk.depths, len(self.labels), self.options)
+        self.calibration = None if calibration is None else (float(calibration[0]), float(calibration[1]))
+        self.threshold = threshold
 
     def train(self, mode: bool = True) -> Tagger:
         super().train(mode)
@@ -92,7 +97,9 @@ class Tagger(nn.Module):
         return self.head(self.trunk(images))
 
     def probabilities(self, scores: Float[Tensor, "*n c"]) -> Float[Tensor, "*n c"]:
-        """Scores as the loss reads them: through a softmax over labels ("euclidean") or a sigmoid each."""
+        """Scores as the loss reads them: through a softmax over labels ("euclidean") or a sigmoid each, calibrated."""
+        if self.calibration is not None:
+            return (self.calibration[0] * scores + self.calibration[1]).sigmoid()
         return scores.softmax(-1) if self.options.classification == "euclidean" else scores.sigmoid()
 
     def config(self) -> dict:
@@ -100,10 +107,13 @@ class Tagger(nn.Module):
         return {
             "format": 1, "kind": self.kind, "head": asdict(self.options), "trunk": self.trunk_options,
             "frozen": self.frozen, "image_size": list(self.image_size), "labels": list(self.labels),
+            **({"calibration": list(self.calibration), "threshold": self.threshold} if self.calibration else {}),
         }  # fmt: skip
 
     def tag(self, images: object, *, most: int = 6) -> list[list[Tag]]:
         """The `most` best labels of each photo, best first, each with the region that won it.
+
+        Labels below the model's threshold are left out, but for the best one.
 
         images: a photo as `fashionlib.data.photos.open_photo` takes it, or a list of them.
 
@@ -130,7 +140,8 @@ class Tagger(nn.Module):
         reduced = (size[1] / photo.shape[1], size[0] / photo.shape[0])
         return [
             Tag(self.labels[label], score, self._winning_box(output, label, placement, photo.shape, reduced))
-            for score, label in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            for rank, (score, label) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True))
+            if not rank or score >= self.threshold
         ]
 
     def _winning_box(

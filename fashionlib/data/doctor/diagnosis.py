@@ -21,7 +21,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded, readable
 from fashionlib.core.threads import in_order
 from fashionlib.data.doctor.photo_check import look_at
-from fashionlib.data.doctor.surveys import survey_ccp, survey_folder
+from fashionlib.data.doctor.surveys import survey_catalogue, survey_ccp, survey_closet, survey_folder
 from fashionlib.data.published import (
     deepfashion_attributes,
     deepfashion_c2s,
@@ -37,6 +37,8 @@ _AHEAD = 64  # photos decoded before their turn
 
 SURVEYS: dict[str, Callable[[Path, Report], Survey]] = {
     "ccp": survey_ccp,
+    "closet": survey_closet,
+    "catalogue": survey_catalogue,
     "folder": survey_folder,
     "fashion144k": fashion144k.survey,
     "fashion550k": fashion550k.survey,

@@ -1,10 +1,12 @@
-"""What `fashionlib doctor` looks at in the data sets that have no lists: CCP and a folder of photos."""
+"""What `fashionlib doctor` looks at where there are few lists: CCP, closet, catalogue and a folder of photos."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from fashionlib.core.errors import InputError
+from fashionlib.data import closet
+from fashionlib.data.catalogue import LINKS, Catalogue
 from fashionlib.data.ccp import GET_IT, label_names, read_matlab
 from fashionlib.data.doctor.photo_check import look_at
 from fashionlib.data.folder import photos_below
@@ -51,6 +53,37 @@ def _check_indices(root: Path, kind: str, id_: str, labels: int, report: Report)
     size = look_at(root / "photos" / f"{id_}.jpg").size
     if kind == "pixel-level" and size and indices.shape != size[::-1]:
         report("annotations", f"{path}: mask of {indices.shape}, its photo has {size[::-1]}; fetch the file again")
+
+
+def survey_closet(root: Path, report: Report) -> Survey:
+    """Every listed photo; for `fashionlib doctor`."""
+    try:
+        rows = closet.read_rows(root)
+    except InputError as error:
+        report("layout", str(error))
+        return Survey()
+    found = Survey(photos={f"images/{row.image}.jpg": f"{root}/images.csv" for row in rows})
+    classes, senders = {row.label for row in rows}, {row.sender for row in rows}
+    found.counts = {"photos": len(rows), "classes": len(classes), "senders": len(senders)}
+    return found
+
+
+def survey_catalogue(root: Path, report: Report) -> Survey:
+    """Every photo of a garment, and the lists of links; for `fashionlib doctor`."""
+    try:
+        catalogue = Catalogue(root)
+    except InputError as error:
+        report("layout", str(error))
+        return Survey()
+    for kind in LINKS:
+        try:
+            catalogue.links(kind)
+        except InputError as error:
+            report("lists", str(error))
+    paths = [path.relative_to(root).as_posix() for path in catalogue.paths]
+    found = Survey(photos={name: f"{root}/{name}" for name in paths})
+    found.counts = {"photos": len(catalogue), "styles": len({*catalogue.products()})}
+    return found
 
 
 def survey_folder(root: Path, report: Report) -> Survey:

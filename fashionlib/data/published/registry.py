@@ -53,6 +53,19 @@ PUBLISHED: dict[str, Published] = {
         counts={"photos": 2098, "photos with masks": 1004, "labels": 59},
         parts=True,
     ),
+    "closet": Published(
+        title="Clothing dataset: clothes at home (Grigorev, 2020)",
+        licence="CC0 1.0: free for any use.",
+        ask="https://github.com/alexeygrigorev/clothing-dataset\nNo password: git clone it, and name the clone.",
+        layout=("images.csv", "images/….jpg"),
+    ),
+    "catalogue": Published(
+        title="Magento 2 sample data: a shop's studio photos",
+        licence="Open Software License 3.0: keep it beside the photos and whatever is derived from them.",
+        ask="https://github.com/magento/magento2-sample-data\nNo password: git clone it, and name the clone.",
+        layout=("pub/media/catalog/product/m/h/mh01-black_main.jpg …, or images/mh01-black_main.jpg …",
+                "related.csv and upsell.csv, anywhere below"),
+    ),
     "folder": Published(
         title="anyone's photos",
         licence="Whatever the photos came under.",

@@ -1,0 +1,109 @@
+"""From a trained parser to the model that comes with the package: features projected, scores calibrated.
+
+python -m fashionlib.experiments.ship --data FOLDER --out weights/street-shop-closet
+
+FOLDER holds `ccp` and `closet`. Training is the profile's own (`profiles/street-shop-closet.yaml`), taken up where it
+was interrupted. Validation photos decide the epoch, the calibration and the threshold; test photos are not opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fashionlib.data.augment import images_to_float
+from fashionlib.data.store import Photos
+from fashionlib.experiments.methods import fit, inputs_of, photos_of, training_views
+from fashionlib.experiments.profile import Profile, load_profile
+from fashionlib.metrics.calibration import best_threshold, platt
+from fashionlib.models.backbones import classifier_layer
+from fashionlib.models.colours import Colours
+from fashionlib.models.descriptor import Descriptor, covered, fit_descriptor, histogram
+from fashionlib.models.tagger import Tagger, save_model
+from fashionlib.training.inputs import MapInputs
+from fashionlib.training.loop import predict
+
+PROFILE, METHOD = "street-shop-closet", "parser"
+MOST = 3000  # training photos from which the projection is computed
+BATCH = 32
+
+
+def shipped(profile: Profile, method: str = METHOD) -> Tagger:
+    """The profile's method of its first seed, trained where it is not, with projected features and calibrated."""
+    seed = profile.seeds[0]
+    trained = fit(profile, method, seed)
+    model = with_descriptor(trained)
+    photos = photos_of(profile, "train", seed)
+    inputs = inputs_of(profile, photos, training_views(profile.training_of(method)))
+    assert isinstance(inputs, MapInputs)
+    project(model.head.descriptor, inputs, photos)
+    validation = photos_of(profile, "val", seed)
+    scores, shown = known_pairs(trained, inputs_of(profile, validation), validation.tags)
+    model.calibration = platt(scores, shown)
+    model.threshold = best_threshold(model.probabilities(torch.from_numpy(scores)).numpy(), shown)
+    return model.eval()
+
+
+def with_descriptor(trained: Tagger) -> Tagger:
+    """The same parser on a trunk that gives colours, too; the projection of its features is still to be computed."""
+    model = Tagger(
+        labels=trained.labels, image_size=trained.image_size, kind="parser",
+        head=asdict(replace(trained.options, compare="projected")), trunk={**trained.trunk_options, "colours": True},
+    )  # fmt: skip
+    model.head.load_state_dict(trained.head.state_dict(), strict=False)
+    weight, bias = classifier_layer()
+    with torch.no_grad():
+        model.head.descriptor.lift.weight.copy_(weight)
+        model.head.descriptor.lift.bias.copy_(bias)
+    return model
+
+
+@torch.inference_mode()
+def project(descriptor: Descriptor, inputs: MapInputs, photos: Photos) -> None:
+    """Compute the descriptor's projection from at most MOST of the photos and their views in `inputs`."""
+    chosen = np.unique(np.linspace(0, len(photos) - 1, min(MOST, len(photos))).astype(int))
+    colours, rows = Colours(), [[] for _ in range(inputs.views + 1)]
+    for start in range(0, len(chosen), BATCH):
+        indices = chosen[start : start + BATCH]
+        maps = [inputs.take(indices, np.full(len(indices), view)).cpu() for view in range(inputs.views)]
+        grid = (maps[0].shape[-2], maps[0].shape[-1])
+        shades = colours(images_to_float(photos.images[indices]).cpu(), grid)
+        whole = covered(shades.flatten(2), grid[0] * grid[1])
+        mirrored = whole.unflatten(2, grid).flip(-1).flatten(2)
+        moved = torch.full_like(whole, 1 / whole.shape[2])  # where an augmented copy shows the photo is not kept
+        for view, attention in enumerate([whole, mirrored, *[moved] * (inputs.views - 2)]):
+            rows[view].append(descriptor.attended(maps[view].flatten(2), attention)[:, 0])
+        rows[-1].append(histogram(shades.flatten(2), whole)[:, 0])
+    plain, *copies, found = (torch.cat(each) for each in rows)
+    fit_descriptor(descriptor, plain, copies, found)
+
+
+def known_pairs(
+    model: Tagger, inputs: MapInputs, targets: Float[np.ndarray, "photos labels"]
+) -> tuple[Float[np.ndarray, " pairs"], Bool[np.ndarray, " pairs"]]:
+    """Scores before the sigmoid of all pairs of photo and label that are known, and which of them are shown."""
+    chances: Tensor = torch.from_numpy(predict(model, inputs, mirror=False).scores).double()
+    known = targets >= 0
+    return chances.clamp(1e-7, 1 - 1e-7).logit().numpy()[known], targets[known] > 0
+
+
+def main(
+    data: Annotated[str, typer.Option(help="The folder that holds `ccp` and `closet`.")],
+    out: Annotated[Path, typer.Option(help="Where config.json and model.safetensors are written.")],
+    profile: Annotated[str, typer.Option(help="A name in profiles/, or a YAML file.")] = PROFILE,
+) -> None:
+    """Train, project, calibrate and save."""
+    model = shipped(load_profile(profile, data=data))
+    save_model(model, out, half=True)
+    print(f"{out}: calibration {model.calibration}, threshold {model.threshold}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,87 @@
+"""Colours on the grid, and the projected features of a photo and its parts."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from fashionlib.models.backbones import build_trunk, classifier_layer
+from fashionlib.models.colours import Colours, to_lab
+from fashionlib.models.descriptor import Descriptor, covered, fit_descriptor, histogram
+from fashionlib.models.parser import Parser, ParserOptions
+
+
+def test_lab_of_known_colours():
+    rgb = torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]).T[None]
+    lab = to_lab(rgb)[0].T.numpy()
+    np.testing.assert_allclose(lab, [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20]], atol=0.3)
+
+
+def test_a_cells_colours_sum_to_the_share_that_the_photo_covers():
+    images = torch.full((1, 3, 64, 64), 127 / 255)  # the letterbox's grey
+    images[:, :, 16:48] = torch.tensor([0.8, 0.1, 0.1])[:, None, None]
+    colours = Colours()(images, (4, 4))
+    torch.testing.assert_close(colours.sum(1)[0].sum(1), torch.tensor([0.0, 4.0, 4.0, 0.0]))
+    whole = covered(colours.flatten(2), 16)
+    assert whole.sum() == 1
+    assert whole[0, 0, :4].sum() == 0
+
+
+def test_the_classifiers_channels_are_those_of_the_untouched_backbone():
+    import timm
+
+    from fashionlib.models.backbones import _packaged_weights
+
+    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    model.load_state_dict(_packaged_weights())
+    trunk, image = build_trunk(depths=(32,), stride=32).eval(), torch.rand(1, 3, 64, 64)
+    weight, bias = classifier_layer()
+    with torch.no_grad():
+        pooled = nn.functional.conv2d(trunk(image), weight, bias).clamp(0, 6).mean((2, 3))
+        expected = model.eval().forward_features((image - 0.5) / 0.5).mean((2, 3))
+    torch.testing.assert_close(pooled, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_projection_brings_copies_of_a_photo_together():
+    torch.manual_seed(0)
+    descriptor = Descriptor((8, 16))
+    width = sum(descriptor.blocks)
+    plain, noise = torch.randn(400, width), torch.zeros(400, width)
+    noise[:, :600] = 1.5 * torch.randn(400, 600)  # what changes from copy to copy
+    fit_descriptor(descriptor, plain, [plain + noise], torch.rand(400, 245))
+
+    def apart(rows):
+        """How far copies lie from each other, as a share of how far other photos do."""
+        one, two = (nn.functional.normalize(each, dim=-1) for each in rows)
+        products = one @ two.T
+        own = products.diag().mean()
+        return (1 - own) / (1 - (products.sum() - products.diag().sum()) / (400 * 399))
+
+    standard = [descriptor.standardised(each) for each in (plain, plain + noise)]
+    projected = [(each - descriptor.centre) @ descriptor.projection for each in standard]
+    assert apart(projected) < 0.8 * apart([each - descriptor.centre for each in standard])
+
+
+def test_a_step_carries_the_whole_photo_and_its_own_region_at_length_one():
+    torch.manual_seed(0)
+    parser = Parser(
+        (8, 16), 5, ParserOptions(steps=3, hidden=16, reduce=16, texture="none", compare="projected")
+    ).eval()
+    nn.init.normal_(parser.descriptor.projection)
+    nn.init.normal_(parser.descriptor.colour_projection)
+    images = torch.rand(2, 3, 64, 64)
+    maps = torch.cat([torch.rand(2, 24, 4, 4), Colours()(images, (4, 4))], 1)
+    with torch.no_grad():
+        output = parser(maps)
+    numbers = Descriptor.numbers
+    assert output.features.shape == (2, 4, 2 * numbers)
+    torch.testing.assert_close(output.features.norm(dim=-1), torch.ones(2, 4))
+    whole = output.features[..., :numbers]
+    torch.testing.assert_close(whole, whole[:, :1].expand_as(whole))
+    torch.testing.assert_close(whole.norm(dim=-1).square(), torch.full((2, 4), 0.7))
+    torch.testing.assert_close(output.features[:, 0, numbers:] / 0.3**0.5, whole[:, 0] / 0.7**0.5)  # step 0 is whole
+
+
+def test_histograms_are_of_length_one():
+    colours = Colours()(torch.rand(2, 3, 32, 32), (2, 2)).flatten(2)
+    found = histogram(colours, covered(colours, 4))
+    torch.testing.assert_close(found.norm(dim=-1), torch.ones(2, 1))
