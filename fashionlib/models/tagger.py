@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from fashionlib.core.device import device
@@ -35,6 +33,7 @@ from fashionlib.models.baselines.whole import WholeImage, WholeOptions
 from fashionlib.models.baselines.wtbi import WTBI, WTBIOptions
 from fashionlib.models.parser import Parser, ParserOptions
 from fashionlib.models.pretrained import model_folder
+from fashionlib.models.saved import CONFIG, WEIGHTS, building, read_config, read_weights, sealed_config
 
 HEADS = {
     "parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions), "csra": (CSRA, CSRAOptions),
@@ -166,10 +165,10 @@ def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path
         for name, tensor in model.state_dict().items()
         if not (model.frozen and name.startswith("trunk."))
     }
-    with written_aside(folder / "model.safetensors") as file:
-        file.write(save(weights))
-    with written_aside(folder / "config.json") as file:
-        file.write(json.dumps(model.config(), indent=1).encode())
+    content = save(weights)
+    for name, text in ((WEIGHTS, content), (CONFIG, sealed_config(model.config(), content))):
+        with written_aside(folder / name) as file:
+            file.write(text)
     return folder
 
 
@@ -181,32 +180,12 @@ def load_model(folder: str | Path) -> Tagger:
     Raises InputError where the folder, its configuration or its weights are missing, damaged or of another model.
     """
     folder = model_folder(folder)
-    config = _read_config(folder)
-    try:
+    config = read_config(folder)
+    weights = read_weights(folder, config.pop("weights", None))
+    with building(folder, weights):
         model = Tagger(**config, pretrained=config.get("frozen", True))
-    except (TypeError, KeyError) as error:
-        raise InputError(f"{folder}/config.json does not describe a model of this version: {error}") from error
-    try:
-        weights = load_file(folder / "model.safetensors")
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}/model.safetensors: missing; train the model again") from error
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{folder}/model.safetensors: damaged ({error}); train the model again") from error
     _fill(model, weights, folder)
     return model.to(device()).eval()
-
-
-def _read_config(folder: Path) -> dict:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no model here; name a folder with config.json and model.safetensors") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON ({error}); train the model again") from error
-    if not isinstance(config, dict) or config.pop("format", None) != 1:
-        raise InputError(f"{path}: not a model configuration of format 1; train the model again")
-    return config
 
 
 def _fill(model: Tagger, weights: dict[str, Tensor], folder: Path) -> None:
