@@ -66,7 +66,7 @@ VERSUS = ("_over_", "_gain")  # marks a paired difference in a metric's name
 
 
 def method(name: str) -> str:
-    return METHODS.get(name) or LISTS.get(name) or name
+    return METHODS.get(name) or LISTS.get(name) or FEATURES.get(name) or name
 
 
 def dataset(name: str) -> str:

@@ -50,11 +50,11 @@ def answers_grid(query: Photo, regions: Regions, cells: Sequence[Mapping[str, An
     asked = left.subplots()
     _numbered(asked, query, regions, numbers)
     asked.set_title("query")
-    asked.set_xlabel(legend, fontsize=7, loc="left")
+    asked.set_xlabel(legend, fontsize=8.5, loc="left")
     grid = right.subplots(rows, columns, squeeze=False).flat
     for axes, cell, words in zip(grid, cells, below, strict=False):
         _numbered(axes, cell["image"], cell["regions"], numbers)
-        axes.set_xlabel(words, fontsize=7, labelpad=2, loc="left")
+        axes.set_xlabel(words, fontsize=8.5, labelpad=2, loc="left")
     for axes in list(right.axes)[len(cells) :]:
         axes.set_axis_off()
     return figure

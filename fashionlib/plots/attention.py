@@ -45,7 +45,7 @@ def attention_sheet(
             x, y = np.clip(box[:2], 0.01, 0.93) * np.array(image.shape[1::-1])
             chip(axes, x, y, f"{step + 1}", palette[step % len(palette)])
             legend += [f"{step + 1}: {', '.join(labels)}"] if labels else []
-        axes.set_xlabel("\n".join(textwrap.fill(line, 24) for line in legend), fontsize=7, loc="left")
+        axes.set_xlabel("\n".join(textwrap.fill(line, 24) for line in legend), fontsize=8.5, loc="left")
     return figure
 
 
@@ -61,7 +61,7 @@ def attention_spread(boxes: Float[np.ndarray, "photos steps 4"]) -> Figure:
         axes.plot(*centres[:, step].T, ".", color=colour, markersize=3, alpha=0.6)
         chip(axes, x1, y1, f"{step + 1}", colour)
         axes.text(1.06, 0.04 + 0.06 * step, f"step {step + 1}: ±{centres[:, step].std(0).mean():.2f}",
-                  color=colour, fontsize=8, va="top")  # fmt: skip
+                  color=colour, fontsize=8.5, va="top")  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the photo", ylabel="down the photo", aspect=1.5)
     return figure
 
@@ -83,7 +83,7 @@ def wins_map(
     for row, label in enumerate(order):
         for step in np.flatnonzero(wins[:, label] >= 0.1).tolist():
             share = wins[step, label]
-            axes.text(step, row, f"{share:.0%}", ha="center", va="center", fontsize=6.5,
+            axes.text(step, row, f"{share:.0%}", ha="center", va="center", fontsize=8.5,
                       color="white" if share > 0.55 else "black")  # fmt: skip
     return figure
 
@@ -113,7 +113,7 @@ def pointing_figure(entries: Sequence[Entry]) -> Figure:
             axes.plot([entry.low, entry.high], [row, row], color=colour, linewidth=2.2)
             axes.plot(entry.value, row, "o", color=colour, markersize=5)
             axes.annotate(f"{entry.value:.2f}", (entry.value, row), (0, 5), textcoords="offset points", ha="center",
-                          fontsize=7.5)  # fmt: skip
+                          fontsize=8.5)  # fmt: skip
         axes.set_yticks(range(len(guesses)), [name for name, *_ in guesses[::-1]])
         axes.set_ylim(-0.5, len(guesses) - 0.4)
     return figure

@@ -32,7 +32,7 @@ def dial_curves(entries: Sequence[Entry], k: int = 10) -> Figure:
             _method(axes, source, method, f"relevance@{k}", f"{metric}@{k}", colour)
         axes.set(xlabel=f"relevance of {k} look-alikes", title=title)
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)
     return figure
 
 
@@ -52,7 +52,7 @@ def _method(axes: Axes, entries: Sequence[Entry], method: str, across: str, up: 
     axes.errorbar(x, y, **spans, fmt="o-", color=colour, markersize=3.5, linewidth=1.5, elinewidth=0.7,
                   label=LISTS[method])  # fmt: skip
     for place in {0, len(settings) - 1} if len(settings) > 1 else ():
-        axes.annotate(settings[place], (x[place], y[place]), (3, 3), textcoords="offset points", fontsize=7,
+        axes.annotate(settings[place], (x[place], y[place]), (3, 3), textcoords="offset points", fontsize=8.5,
                       color=colour)  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def sample_sheet(samples: Sequence[Sample], names: Sequence[str] = (), columns: 
         for number, box in enumerate(sample.boxes.values()):
             parts = np.asarray(box) / np.tile(sample.image.shape[1::-1], 2)
             outline(axes, sample.image, parts, palette[number % len(palette)], linewidth=1)
-        axes.set_xlabel(text, fontsize=7, loc="left")
+        axes.set_xlabel(text, fontsize=8.5, loc="left")
     return figure
 
 
@@ -79,7 +79,7 @@ def history(source: str | Path | pd.DataFrame | Mapping[str, str | Path | pd.Dat
                 label = f"{METHODS.get(method, method)} {name.removeprefix('val_')}".strip()
                 axes.plot(frame["epoch"], frame[name], style, color=colour, label=label, linewidth=1.5)
         axes.set_title(title)
-        axes.legend(frameon=False, fontsize=7.5)
+        axes.legend(frameon=False, fontsize=8.5)
     figure.axes[-1].set_xlabel("epoch")
     return figure
 
@@ -135,7 +135,7 @@ def _cells(axes: Shaped[np.ndarray, " columns"], cells: Sequence[Cell], colour: 
         show_photo(place, cell["image"])
         if cell.get("region") is not None:
             outline(place, cell["image"], cell["region"], colour)
-        place.set_xlabel(_cell_words(cell), fontsize=7.5, labelpad=2)
+        place.set_xlabel(_cell_words(cell), fontsize=8.5, labelpad=2)
 
 
 def _cell_words(cell: Cell) -> str:

@@ -41,7 +41,7 @@ def _dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
             entry.value, row, "D" if entry.method == "parser" else "o", color=palette[entry.method], markersize=5.5
         )
         axes.annotate(f"{entry.value:.3f}", (entry.value, row), (0, 6), textcoords="offset points",
-                      ha="center", fontsize=8)  # fmt: skip
+                      ha="center", fontsize=8.5)  # fmt: skip
     axes.set_yticks(range(len(methods)), [names.method(name) for name in methods])
     axes.set_ylim(-0.5, len(methods) - 0.35)
     axes.margins(x=0.2)
@@ -142,7 +142,7 @@ def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
         axes.fill_between(ks, low, high, color=colour, alpha=0.22, linewidth=0)
         above = name == best
         axes.annotate(names.method(name), (ks[-1], high[-1] if above else low[-1]), (0, 2 if above else -8),
-                      textcoords="offset points", color=colour, ha="right", fontsize=8,
+                      textcoords="offset points", color=colour, ha="right", fontsize=8.5,
                       va="bottom" if above else "top")  # fmt: skip
     axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
 
@@ -160,7 +160,7 @@ def _published_curves(axes: Axes, rows: Sequence[Row]) -> None:
         if label:
             above = label == "the paper"
             axes.annotate(label, points[-1], (0, 3 if above else -5), textcoords="offset points", color=colour,
-                          ha="right", va="bottom" if above else "top", fontsize=8)  # fmt: skip
+                          ha="right", va="bottom" if above else "top", fontsize=8.5)  # fmt: skip
     axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
 
 
@@ -185,12 +185,12 @@ def ablation_figure(gains: Mapping[str, Mapping[str, tuple[float, float, float]]
                   xerr=reach, error_kw={"ecolor": mpl.rcParams["xtick.color"], "linewidth": 1.2})  # fmt: skip
         for row, (value, _, high) in shown:
             axes.annotate(
-                f"{value:+.1f}", (max(high, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=7.5
+                f"{value:+.1f}", (max(high, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=8.5
             )
     axes.axvline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
     axes.set_yticks(range(len(groups)), [names.CHANGES.get(name, name).replace(": ", ":\n") for name in groups])
     axes.set_xlabel(f"points of {names.metric(metric)}")
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.14)
-    figure.legend(loc="outside upper left", frameon=False, fontsize=8, ncols=1)
+    figure.legend(loc="outside upper left", frameon=False, fontsize=8.5, ncols=1)
     return figure

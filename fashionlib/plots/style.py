@@ -38,7 +38,7 @@ def theme(dark: bool = False) -> Iterator[None]:
     """Draw the figures made inside for a light page, or a dark one."""
     tone = DARK if dark else LIGHT
     style: dict[Any, Any] = {
-        "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8,
+        "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
         "text.color": tone["ink"], "axes.labelcolor": tone["ink"], "axes.titlecolor": tone["ink"],
         "xtick.color": tone["quiet"], "ytick.color": tone["quiet"], "axes.edgecolor": tone["quiet"],
         "grid.color": tone["grid"], "grid.linewidth": 0.6, "axes.grid": True, "axes.axisbelow": True,
@@ -103,4 +103,4 @@ def chip(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """A number in the corner of its box; on every one of the dark or bright colours it stays legible."""
     ink = "black" if colour in BRIGHT else "white"
     place = {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
-    axes.text(x, y, text, fontsize=7, color=ink, va="top", ha="left", bbox=place)
+    axes.text(x, y, text, fontsize=8.5, color=ink, va="top", ha="left", bbox=place)

@@ -167,7 +167,7 @@ def test_the_front_page_picture_keeps_its_contrast_in_the_dark(visits):
 
 
 def test_a_figure_of_the_ledger_is_drawn_for_dark_pages_too(visits):
-    page, _ = visits["metrics"]
+    page, _ = visits["ablation"]
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     shown = page.evaluate("[...document.images].filter(i => i.offsetWidth).map(i => i.className)")
     page.evaluate("document.documentElement.dataset.theme = 'light'")

@@ -13,7 +13,7 @@ from fashionlib.metrics import average_precision_all, mean_average_precision, to
 
 ROOT = Path(__file__).parents[2]
 DESK, PHONE = 1280, 390
-KINDS = {"playground": "metrics", "steps": "touch_attention", "explorer": "explorer", "curves": "metrics"}
+KINDS = {"playground": "metrics", "steps": "localisation", "explorer": "recommendations", "curves": "metrics"}
 
 
 @pytest.fixture(scope="module", params=[DESK, PHONE], ids=["desk", "phone"])
@@ -215,7 +215,7 @@ def clipped(box):
 
 
 def test_arrow_keys_step_through_the_boxes_and_the_sentence_says_what_each_found(open_page):
-    page = open_page("touch_attention")
+    page = open_page("localisation")
     given, place = data(page, "steps"), block(page, "steps")
     photo, looks = given["photos"][0], given["photos"][0]["plain"]
     slider = place.locator(".slider input")
@@ -233,7 +233,7 @@ def test_arrow_keys_step_through_the_boxes_and_the_sentence_says_what_each_found
 
 
 def test_buttons_step_too_and_stop_at_the_ends(open_page):
-    page = open_page("touch_attention")
+    page = open_page("localisation")
     boxes = data(page, "steps")["photos"][0]["plain"]["boxes"]
     place = block(page, "steps")
     for _ in boxes:
@@ -244,7 +244,7 @@ def test_buttons_step_too_and_stop_at_the_ends(open_page):
 
 
 def test_the_attention_map_is_laid_over_the_photo_and_can_be_taken_away(open_page):
-    page = open_page("touch_attention")
+    page = open_page("localisation")
     given, place = data(page, "steps"), block(page, "steps")
     shades = place.locator(".stage rect.shade")
     cells = given["photos"][0]["plain"]["maps"][1]
@@ -257,7 +257,7 @@ def test_the_attention_map_is_laid_over_the_photo_and_can_be_taken_away(open_pag
 
 
 def test_the_photo_is_moved_and_the_box_with_what_was_before_dashed(open_page):
-    page = open_page("touch_attention")
+    page = open_page("localisation")
     given, place = data(page, "steps"), block(page, "steps")
     photo = given["photos"][0]
     touch(page, place.get_by_text("Move the photo in its frame"))
@@ -267,7 +267,7 @@ def test_the_photo_is_moved_and_the_box_with_what_was_before_dashed(open_page):
 
 
 def test_the_table_outlines_the_highest_score_of_each_row(open_page):
-    page = open_page("touch_attention")
+    page = open_page("localisation")
     for row in block(page, "steps").locator("table.scores tbody tr").all():
         values = [float(text) for text in row.locator("td").all_inner_texts()[1:]]
         won = [float(text) for text in row.locator("td.won").all_inner_texts()]
@@ -275,7 +275,7 @@ def test_the_table_outlines_the_highest_score_of_each_row(open_page):
 
 
 def test_another_photo_is_chosen_with_arrow_keys_and_by_pointing(open_page):
-    page = open_page("touch_attention")
+    page = open_page("localisation")
     given, place = data(page, "steps"), block(page, "steps")
     touch(page, place.locator(".choice label").nth(3))
     assert outlined(page, "steps") == clipped(given["photos"][3]["plain"]["boxes"][1])

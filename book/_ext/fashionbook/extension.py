@@ -25,8 +25,10 @@ from sphinx.util.docutils import ReferenceRole, SphinxRole
 
 from fashionbook import widgets as touchblocks
 from fashionbook.api import add_buttons, plain_docstring
+from fashionbook.budget import AblationTable, BudgetTable, FeatureRows
 from fashionbook.claims import Claims
 from fashionbook.directives import LedgerFigure, LedgerTable, LedgerTimes
+from fashionbook.figures import FigureOf
 from fashionbook.run_directives import LedgerRuns, NotebookParameters, Receipts
 from fashionbook.text import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
 from fashionlib.core.errors import InputError
@@ -173,6 +175,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger-figure", LedgerFigure)
     app.add_directive("ledger-times", LedgerTimes)
     app.add_directive("claims", Claims)
+    app.add_directive("budget-table", BudgetTable)
+    app.add_directive("ablation-table", AblationTable)
+    app.add_directive("feature-rows", FeatureRows)
+    app.add_directive("figure-of", FigureOf)
     touchblocks.setup(app)
     app.add_directive("ledger-runs", LedgerRuns)
     app.add_directive("receipts", Receipts)

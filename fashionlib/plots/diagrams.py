@@ -1,0 +1,237 @@
+"""Diagrams of the method: Fig. 2 with its shapes, cells of the map, texture encoding, losses, and MMR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from fashionlib.models import losses
+from fashionlib.models.attention import affine_matrix, box_indicator
+from fashionlib.models.texture import TextureEncoding
+from fashionlib.plots.style import Photo, colours, new_figure, outline, show_photo, themed
+from fashionlib.retrieval.mmr import diversified
+
+
+class Shapes(NamedTuple):
+    """Sizes of one variant of the network, as Fig. 2 shows them."""
+
+    title: str
+    photo: tuple[int, int]
+    channels: int  # of the backbone's map
+    width: int  # of the map that attention reads
+    grid: tuple[int, int]
+    steps: int
+    codewords: int
+    encoded: int  # channels of what is encoded
+    hidden: int
+    before: bool  # the texture encoding stands before the LSTM and the classifier
+    attends: bool  # boxes are read off an attention map
+
+
+@themed
+def architecture(variants: Sequence[Shapes]) -> Figure:
+    """Fig. 2 redrawn: one column per variant, data flow from top to bottom, the shape below each piece's name."""
+    figure = new_figure(6.6)
+    for axes, one in zip(figure.subplots(1, len(variants)), variants, strict=True):
+        axes.set(xlim=(0, 10), ylim=(0, 24.6))
+        axes.set_axis_off()
+        axes.set_title(one.title)
+        _flow(axes, one)
+    return figure
+
+
+def _flow(axes: Axes, one: Shapes) -> None:
+    rows, columns = one.grid
+    blue, orange, green = colours()[:3]
+    quiet = str(mpl.rcParams["xtick.color"])
+    texture = f"{one.codewords} × {one.encoded} = {one.codewords * one.encoded:,}"
+    pieces = [
+        ("photo", f"3 × {one.photo[0]} × {one.photo[1]}", quiet),
+        ("backbone", f"{one.channels} × {rows} × {columns}", quiet),
+        (
+            "no reduction" if one.width == one.channels else "1×1 convolution",
+            f"{one.width} × {rows} × {columns}",
+            quiet,
+        ),
+    ]
+    if one.before:
+        pieces += [
+            ("box from LSTM state", f"θ: 4, crop: {one.width} × 4 × 4", blue), ("texture encoding", texture, orange),
+            ("LSTM", f"state: {one.hidden}", green), ("classifier on state", "C", green),
+        ]  # fmt: skip
+    else:
+        pieces += [
+            ("box off attention map", f"{rows} × {columns} → θ: 4", blue),
+            ("region, attended", f"{one.width} + {one.width}", blue), ("LSTM", f"state: {one.hidden}", green),
+            ("state, region, cells", "C", green),
+        ]  # fmt: skip
+    pieces.append(("maximum over steps", "C scores", quiet))
+    top = 22.2
+    axes.plot([0, 10, 10, 0, 0], [5.1, 5.1, 15.9, 15.9, 5.1], ":", color=quiet, linewidth=1)
+    for number, (name, shape, colour) in enumerate(pieces):
+        y = top - 2.75 * number - (0.45 if number > 2 else 0) - (0.35 if number > 6 else 0)
+        _piece(axes, y, name, shape, colour)
+        if number < len(pieces) - 1:
+            _arrow(axes, y, 0.3 + 0.45 * (number == 2) + 0.35 * (number == 6))
+    below = "compared: texture encodings" if one.before else f"compared: texture\n{texture}, attended {one.channels}"
+    axes.text(5, 1.55, f"{one.steps} steps after the whole map\n{below}", ha="center", va="top", fontsize=8.5)
+
+
+def _piece(axes: Axes, y: float, name: str, shape: str, colour: str) -> None:
+    axes.add_patch(FancyBboxPatch((0.5, y), 9, 2.35, boxstyle="round,pad=0,rounding_size=0.3", fill=False,
+                                  edgecolor=colour, linewidth=1.3))  # fmt: skip
+    axes.text(5, y + 1.65, name, fontsize=8.7, ha="center", va="center", fontweight="bold")
+    axes.text(5, y + 0.7, shape, fontsize=8.7, ha="center", va="center")
+
+
+def _arrow(axes: Axes, y: float, length: float) -> None:
+    style = {"arrowstyle": "-|>", "color": str(mpl.rcParams["text.color"]), "linewidth": 1, "mutation_scale": 7,
+             "shrinkA": 0, "shrinkB": 0}  # fmt: skip
+    axes.annotate("", (5, y - length - 0.1), (5, y), arrowprops=style)
+
+
+@themed
+def map_cells(image: Photo, grids: Sequence[tuple[int, int]]) -> Figure:
+    """The cells of the backbone's map drawn over the photo, one panel per grid (rows, columns)."""
+    figure = new_figure(3.4)
+    height, width = image.shape[:2]
+    for axes, (rows, columns) in zip(figure.subplots(1, len(grids)), grids, strict=True):
+        show_photo(axes, image)
+        style = {"color": colours()[0], "linewidth": 0.7, "alpha": 0.8}
+        axes.hlines(np.linspace(0, height - 1, rows + 1), 0, width - 1, **style)
+        axes.vlines(np.linspace(0, width - 1, columns + 1), 0, height - 1, **style)
+        axes.set_title(f"{rows} × {columns} cells")
+    return figure
+
+
+@themed
+def view_strip(views: Mapping[str, Photo]) -> Figure:
+    """Photos side by side, each under its name."""
+    figure = new_figure(1.75)
+    for axes, (name, image) in zip(figure.subplots(1, len(views)), views.items(), strict=True):
+        show_photo(axes, image)
+        axes.set_title(name, fontsize=8.5)
+    return figure
+
+
+@themed
+def sampling_grid(image: Photo, theta: Sequence[float], points: int = 4, cells: tuple[int, int] = (24, 16)) -> Figure:
+    """A box, the points at which its crop reads the map, and the box as a soft map of cells.
+
+    theta: (s_x, s_y, t_x, t_y) in the frame −1 … 1.
+    """
+    figure = new_figure(3.3)
+    left, right = figure.subplots(1, 2)
+    box = torch.tensor([theta], dtype=torch.float32)
+    s_x, s_y, t_x, t_y = theta
+    region = ((t_x - s_x + 1) / 2, (t_y - s_y + 1) / 2, (t_x + s_x + 1) / 2, (t_y + s_y + 1) / 2)
+    show_photo(left, image)
+    outline(left, image, region, colours()[1])
+    grid = F.affine_grid(affine_matrix(box), [1, 1, points, points], align_corners=False)[0].reshape(-1, 2).numpy()
+    where = (grid + 1) / 2 * (image.shape[1], image.shape[0])
+    left.plot(*where.T, "x", color=colours()[1], markersize=5, markeredgewidth=1.4)
+    left.set_title(f"box and {points} × {points} points")
+    soft = box_indicator(box.unsqueeze(1), cells)[0, 0].unflatten(0, cells).numpy()
+    right.imshow(soft, cmap="Blues", aspect=1)
+    right.set(xticks=[], yticks=[], anchor="N", title=f"box as a map of {cells[0]} × {cells[1]} cells")
+    right.grid(False)
+    return figure
+
+
+@themed
+def texture_encoding(cells: int = 16, codewords: int = 3) -> Figure:
+    """Deep TEN on a toy region with two channels: cells and codewords, soft assignment, the encoding."""
+    rng = np.random.default_rng(0)
+    centres = np.array([[-0.7, -0.4], [0.7, -0.5], [0.0, 0.8]])
+    features = torch.tensor(centres[rng.integers(0, 3, cells)] + rng.normal(0, 0.25, (cells, 2)), dtype=torch.float32)
+    encoder = TextureEncoding(2, codewords)
+    with torch.no_grad():
+        encoder.codewords.copy_(torch.tensor(centres * 0.8))
+        encoder.smoothing.fill_(3.0)
+        share = encoder.assignment(features.unsqueeze(0))[0].numpy()
+        encoded = encoder(features.unsqueeze(0))[0].view(codewords, 2).numpy()
+    figure = new_figure(4.6)
+    panels = figure.subplot_mosaic([["where", "where"], ["who", "what"]], height_ratios=(1.1, 1))
+    where, who, what = panels["where"], panels["who"], panels["what"]
+    palette, markers = colours(), "os^"
+    for cell, x in enumerate(features.numpy()):
+        nearest = int(share[cell].argmax())
+        where.plot(*x, markers[nearest], color=palette[nearest], markersize=4)
+        where.plot(
+            *zip(x, encoder.codewords[nearest].detach().numpy(), strict=True), color=palette[nearest], linewidth=0.6
+        )
+    for k, c in enumerate(encoder.codewords.detach().numpy()):
+        where.plot(*c, "*", color=palette[k], markersize=12)
+        where.annotate(f"$c_{k + 1}$", c, (5, 5), textcoords="offset points")
+    where.set(title="cells and codewords", xlabel="channel 1", ylabel="channel 2")
+    shown = who.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    figure.colorbar(shown, ax=who, fraction=0.08)
+    who.set(title="assignment $a_{ik}$", xlabel="codeword k", ylabel="cell i", xticks=range(codewords))
+    who.set_xticklabels([str(k + 1) for k in range(codewords)])
+    who.grid(False)
+    for channel, hatch in enumerate(("", "////")):
+        what.bar(np.arange(codewords) + 0.2 * (2 * channel - 1), encoded[:, channel], 0.38, hatch=hatch,
+                 color=palette[:codewords], label=f"channel {channel + 1}")  # fmt: skip
+    what.axhline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
+    what.set(title="$e_k$, length 1", xlabel="codeword k", xticks=range(codewords))
+    what.set_xticklabels([str(k + 1) for k in range(codewords)])
+    what.legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+@themed
+def loss_curves() -> Figure:
+    """Four small plots: the classification losses, localisation's box and anchor terms, and divergence."""
+    figure = new_figure(4.4)
+    one, two, three, four = figure.subplots(2, 2).flat
+    logits = torch.linspace(-5, 5, 101)
+    pairs = torch.stack([logits, torch.zeros_like(logits)], 1).unsqueeze(1)
+    true = torch.tensor([[1.0, 0.0]])
+    for loss, style in ((losses.euclidean, "-"), (losses.logistic, "--")):
+        one.plot(logits, [float(loss(pair, true)) for pair in pairs], style, label=loss.__name__)
+    one.set(title="classification", xlabel="score of the true label", ylabel="loss")
+    sizes = torch.linspace(-0.5, 1.2, 120)
+    boxes = [torch.tensor([[[float(size), 0.3, 0.0, 0.0]]]) for size in sizes]
+    two.plot(sizes, [float(losses.scale(box)) for box in boxes], "-", label="scale")
+    two.plot(sizes, [float(losses.positive(box)) for box in boxes], "--", label="positive")
+    two.set(title="localisation: box", xlabel="half width $s_x$")
+    moved = torch.linspace(-1, 1, 101)
+    places = [torch.tensor([[[0.3, 0.3, float(x), 0.0]]]) for x in moved]
+    three.plot(moved, [float(losses.anchor(place, torch.tensor([[0.5, 0.0]]))) for place in places], label="anchor")
+    three.set(title="localisation: anchor at 0.5", xlabel="centre $t_x$", ylabel="loss")
+    fixed = torch.tensor([0.3, 0.3, 0.0, 0.0])
+    overlap = []
+    for x in moved:
+        both = torch.stack([fixed, torch.tensor([0.3, 0.3, float(x), 0.0])]).unsqueeze(0)
+        overlap.append(float(losses.divergence(box_indicator(both, (24, 16)))))
+    four.plot(moved, overlap, label="divergence")
+    four.set(title="divergence of two boxes", xlabel="distance of the centres")
+    for axes in (one, two, three, four):
+        axes.legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+@themed
+def mmr_choice(settings: Sequence[float] = (0.0, 0.5, 1.0), k: int = 5) -> Figure:
+    """Candidates on a plane, the query at its centre, and which are chosen, in order, at three settings of the dial."""
+    rng = np.random.default_rng(4)
+    cluster = rng.normal([0.35, 0.15], 0.1, (9, 2))
+    places = torch.tensor(np.concatenate([cluster, rng.uniform(-1, 1, (16, 2))]), dtype=torch.float32)
+    relevance, between = places.norm(dim=1), torch.cdist(places, places)
+    figure = new_figure(1.9)
+    for axes, dial in zip(figure.subplots(1, len(settings), sharex=True, sharey=True), settings, strict=True):
+        axes.plot(*places.T.numpy(), "o", color=mpl.rcParams["xtick.color"], markersize=3)
+        axes.plot(0, 0, "*", color=colours()[1], markersize=11)
+        for place, number in enumerate(diversified(relevance, between, k, dial)):
+            axes.plot(*places[number].numpy(), "o", color=colours()[0], markersize=7, fillstyle="none")
+            axes.annotate(f"{place + 1}", places[number].numpy(), (4, 3), textcoords="offset points", fontsize=8.5)
+        axes.set(title=f"dial {dial:g}", xticks=[], yticks=[], aspect="equal")
+    return figure
