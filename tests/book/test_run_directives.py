@@ -56,8 +56,8 @@ def test_a_new_run_is_listed_though_no_page_changed(book):
 @pytest.mark.parametrize(
     ("profile", "said"),
     [
-        ("data: {name: wardrobe}\nmethods: {parser: {}, whole: {}}\n", "do not both have whole"),
-        ("data: {name: ccp}\nmethods: {parser: {}}\n", "its data are wardrobe, the profile's ccp"),
+        ("data: {name: wardrobe}\nmethods: {parser: {kind: parser}, whole: {kind: whole}}\n", "do not both have whole"),
+        ("data: {name: ccp}\nmethods: {parser: {kind: parser}}\n", "its data are wardrobe, the profile's ccp"),
     ],
 )
 def test_a_run_that_its_profile_no_longer_describes_is_stale_and_ends_the_build(book, profile, said):

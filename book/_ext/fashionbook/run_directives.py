@@ -12,6 +12,7 @@ from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 from fashionbook.text import build_errors, duration
+from fashionlib.core import names
 from fashionlib.core.errors import InputError
 from fashionlib.experiments.jobs import LEDGERS
 from fashionlib.experiments.profile import read_profile
@@ -63,7 +64,8 @@ class LedgerRuns(RunsDirective):
             seeds = ", ".join(map(str, one.seeds))
             body += row_of(
                 [nodes.strong("", f"{profile}: {experiment}")],
-                lines(f"{len(found)} numbers of {len(methods)} methods", f"{one.dataset} {one.split}, n = {one.n}",
+                lines(f"{len(found)} numbers of {len(methods)} methods",
+                      f"{names.dataset(one.dataset)}, {one.split}, n = {one.n}",
                       f"seed{'s' * (len(one.seeds) > 1)} {seeds}"),
                 lines(*sorted({entry.device for entry in found}), duration(longest),
                       *(f"commit {commit}" for commit in sorted({entry.commit for entry in found}))),
