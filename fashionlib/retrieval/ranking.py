@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from fashionlib.core.errors import InputError
+from fashionlib.retrieval import two_steps
 from fashionlib.retrieval.part_features import PartFeatures as PartFeatures
 from fashionlib.retrieval.part_features import Stack, first_not_finite
 
@@ -85,6 +86,8 @@ def rank_parts(
             return torch.where(shared > 0, mean, whole)
         return mean.masked_fill_(shared == 0, torch.inf)
 
+    if candidates is None and block is None and two_steps.pays(query, gallery):
+        return Ranking(*two_steps.nearest(query, gallery, k, distances))
     return _ranked(distances, query.features, len(gallery), k, candidates, block)
 
 
