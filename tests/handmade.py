@@ -93,10 +93,10 @@ def make_c2s(root):
 
 def make_attributes(root):
     first, second = "img/Sheer_Pleated-Front_Blouse/img_00000001.jpg", "img/Faded_Jeans/img_00000001.jpg"
-    third = "img/Romper/img_00000001.jpg"
+    third, fourth = "img/Romper/img_00000001.jpg", "img/Romper/img_00000002.jpg"
     write(
         root / "Eval/list_eval_partition.txt",
-        f"3\nimage_name  evaluation_status\n{first}     train\n{second}   test \n{third}   train\n",
+        f"4\nimage_name  evaluation_status\n{first}     train\n{second}   test \n{third}   train\n{fourth} val\n",
     )
     write(
         root / "Anno/list_category_cloth.txt",
@@ -104,7 +104,7 @@ def make_attributes(root):
     )
     write(
         root / "Anno/list_category_img.txt",
-        f"3\nimage_name  category_label\n{first}   1 \n{second}     2\n{third}  3",
+        f"4\nimage_name  category_label\n{first}   1 \n{second}     2\n{third}  3\n{fourth}  3",
     )
     write(
         root / "Anno/list_attr_cloth.txt",
@@ -112,11 +112,12 @@ def make_attributes(root):
     )
     write(
         root / "Anno/list_attr_img.txt",
-        f"3\nimage_name  attribute_labels\n{first}   -1 -1 -1  1 \n{second}   -1  1  0 -1\n{third}  1 -1  1 -1\n",
+        f"4\nimage_name  attribute_labels\n{first}   -1 -1 -1  1 \n{second}   -1  1  0 -1\n{third}  1 -1  1 -1\n"
+        f"{fourth}  1 -1  1 -1\n",
     )
-    rows = f"{first}  005 006 020 030\n{second}  001 001 040 060\n{third} 002 002 009 009\n"
-    write(root / "Anno/list_bbox.txt", f"3\nimage_name  x_1  y_1  x_2  y_2\n{rows}")
-    photos_named(root, f"{first} {second} {third}")
+    rows = f"{first}  005 006 020 030\n{second}  001 001 040 060\n{third} 002 002 009 009\n{fourth} 002 002 009 009\n"
+    write(root / "Anno/list_bbox.txt", f"4\nimage_name  x_1  y_1  x_2  y_2\n{rows}")
+    photos_named(root, f"{first} {second} {third} {fourth}")
     return root
 
 

@@ -22,6 +22,7 @@ from fashionlib.data.photos import read_photo
 
 VERSION = 1  # raise it when the same files give other samples
 LEFT_OUT = ("null", "skin", "hair")  # on nearly every photo: they would only flatter the scores
+KINDS = {"pixel-level": "groundtruth", "image-level": "tags"}  # folders, and the array in each of their files
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 GET_IT = "get it with: git clone https://github.com/bearpaw/clothing-co-parsing (see the book's data chapter)"
 
@@ -42,9 +43,14 @@ class CCP:
             raise InputError(f"ccp has no split {split!r}: choose one of {', '.join(SHARES)}, all")
         self.root, self.split, self.split_seed = Path(root), split, split_seed
         names = label_names(self.root)
+        self._names = len(names)
         self._kept = [index for index, name in enumerate(names) if name not in LEFT_OUT]
         self.labels = tuple(names[index] for index in self._kept)
-        ids = _photo_ids(self.root)
+        ids = photo_ids(self.root)
+        annotated = annotated_ids(self.root)
+        for id_ in sorted(annotated ^ set(ids)):  # without one photo all splits would be others
+            what = f"missing, but annotated in {root}/annotations" if id_ in annotated else "without an annotation"
+            raise InputError(f"{root}/photos/{id_}.jpg: {what}; {GET_IT}")
         self.ids = tuple(ids) if split == "all" else _split(ids, split, split_seed)
 
     def __len__(self) -> int:
@@ -67,7 +73,7 @@ class CCP:
         """Changes when a photo or an annotation of the split does; not with where or when the files were copied."""
         digest = hashlib.sha256(f"{VERSION}".encode())
         for id_ in self.ids:
-            for path in (self.root / "photos" / f"{id_}.jpg", *_annotations(self.root, id_)):
+            for path in (self.root / "photos" / f"{id_}.jpg", *annotations_of(self.root, id_)):
                 digest.update(f"{path.relative_to(self.root)} {_content(path, path.stat().st_mtime_ns)}\n".encode())
         return digest.hexdigest()[:12]
 
@@ -80,26 +86,13 @@ class CCP:
         return (self.root / "annotations" / "pixel-level" / f"{id_}.mat").exists()
 
     def _targets_of(self, id_: str) -> np.ndarray:
-        masked = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
-        present = set(np.unique(read_matlab(masked, "groundtruth")) if masked.exists() else self._tags(id_))
+        present = set(np.unique(annotation_of(self.root, id_, self._names)[1]))
         return np.array([index in present for index in self._kept], dtype=np.float32)
-
-    def _tags(self, id_: str) -> np.ndarray:
-        path = self.root / "annotations" / "image-level" / f"{id_}.mat"
-        tags = read_matlab(path, "tags").ravel()
-        if tags.size and (tags.min() < 0 or tags.max() > max(self._kept)):
-            raise InputError(f"{path}: a tag outside 0..{max(self._kept)}; the file does not belong to this label list")
-        return tags
 
     def _masks_of(self, id_: str, shape: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
         """shape: the photo's, which the masks must have."""
-        path = self.root / "annotations" / "pixel-level" / f"{id_}.mat"
-        if not path.exists():
-            return {}
-        indices = read_matlab(path, "groundtruth")
-        if shape and indices.shape != shape:
-            raise InputError(f"{path}: mask of {indices.shape}, its photo has {shape}; fetch the file again")
-        present = np.unique(indices)
+        kind, indices = annotation_of(self.root, id_, self._names, shape)
+        present = np.unique(indices) if kind == "pixel-level" else ()
         return {n: indices == i for n, i in zip(self.labels, self._kept, strict=True) if i in present}
 
 
@@ -110,15 +103,43 @@ def box_of(mask: np.ndarray) -> Box:
 
 
 def label_names(root: Path) -> list[str]:
-    """The names of all labels, "null" first. Raises InputError where the folder or the list is missing."""
+    """The names of all labels, "null" first. Raises InputError where the folder or the list is missing or no list."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; {GET_IT}")
-    return [str(name[0]) for name in read_matlab(root / "label_list.mat", "label_list").ravel()]
+    cells = [np.ravel(cell) for cell in read_matlab(root / "label_list.mat", "label_list").ravel()]
+    names = [str(cell[0]) for cell in cells if cell.size == 1 and isinstance(cell[0], str)]
+    if not names or len(names) != len(cells):
+        raise InputError(f"{root}/label_list.mat: expected a row of names, got something else; {GET_IT}")
+    return names
 
 
-def _annotations(root: Path, id_: str) -> list[Path]:
-    files = (root / "annotations" / kind / f"{id_}.mat" for kind in ("pixel-level", "image-level"))
+def annotated_ids(root: Path) -> set[str]:
+    """The photos that have an annotation."""
+    return {path.stem for kind in KINDS for path in (root / "annotations" / kind).glob("[!.]*.mat")}
+
+
+def annotations_of(root: Path, id_: str) -> list[Path]:
+    """The photo's files of annotations, the mask first."""
+    files = (root / "annotations" / kind / f"{id_}.mat" for kind in KINDS)
     return [path for path in files if path.exists()]
+
+
+def annotation_of(root: Path, id_: str, labels: int, shape: tuple[int, int] | None = None) -> tuple[str, np.ndarray]:
+    """The kind of the photo's annotation, and the numbers of its labels: of each pixel, or of the whole photo.
+
+    labels: how many there are. shape: of the photo, where its mask is to be held against it.
+    Raises InputError where the file holds no such numbers, or those of another label list or photo.
+    """
+    path = (annotations_of(root, id_) or [root / "annotations" / "image-level" / f"{id_}.mat"])[0]
+    kind = path.parent.name
+    indices = read_matlab(path, KINDS[kind])
+    if indices.dtype.kind not in "iu" and not (indices.dtype.kind == "f" and (indices % 1 == 0).all()):
+        raise InputError(f"{path}: {indices.dtype}, expected the numbers of labels; {GET_IT}")
+    if indices.size and not 0 <= indices.min() <= indices.max() < labels:
+        raise InputError(f"{path}: a label outside 0..{labels - 1}; the file does not belong to this label list")
+    if kind == "pixel-level" and shape and indices.shape != shape:
+        raise InputError(f"{path}: mask of {indices.shape}, its photo has {shape}; fetch the file again")
+    return kind, indices
 
 
 @lru_cache(maxsize=3 * 2098)  # splits share photos; an open book asks again and again
@@ -127,13 +148,13 @@ def _content(path: Path, changed: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _photo_ids(root: Path) -> list[str]:
-    ids = sorted(path.stem for path in (root / "photos").glob("*.jpg"))
+def photo_ids(root: Path) -> list[str]:
+    """The names of the photos without their ending, in order. Raises InputError where there is none."""
+    ids = sorted(path.stem for path in (root / "photos").glob("[!.]*.jpg"))  # "._0001.jpg" is what a Mac leaves
     if not ids:
-        raise InputError(f"{root}/photos: no photos; {GET_IT}")
-    for id_ in ids:
-        if not _annotations(root, id_):
-            raise InputError(f"{root}/photos/{id_}.jpg: no annotation for it in {root}/annotations; {GET_IT}")
+        below = next(root.glob("*/photos/[!.]*.jpg"), None)
+        where = f"it is in {below.parents[1]}: name that folder" if below else GET_IT
+        raise InputError(f"{root}/photos: no photos; {where}")
     return ids
 
 
@@ -149,6 +170,6 @@ def read_matlab(path: Path, key: str) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: missing; {GET_IT}")
     try:
-        return loadmat(path)[key]
+        return np.asarray(loadmat(path)[key])
     except Exception as error:  # scipy raises half a dozen kinds on a damaged file
         raise InputError(f"{path}: no MATLAB file with the array {key!r}; {GET_IT}") from error

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.files import build_aside, room_for
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import PHOTOS_VERSION, letterbox
+from fashionlib.data.published.findings import too_many
+from fashionlib.data.published.listed import Listed
 
 
 class Joined:
@@ -50,7 +53,7 @@ class Photos:
     images: RGB, memory-mapped where they come from the cache.
     targets: 0 or 1 by label; None where nobody tagged them.
     products: what retrieval asks for; empty strings where unknown.
-    skipped: photo → why it could not be read (only data sets of strangers' photos have any).
+    skipped: photo → why it could not be read (only folders and published sets have any).
     fingerprint: changes with the photos and with the size.
     """
 
@@ -98,8 +101,9 @@ def load_photos(
     cache: a folder; the arrays are kept there and found again as long as the data set's fingerprint holds.
     workers: processes that decode; None takes one for each of the processor's cores.
 
-    Photos of a `folder` that cannot be read are left out and listed in `skipped`; in every other data set they raise
-    InputError, as they do where a folder holds no readable photo at all.
+    Photos of a `folder` and of the published sets that cannot be read are left out and listed in `skipped`; of the
+    published sets a warning counts them. Raises InputError where there are too many of them, where a folder holds no
+    readable photo at all, and in every other data set for the first one.
     """
     what = f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {PHOTOS_VERSION}"
     key = hashlib.sha256(what.encode()).hexdigest()[:16]
@@ -126,12 +130,15 @@ def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int 
             if sample is not None:
                 images[index], products[index] = sample.image, sample.product or ""
                 targets[index] = 0 if sample.labels is None else sample.labels
-            elif dataset.name == "folder":
+            elif dataset.name == "folder" or isinstance(dataset, Listed):
                 skipped[dataset.ids[index]] = problem
             else:
                 raise InputError(problem)
     if len(skipped) == len(dataset):
         raise InputError(f"none of the {len(dataset)} photos can be read; the first: {next(iter(skipped.values()))}")
+    if isinstance(dataset, Listed) and too_many(len(skipped), len(dataset)):
+        which = f"{len(skipped):,} of the {len(dataset):,} photos of {dataset.name} {dataset.split}"
+        raise InputError(f"{which} cannot be read; the first: {next(iter(skipped.values()))}")
     images.flush()
     np.save(folder / "targets.npy", targets)
     (folder / "photos.json").write_text(json.dumps({"products": products, "skipped": skipped}))
@@ -143,6 +150,10 @@ def _open(dataset: Dataset, folder: Path, key: str, *, in_memory: bool = False) 
     targets = np.load(folder / "targets.npy")
     kept = [index for index, id_ in enumerate(dataset.ids) if id_ not in meta["skipped"]]
     if len(kept) < len(dataset):
+        if isinstance(dataset, Listed):
+            first, lost = next(iter(meta["skipped"].values())), len(meta["skipped"])
+            warnings.warn(f"{dataset.name} {dataset.split}: {lost:,} of {len(dataset):,} photos cannot be read and are "
+                          f"left out; the first: {first}", stacklevel=3)  # fmt: skip
         images, targets = images[kept], targets[kept]
     return Photos(
         images=images, targets=targets if dataset.labels else None, labels=dataset.labels,

@@ -137,7 +137,8 @@ def _back(boxes: Float[np.ndarray, "photos labels 4"], theta: Float[np.ndarray, 
 
 def _garment_truths(profile: Profile, split: str, seed: int) -> Iterator[GarmentTruth]:
     dataset = dataset_of(profile, split, seed)
-    return (garment_truth(dataset[number], profile.image_size) for number in range(len(dataset)))
+    place = {id_: number for number, id_ in enumerate(dataset.ids)}  # photos that cannot be read are left out
+    return (garment_truth(dataset[place[id_]], profile.image_size) for id_ in photos_of(profile, split, seed).ids)
 
 
 def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[np.ndarray, "labels 4"]:

@@ -163,7 +163,9 @@ def known_of(
     if "clean" in needs and name != "wardrobe":
         raise InputError(f"{name} has no verified tags beside noisy ones: leave this method out")
     dataset = dataset_of(profile, "train", seed)
-    known = marks_of(dataset, profile.image_size, cache_folder())
+    place = {id_: row for row, id_ in enumerate(dataset.ids)}
+    rows = [place[id_] for id_ in photos.ids]  # without the photos that could not be read
+    known = {what: rows_of[rows] for what, rows_of in marks_of(dataset, profile.image_size, cache_folder()).items()}
     if "clean" in needs:
         known["verified"] = verified_photos(len(photos), head.options.verified)
         known["clean"] = np.where(known["verified"][:, None], known["shown"], 0).astype(np.float32)

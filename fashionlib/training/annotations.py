@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def marks_of(dataset: Dataset, size: tuple[int, int], cache: Path) -> dict[str, 
 
     def build(folder: Path) -> None:
         points, products, shown = [], [], []
-        for sample in (dataset[index] for index in range(len(dataset))):
+        for sample in map(partial(_sample, dataset), range(len(dataset))):
             points.append(_landmarks(sample, point_names(dataset), size))
             products.append(_products(sample, dataset.labels))
             shown.append([label in sample.boxes for label in dataset.labels])
@@ -53,6 +54,14 @@ def marks_of(dataset: Dataset, size: tuple[int, int], cache: Path) -> dict[str, 
 
     with np.load(build_aside(cache / f"marks-{key}", build) / "marks.npz") as file:
         return {name: file[name] for name in file.files}
+
+
+def _sample(dataset: Dataset, index: int) -> Sample:
+    """The sample; for a photo that cannot be read, one of which nothing is known."""
+    try:
+        return dataset[index]
+    except InputError:
+        return Sample(image=np.zeros((1, 1, 3), np.uint8), id=dataset.ids[index])
 
 
 def _products(sample: Sample, labels: Sequence[str]) -> tuple[list[str], str]:

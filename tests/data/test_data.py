@@ -66,7 +66,7 @@ def test_ccp_on_the_real_photos_has_56_labels_and_its_published_size(ccp_root):
         (lambda root: shutil.rmtree(root), r"no such folder.*git clone"),
         (lambda root: shutil.rmtree(root / "photos"), r"photos: no photos.*git clone"),
         (lambda root: (root / "label_list.mat").write_text("no"), r"label_list\.mat: no MATLAB file"),
-        (lambda root: (root / "annotations/pixel-level/0003.mat").unlink(), r"0003\.jpg: no annotation"),
+        (lambda root: (root / "annotations/pixel-level/0003.mat").unlink(), r"0003\.jpg: without an annotation"),
     ],
     ids=["missing", "empty", "labels", "annotation"],
 )

@@ -1,7 +1,7 @@
 """What is wrong with a data set's folder, all of it at once: what `fashionlib doctor` prints.
 
-The lists and arrays are read by the code that loads them, with a report that collects instead of one that refuses;
-each photo is decoded. Nothing is changed.
+The lists and arrays are read by the code that loads them; each photo is decoded. Nothing is changed. What loading
+refuses is a fault; what it leaves out or repairs, and says so, is a note.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +23,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded, readable
 from fashionlib.core.threads import in_order
 from fashionlib.data.doctor.photo_check import look_at
-from fashionlib.data.doctor.surveys import survey_catalogue, survey_ccp, survey_closet, survey_folder
+from fashionlib.data.doctor.surveys import read_catalogue, read_ccp, read_closet, read_folder
 from fashionlib.data.published import (
     deepfashion_attributes,
     deepfashion_c2s,
@@ -29,30 +31,33 @@ from fashionlib.data.published import (
     fashion144k,
     fashion550k,
 )
-from fashionlib.data.published.listed import SLACK, VISIBLE, BoxRow, PointsRow, Survey, box_inside, photo_state
-from fashionlib.data.published.lists import CHECKS, Report
+from fashionlib.data.published.findings import CHECKS, Finding, Findings, too_many
+from fashionlib.data.published.listed import (
+    SLACK,
+    VISIBLE,
+    Boxes,
+    Contents,
+    Points,
+    box_inside,
+    check_sizes,
+    collector_paused,
+    no_box,
+)
 from fashionlib.data.published.registry import PUBLISHED
 
 _AHEAD = 64  # photos decoded before their turn
 
-SURVEYS: dict[str, Callable[[Path, Report], Survey]] = {
-    "ccp": survey_ccp,
-    "closet": survey_closet,
-    "catalogue": survey_catalogue,
-    "folder": survey_folder,
-    "fashion144k": fashion144k.survey,
-    "fashion550k": fashion550k.survey,
-    "deepfashion_inshop": deepfashion_inshop.survey,
-    "deepfashion_c2s": deepfashion_c2s.survey,
-    "deepfashion_attributes": deepfashion_attributes.survey,
+READERS: dict[str, Callable[[Path, Findings], Contents]] = {
+    "ccp": read_ccp,
+    "closet": read_closet,
+    "catalogue": read_catalogue,
+    "folder": read_folder,
+    "fashion144k": partial(fashion144k.read, others=tuple(fashion144k.TAGS)),
+    "fashion550k": fashion550k.read,
+    "deepfashion_inshop": deepfashion_inshop.read,
+    "deepfashion_c2s": deepfashion_c2s.read,
+    "deepfashion_attributes": deepfashion_attributes.read,
 }
-
-
-class Fault(NamedTuple):
-    """One thing that is wrong: what was checked, one of CHECKS, and where, what was expected and what to do."""
-
-    check: str
-    message: str
 
 
 @dataclass
@@ -66,10 +71,12 @@ class Diagnosis:
     dataset: str
     root: str
     counts: dict[str, int] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
+        """Whether the folder can be loaded."""
         return not self.faults
 
     @property
@@ -81,20 +88,19 @@ class Diagnosis:
     def verdict(self) -> str:
         """One line: whether the folder can be used."""
         if self.faults:
-            checks = len({fault.check for fault in self.faults})
-            return f"unsound: {_many(len(self.faults), 'fault')} in {_many(checks, 'check')}; mend them first"
+            return f"unsound: {_many(len(self.faults), 'fault')}; mend them first"
+        size = "" if not PUBLISHED[self.dataset].counts else ", and of the published size"
         if self.differing:
-            return (
-                f"sound, but not the published size ({', '.join(self.differing)} differ): a part of it, or a miniature"
-            )
-        return "sound" + (", and of the published size" if PUBLISHED[self.dataset].counts else "")
+            size = f", but not the published size ({', '.join(self.differing)} differ): a part of it, or a miniature"
+        notes = f", with {_many(len(self.notes), 'note')} on what is left out or repaired" if self.notes else ""
+        return f"{'usable' if self.notes else 'sound'}{notes}{size}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            **asdict(self), "faults": [fault._asdict() for fault in self.faults], "sound": self.sound,
-            "published": dict(PUBLISHED[self.dataset].counts), "verdict": self.verdict,
-        }  # fmt: skip
+        found = {kind: [{**asdict(one), "message": one.message} for one in getattr(self, kind)]
+                 for kind in ("faults", "notes")}  # fmt: skip
+        published = dict(PUBLISHED[self.dataset].counts)
+        return {**asdict(self), **found, "sound": self.sound, "published": published, "verdict": self.verdict}
 
 
 def examine(dataset: str, root: str | Path, *, progress: Callable[[Any], Iterable] = iter) -> Diagnosis:
@@ -104,110 +110,103 @@ def examine(dataset: str, root: str | Path, *, progress: Callable[[Any], Iterabl
 
     Raises InputError for an unknown data set or a missing folder.
     """
-    if dataset not in SURVEYS:
-        raise InputError(f"unknown data set {dataset!r}: choose one of {', '.join(SURVEYS)}")
+    if dataset not in READERS:
+        raise InputError(f"unknown data set {dataset!r}: choose one of {', '.join(READERS)}")
     root = expanded(Path(root))
     if not os.path.isdir(root):
         published = PUBLISHED[dataset]
         where = published.ask.splitlines()[0]
         raise InputError(f"{root}: no such folder; it is to hold {', '.join(published.layout)}. Where to ask: {where}")
-    diagnosis = Diagnosis(dataset, str(root))
-
-    faults: dict[Fault, None] = {}  # what two splits or lists need is read twice, and blamed once
-
-    def report(check: str, message: str) -> None:
-        faults[Fault(check, readable(message.replace("\n", " ")))] = None
-
-    survey = SURVEYS[dataset](root, report)
-    diagnosis.counts = survey.counts
-    photos = survey.photos if dataset == "folder" else _listed_photos(root, survey.photos, report)
-    sizes = _check_photos(root, photos, report, progress)
-    for name, box in survey.boxes.items():
-        _check_box(box, sizes.get(name), report)
-    for name, points in survey.landmarks.items():
-        if name in sizes:
-            _check_landmarks(points, sizes[name], report)
-    diagnosis.faults = sorted(faults, key=lambda fault: CHECKS.index(fault.check))
-    return diagnosis
-
-
-def _listed_photos(root: Path, photos: dict[str, str], report: Report) -> list[str]:
-    """The photos that are there, inside the root; the others are reported."""
-    there, lost = [], []
-    folders: dict[str, bool] = {}
-    for name, where in photos.items():
-        try:
-            photo_state(root, name, where, folders)
-            there.append(name)
-        except FileNotFoundError:
-            lost.append(name)
-        except InputError as error:
-            report("paths", str(error))
-    if len(lost) > 1 and len(lost) == len(photos):
-        report("layout", f"{photos[lost[0]]}: {root}/{lost[0]} and all other photos are missing; unpack them")
-        return there
-    for name in lost:
-        report("photos", f"{photos[name]}: {root}/{name} is listed but missing; unpack the photos again")
-    return there
+    found = Findings()
+    with collector_paused():
+        contents = READERS[dataset](root, found)
+    check_sizes(root, contents, found.lenient)
+    sizes = _check_photos(root, contents, found, progress, dataset)
+    if contents.boxes:
+        _check_boxes(contents.boxes, sizes, found)
+    if contents.points:
+        _check_landmarks(contents.points, sizes, found)
+    order = [sorted(some, key=lambda one: CHECKS.index(one.check)) for some in (found.faults, found.notes)]
+    return Diagnosis(dataset, str(root), contents.counts, *order)
 
 
 def _check_photos(
-    root: Path, photos: Iterable[str], report: Report, progress: Callable[[Any], Iterable]
-) -> dict[str, tuple[int, int]]:
-    """Width and height of each photo that can be read; the others are reported."""
-    sizes: dict[str, tuple[int, int]] = {}
-    names = list(photos)
-    looks = in_order(lambda name: look_at(f"{root}/{name}"), names, ahead=_AHEAD)
-    for name, (size, problem) in zip(progress(names), looks, strict=True):
+    root: Path, contents: Contents, found: Findings, progress: Callable[[Any], Iterable], dataset: str
+) -> np.ndarray:
+    """Width and height of each photo that has a header, else 0; damaged photos are reported.
+
+    Loading leaves out any number of a folder's photos but all, some of a set's of the paper, and none of another's.
+    """
+    sizes = np.zeros((len(contents.files), 2), dtype=np.int64)
+    problems: dict[int, str] = {}
+    rows = [row for row, file in enumerate(contents.files) if file is not None]
+    looks = in_order(lambda row: look_at(f"{root}/{contents.files[row]}"), rows, ahead=_AHEAD)
+    for row, (size, problem) in zip(progress(rows), looks, strict=True):
         if size:
-            sizes[name] = size
+            sizes[row] = size
         if problem:
-            report("photos", f"{root}/{name}: {problem}")
+            problems[row] = problem
+    damaged = np.isin(np.arange(len(sizes)), list(problems))
+    splits = contents.splits or {"all": np.arange(len(sizes))}
+    lost = {split: (int(damaged[rows].sum()), len(rows)) for split, rows in splits.items()}
+    published = dataset.startswith(("fashion", "deepfashion"))
+    refused = int.__eq__ if dataset == "folder" else too_many if published else lambda bad, _: bad > 0
+    fatal = any(refused(bad, photos) for bad, photos in lost.values() if photos)
+    for row, problem in problems.items():
+        kind, _, why = problem.partition(" (")
+        what = "too many of a split" if fatal else "left out"
+        found.add("photos", root, f"{kind}{{}} ({what})", contents.files[row], f" ({why}" if why else "", fatal=fatal)
     return sizes
 
 
-def _check_box(row: BoxRow, size: tuple[int, int] | None, report: Report) -> None:
-    """Whether the box is one, and within its photo (width, height), give or take a pixel."""
-    x1, y1, x2, y2 = row.values
-    width, height = size or (max(x1, x2, 1), max(y1, y2, 1))
-    try:
-        box_inside(row, (height, width))
-    except InputError as error:
-        report("boxes", str(error))
-        return
-    if size and (min(x1, y1) < 1 - SLACK or x2 > width + SLACK or y2 > height + SLACK):
-        report("boxes", f"{row.where}: the box {x1} {y1} {x2} {y2} reaches out of its photo, {width} wide and {height} "
-                        "high (loading cuts it off at the edge); correct the row")  # fmt: skip
+def _check_boxes(boxes: Boxes, sizes: np.ndarray, found: Findings) -> None:
+    """Whether each box is one, and within its photo (width, height), give or take a pixel."""
+    known = (boxes.lines > 0) & (sizes[:, 0] > 0)
+    reaches_out = (boxes.values[:, :2] < 1 - SLACK).any(1) | (boxes.values[:, 2:] > sizes + SLACK).any(1)
+    for row in np.flatnonzero(known & reaches_out):
+        width, height = sizes[row].tolist()
+        if box_inside(boxes.values[row], (height, width)) is None:
+            about = no_box(boxes, int(row), (height, width)).split(": ", 1)[1].split(";")[0]
+            found.lenient("boxes", boxes.path, "a box holds nothing of its photo (left out): {}",
+                          int(boxes.lines[row]), about)  # fmt: skip
+            continue
+        shown = " ".join(map(str, boxes.values[row]))
+        found.lenient("boxes", boxes.path, "a box reaches out of its photo (cut off at the edge): {}",
+                      int(boxes.lines[row]), f"{shown} in {width}×{height}")  # fmt: skip
 
 
-def _check_landmarks(row: PointsRow, size: tuple[int, int], report: Report) -> None:
+def _check_landmarks(points: Points, sizes: np.ndarray, found: Findings) -> None:
     """Whether what is said to be visible is within the photo (width, height), give or take a pixel."""
-    for name, (state, x, y) in zip(row.names, row.values.tolist(), strict=True):
-        inside = 1 - SLACK <= x <= size[0] + SLACK and 1 - SLACK <= y <= size[1] + SLACK
-        if state == VISIBLE and not inside:
-            report("landmarks", f"{row.where}: {name} at {x} {y} is marked visible, but outside its photo, {size[0]} "
-                                f"wide and {size[1]} high; correct the row")  # fmt: skip
-            return
+    places = points.values[..., 1:]
+    outside = ((places < 1 - SLACK) | (places > sizes[:, None] + SLACK)).any(-1) & (points.values[..., 0] == VISIBLE)
+    known = (points.lines > 0) & (sizes[:, 0] > 0)
+    for row in np.flatnonzero(known & outside.any(1)):
+        x, y = places[row][outside[row]][0]
+        found.lenient("landmarks", points.path, "a landmark is marked visible, but outside its photo (taken as not "
+                      "seen): {}", int(points.lines[row]), f"{x} {y} in {sizes[row, 0]}×{sizes[row, 1]}")  # fmt: skip
 
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console, *, most: int = 20) -> None:
-    """Two tables, the faults (at most `most` of each check; 0 prints all), where to ask, and the verdict."""
-    published, faults = PUBLISHED[diagnosis.dataset], Counter(fault.check for fault in diagnosis.faults)
+    """Two tables, every cause with up to `most` places (0 prints all), where to ask, and the verdict."""
+    published = PUBLISHED[diagnosis.dataset]
+    faults, notes = (Counter(one.check for one in some) for some in (diagnosis.faults, diagnosis.notes))
     console.print(Text(f"{published.title}\n{readable(diagnosis.root)}"), soft_wrap=True)
-    checks = Table("check", "faults", box=None)
+    checks = Table("check", "faults", "notes", box=None)
     for check in CHECKS:
-        checks.add_row(check, str(faults[check]) if faults[check] else "none")
+        checks.add_row(check, str(faults[check] or "none"), str(notes[check] or "none"))
     counts = Table("counted", "here", "published", box=None)
     for what, count in diagnosis.counts.items():
         known = published.counts.get(what)
         counts.add_row(what, f"{count:,}", "" if known is None else f"{known:,}")
     console.print(checks, counts, sep="\n")
-    for check in (check for check in CHECKS if faults[check]):
-        found = [fault.message for fault in diagnosis.faults if fault.check == check]
-        shown = found[:most] if most else found
-        console.print(Text("\n".join(f"{check}: {message}" for message in shown)), soft_wrap=True)
-        if len(shown) < len(found):
-            console.print(Text(f"{check}: … and {len(found) - len(shown):,} more"))
+    for kind, some in (("fault", diagnosis.faults), ("note", diagnosis.notes)):
+        for one in some:
+            lines = [f"{kind}, {one.check}: {one.message}"]
+            shown = one.places[1:] if not most else one.places[1:most]
+            lines += [f"  {one.at(place)}" for place in shown]
+            if len(one.places) > len(shown) + 1:
+                lines.append(f"  … and {len(one.places) - len(shown) - 1:,} more")
+            console.print(Text("\n".join(lines)), soft_wrap=True)
     if faults["layout"]:
         console.print(Text("what goes where:\n" + "\n".join(f"  {line}" for line in published.layout)), soft_wrap=True)
     console.print(Text(f"where to ask: {published.ask}\nlicence: {published.licence}"), soft_wrap=True)

@@ -6,249 +6,189 @@ Annotations", CVPR 2016; the formats are those of the READMEs that come with the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from fashionlib.data.published.listed import BoxRow, Listing, PointsRow, Survey
-from fashionlib.data.published.lists import PHOTO, Hearing, Report, check_name, first_file, read_rows, refuse
+from fashionlib.data.published.findings import Findings, Report
+from fashionlib.data.published.layout import Tree, find_file, find_photos
+from fashionlib.data.published.listed import CUT_OFF, POINTS, Boxes, Contents, Points, Tags
+from fashionlib.data.published.lists import Bad, Parse, Row, numbers_of, read_table, take_photos
 from fashionlib.data.published.registry import PUBLISHED
+from fashionlib.data.published.values import read_values
 
-CLOTHES = {"1": "upper", "2": "lower", "3": "full"}
-_SIDES = {
-    "1": ("collar", "sleeve", "hem"),
-    "2": ("waistline", "hem"),
-    "3": ("collar", "sleeve", "waistline", "hem"),
+CLOTHES = ("upper", "lower", "full")
+_PARTS = {1: ("collar", "sleeve", "hem"), 2: ("waistline", "hem"), 3: ("collar", "sleeve", "waistline", "hem")}
+_COLUMNS = {
+    kind: np.array([place for place, name in enumerate(POINTS) if name.split()[1] in parts])
+    for kind, parts in _PARTS.items()
 }
-LANDMARKS = {
-    CLOTHES[kind]: tuple(f"{side} {part}" for part in parts for side in ("left", "right"))
-    for kind, parts in _SIDES.items()
-}
-_FOLDERS = ("Anno", "Anno/attributes", "Anno_coarse", "anno", "")
-_NUMBER = r"\s+(-?\d+)"
-_BOX = re.compile(PHOTO + r"\s+([123])\s+([1-6])" + 4 * _NUMBER)
-_PLAIN_BOX = re.compile(PHOTO + 4 * _NUMBER)
-_POINTS = re.compile(PHOTO + r"\s+([123])\s+(\d+)\s+(-?\d[-\d\s]*)")
-_ANY = re.compile(r"(\S.*)")
-_VALUES = ("1", "-1", "0")
+_LISTS = ("Anno", "Anno/attributes", "Anno_coarse", "Anno_fine", "")
+_EVAL = ("Eval", "Anno", "")
+_PHOTOS = ("Img", "", "Img/img", "img")
 
 
-class Photo(NamedTuple):
-    """A photo as `list_eval_partition.txt` has it; item is empty where the benchmark has none."""
+class Release:
+    """The folder of a benchmark. suffix: the end of its lists' names, such as "_inshop"."""
 
-    name: str
-    item: str
-    status: str
-    where: str
+    def __init__(self, root: Path, dataset: str, suffix: str, found: Findings):
+        self.root, self.dataset, self.suffix, self.found = root, dataset, suffix, found
+        self.tree, self.hint = Tree(root), PUBLISHED[dataset].hint
+
+    def path(self, name: str, report: Report | None) -> Path | None:
+        """The list `name`, in the folder of the release or in those in which copies of it keep it."""
+        folders = _EVAL if name.startswith("list_eval") else _LISTS
+        names = [f"{folder}/{name}".lstrip("/") for folder in folders]
+        return find_file(self.tree, self.root, names, report, self.hint)
+
+    def partition(self, parse: Parse, columns: str, keys: int = 1) -> tuple[Path | None, dict]:
+        path = self.path("list_eval_partition.txt", self.found.add)
+        return path, read_table(path, parse, columns, self.found.add, keys=keys)
+
+    def photos(self, contents: Contents) -> None:
+        contents.files = find_photos(
+            self.tree, self.root, contents.names, contents.splits, self.found.add, self.hint, _PHOTOS
+        )
+
+    def marks(self, contents: Contents, *, crop: bool, labels: Sequence[str] | None = None) -> None:
+        """Put boxes and landmarks into the contents; rows that cannot be used are left out.
+
+        crop: whether a missing list of boxes is an error. labels: by photo, what its box holds, for the list without a
+        column for it; else "upper", "lower" or "full".
+        """
+        index = {name: number for number, name in enumerate(contents.names)}
+        lenient = self.found.lenient
+        quiet = partial(lenient, quiet=True)
+        path = self.path(f"list_bbox{self.suffix}.txt", self.found.add if crop else quiet)
+        if path:
+            contents.boxes = read_boxes(path, index, lenient, labels)
+            self._complete(path, contents.boxes.lines, contents.names, "boxes", "box")
+        path = self.path(f"list_landmarks{self.suffix}.txt", quiet)
+        if path:
+            contents.points = read_landmarks(path, index, lenient)
+            self._complete(path, contents.points.lines, contents.names, "landmarks", "row")
+
+    def _complete(self, path: Path, lines: np.ndarray, names: Sequence[str], check: str, what: str) -> None:
+        without = np.flatnonzero(lines == 0)
+        if len(without) and not self.found.blames(path):
+            self.found.lenient(check, path, f"no {what} for {len(without):,} of {len(names):,} photos, such as "
+                                            f"{names[without[0]]}")  # fmt: skip
+
+    def items(self, parse_name: Parse, items: Mapping[str, int], partition: Path | None, *, attributes: bool) -> Tags:
+        """The items' attributes, a row for each of `items` (by id, the line that names it first).
+
+        Reported: items that the list of items or the attributes, if there, leave out. attributes: whether they are
+        needed.
+        """
+        path = self.path(f"list_item{self.suffix}.txt", partial(self.found.lenient, quiet=True))
+        listed = read_table(path, lambda text: (text,), "an item's id", self.found.lenient, named=False)
+        lost = [item for item in items if item not in listed] if path and not self.found.blames(path) else []
+        for item in lost:
+            self.found.add("lists", partition or path, f"an item is not in {path}, such as {{}}; fetch the lists again",
+                           items[item], item, fatal=False)  # fmt: skip
+        report = self.found.add if attributes else self.found.lenient
+        if not attributes and self.path("list_attr_items.txt", None) is None:
+            return Tags((), np.zeros((len(items), 0), dtype=bool))
+        names = tuple(self.names("list_attr_cloth.txt", parse_name, "an attribute's name", report))
+        path = self.path("list_attr_items.txt", report)
+        order = {item: number for number, item in enumerate(items)}
+        return Tags(names, read_values(path, order, len(names), report, self.found))
+
+    def names(self, name: str, parse: Parse, columns: str, report: Report) -> dict[str, Row]:
+        """The names of a list of categories or attributes, which may hold blanks."""
+        return read_table(self.path(name, report), parse, columns, report, named=None, numbered=True)
 
 
-def anno_list(root: Path, dataset: str, name: str, report: Report, *, folder: str = "Anno") -> Path | None:
-    """The list `name`, in the folder of the release or in those in which copies of it keep it."""
-    folders = ("Eval", "eval", "Anno", "") if folder == "Eval" else _FOLDERS
-    names = [f"{place}/{name}" if place else name for place in folders]
-    return first_file(root, names, report, PUBLISHED[dataset].hint)
+def name_and_type(text: str) -> tuple | None:
+    """A name, which may hold blanks, and a number after it."""
+    parts = text.rsplit(None, 1)
+    return (parts[0],) if len(parts) == 2 and parts[1].isdecimal() else None
 
 
-def optional_list(root: Path, dataset: str, name: str, report: Report) -> Path | None:
-    """The same, but a list that is missing is not a fault."""
-    return anno_list(root, dataset, name, lambda check, message: report(check, message) if check != "layout" else None)
-
-
-def photo_folder(root: Path, dataset: str, report: Report) -> str | None:
-    """Where the names of the lists, which start with `img/`, begin, relative to the root; None where reported."""
-    for place in ("Img", "", "Img/img", "img"):
-        if (root / place / "img").is_dir():
-            return f"{place}/" if place else ""
-    packed = [path for path in (root / "Img/img.zip", root / "img.zip") if path.is_file()]
-    what = f"{packed[0]} is not unpacked (its password comes with the agreement)" if packed else "no photos"
-    report("layout", f"{root}/Img/img: missing, {what}; {PUBLISHED[dataset].hint}")
-    return None
-
-
-def read_photos(path: Path | None, pattern: re.Pattern[str], columns: str, report: Report) -> dict[str, Photo]:
-    """A partition with one row a photo, by name; a photo that stands in it twice is reported.
-
-    pattern: groups for the photo, the item (or none) and the status.
-    """
-    photos: dict[str, Photo] = {}
-    for where, values in read_rows(path, pattern, columns, report):
-        name, status = values[0], values[-1]
-        if name in photos:
-            report("duplicates", f"{where}: {name} stands in {photos[name].where} already; keep one of the rows")
-        elif check_name(name, where, report):
-            photos[name] = Photo(name, values[1] if len(values) == 3 else "", status, where)
-    return photos
-
-
-def read_boxes(
-    path: Path | None, report: Report, *, labels: Mapping[str, str] | None = None, wanted: Collection[str] | None = None
-) -> dict[str, BoxRow]:
-    """Boxes by the photo's name.
-
-    labels: by photo, what its box holds, for the list without a column for it; else "upper", "lower" or "full".
-    wanted: the photos to keep, where not all of them.
-    """
+def read_boxes(path: Path, index: Mapping[str, int], report: Report, labels: Sequence[str] | None = None) -> Boxes:
+    """The box of each photo (by name, its number); sides that stand the wrong way round are sorted."""
+    kinds = labels is None
     columns = "image_name, clothes_type (1 to 3), pose_type or source_type, x_1, y_1, x_2, y_2"
-    pattern, columns = (_BOX, columns) if labels is None else (_PLAIN_BOX, "image_name, x_1, y_1, x_2, y_2")
-    boxes: dict[str, BoxRow] = {}
-    for where, values in read_rows(path, pattern, columns, report):
-        name, sides = values[0], tuple(int(value) for value in values[-4:])
-        if name in boxes:
-            report("duplicates", f"{where}: {name} has a box in {boxes[name].where} already; keep one of the rows")
-        elif check_name(name, where, report) and (wanted is None or name in wanted):
-            label = CLOTHES[values[1]] if labels is None else labels.get(name, "clothes")
-            boxes[name] = BoxRow(sides, label, where)  # type: ignore[arg-type]
-    return boxes
+    rows = read_table(path, _box_with_kind if kinds else _box, columns if kinds else "image_name, x_1, y_1, x_2, y_2",
+                      report)  # fmt: skip
+    chosen = [row for name, row in rows.items() if name in index]
+    numbers = np.array([row.values[1] for row in chosen], dtype=np.int32).reshape(len(chosen), -1)
+    photos, found_in = np.array([index[row.values[0]] for row in chosen], dtype=np.int64), [row.line for row in chosen]
+    first, last = np.minimum(numbers[:, -4:-2], numbers[:, -2:]), np.maximum(numbers[:, -4:-2], numbers[:, -2:])
+    for row in np.flatnonzero((first != numbers[:, -4:-2]).any(1)):
+        report("boxes", path, "the box {} ends before it begins (its sides are sorted)", found_in[row],
+               " ".join(map(str, numbers[row, -4:])))  # fmt: skip
+    holds = (last >= 1).all(1)
+    for row in np.flatnonzero(~holds):
+        report("boxes", path, "the box {} holds nothing of its photo (left out); correct the row", found_in[row],
+               " ".join(map(str, numbers[row, -4:])))  # fmt: skip
+    values, lines = np.zeros((len(index), 4), dtype=np.int32), np.zeros(len(index), dtype=np.int32)
+    values[photos], lines[photos] = np.concatenate([first, last], axis=1), np.where(holds, found_in, 0)
+    called = ["clothes"] * len(index) if labels is None else labels
+    for photo, kind in zip(photos.tolist(), numbers[:, 0].tolist(), strict=True) if kinds else ():
+        called[photo] = CLOTHES[kind - 1]  # type: ignore[index]
+    return Boxes(path, values, lines, called)
 
 
-def read_landmarks(path: Path | None, report: Report, *, wanted: Collection[str] | None = None) -> dict[str, PointsRow]:
-    """Landmarks by the photo's name: 6 points of upper, 4 of lower and 8 of full-body clothes (`LANDMARKS`)."""
-    columns = "image_name, clothes_type (1 to 3), variation_type, then visibility, x and y of each landmark"
-    points: dict[str, PointsRow] = {}
-    for where, (name, kind, _, numbers) in read_rows(path, _POINTS, columns, report):
-        values, names = numbers.split(), LANDMARKS[CLOTHES[kind]]
-        if len(values) != 3 * len(names) or not {"0", "1", "2"}.issuperset(values[::3]):
-            report("lists", f"{where}: {len(values)} numbers, expected {3 * len(names)} for {CLOTHES[kind]} clothes: "
-                            "visibility (0, 1 or 2), x, y of each landmark")  # fmt: skip
-        elif name in points:
-            report("duplicates", f"{where}: {name} has landmarks in {points[name].where} already; keep one of the rows")
-        elif check_name(name, where, report) and (wanted is None or name in wanted):
-            points[name] = PointsRow(names, np.array(values, dtype=np.int32).reshape(-1, 3), where)
-    return points
+def _box_with_kind(text: str) -> tuple | Bad | None:
+    taken = take_photos(text)
+    if not isinstance(taken, tuple):
+        return taken
+    numbers = numbers_of(taken[1])
+    return (taken[0][0], numbers) if numbers and len(numbers) == 6 and 1 <= numbers[0] <= 3 else None
 
 
-def read_names(path: Path | None, pattern: re.Pattern[str], columns: str, report: Report) -> tuple[str, ...]:
-    """The names of a list of categories or attributes, which may hold blanks: the pattern's one group.
+def _box(text: str) -> tuple | Bad | None:
+    taken = take_photos(text)
+    if not isinstance(taken, tuple):
+        return taken
+    numbers = numbers_of(taken[1])
+    return (taken[0][0], numbers) if numbers and len(numbers) == 4 else None
 
-    A name that is there twice is reported.
+
+def read_landmarks(path: Path, index: Mapping[str, int], report: Report) -> Points:
+    """The landmarks of each photo: 6 points of upper, 4 of lower and 8 of full-body clothes.
+
+    Both published forms are read: with the column variation_type before them, and without.
     """
-    names: dict[str, str] = {}
-    for where, (name,) in read_rows(path, pattern, columns, report):
-        if name in names:
-            report("duplicates", f"{where}: {name!r} is named in {names[name]} already; fetch the list again")
-        names.setdefault(name, where)
-    return tuple(names)
+    columns = "image_name, clothes_type (1 to 3), variation_type (in some), then visibility, x and y of each landmark"
+    values = np.full((len(index), len(POINTS), 3), CUT_OFF, dtype=np.int32)
+    lines = np.zeros(len(index), dtype=np.int32)
+    rows = read_table(path, _landmarks, columns, report)
+    for kind, places in _COLUMNS.items():
+        chosen = [row for name, row in rows.items() if row.values[1] == kind and name in index]
+        numbers = [index[row.values[0]] for row in chosen]
+        if chosen:
+            points = np.array([row.values[2] for row in chosen], dtype=np.int32).reshape(len(chosen), -1, 3)
+            values[np.array(numbers)[:, None], places] = points
+            lines[numbers] = [row.line for row in chosen]
+    return Points(path, values, lines)
 
 
-def read_values(path: Path | None, count: int, report: Report, *, wanted: Set[str]) -> dict[str, np.ndarray]:
-    """Attributes of the photos or items `wanted`, eight to a byte: 1 where the list has 1; -1 (not) and 0 (unknown)
-    become 0."""
-    found: dict[str, np.ndarray] = {}
-    seen: set[str] = set()
-    for where, (text,) in read_rows(path, _ANY, f"a name and {count} values", report):
-        name, *values = text.rsplit(maxsplit=count)  # from the right: the name may hold blanks
-        whole = len(values) == count == sum(values.count(value) for value in _VALUES)
-        if not whole or (name not in wanted and name.split()[-1] in _VALUES):
-            report(
-                "lists", f"{where}: expected a name and {count} times 1, -1 or 0, got {text[:120]!r}; fetch it again"
-            )
-        elif name in seen:
-            report("duplicates", f"{where}: {name} has attributes further up already; keep one of the rows")
-        elif check_name(name, where, report) and name in wanted:
-            found[name] = np.packbits([value == "1" for value in values])
-        seen.add(name)
-    return found
+def _landmarks(text: str) -> tuple | Bad | None:
+    taken = take_photos(text)
+    if not isinstance(taken, tuple):
+        return taken
+    numbers = numbers_of(taken[1])
+    if not numbers or numbers[0] not in _PARTS:
+        return None
+    kind, wanted = numbers[0], 3 * len(_COLUMNS[numbers[0]])
+    points = numbers[2 if len(numbers) == wanted + 2 else 1 :]
+    if len(points) != wanted or not {0, 1, 2}.issuperset(points[::3]):
+        return Bad("lists", f"expected {wanted} numbers for {CLOTHES[kind - 1]} clothes, visibility (0, 1 or 2), x, y "
+                            "of each landmark, got {}; correct the row")  # fmt: skip
+    return taken[0][0], kind, points
 
 
-def read_items(path: Path | None, report: Report) -> dict[str, str]:
-    """Items by id, and where they are listed. This list has a count but no line of names."""
-    items: dict[str, str] = {}
-    for where, (item,) in read_rows(path, _ANY, "an item's id", report, named=False):
-        if item in items:
-            report("duplicates", f"{where}: item {item} is listed in {items[item]} already; keep one of the rows")
-        items.setdefault(item, where)
-    return items
+def item_rows(products: Sequence[str]) -> tuple[dict[str, int], np.ndarray]:
+    """Each item's number, in the order in which they come, and the number of each photo's item."""
+    order = {item: number for number, item in enumerate(dict.fromkeys(products))}
+    return order, np.array([order[item] for item in products], dtype=np.int64)
 
 
-def listing_of(photos: Mapping[str, Photo], base: str | None, domains: Mapping[str, str], **known) -> Listing:
-    """The split of these photos: ids are the names of the lists, products the items."""
-    return Listing(
-        files={name: f"{base}{name}" for name in photos}, where={name: photo.where for name, photo in photos.items()},
-        products={name: photo.item for name, photo in photos.items() if photo.item}, domains=domains, **known,
-    )  # fmt: skip
-
-
-def marks_of(
-    root: Path, dataset: str, suffix: str, photos: Collection[str], *, crop: bool,
-    labels: Mapping[str, str] | None = None,
-) -> dict:  # fmt: skip
-    """Boxes and landmarks of these photos from `list_bbox<suffix>.txt` and `list_landmarks<suffix>.txt`, if there.
-
-    Raises InputError where `crop` needs boxes that are missing.
-    """
-    find = anno_list if crop else optional_list
-    boxes = find(root, dataset, f"list_bbox{suffix}.txt", refuse)
-    points = optional_list(root, dataset, f"list_landmarks{suffix}.txt", refuse)
-    return {
-        "boxes": read_boxes(boxes, refuse, labels=labels, wanted=photos),
-        "landmarks": read_landmarks(points, refuse, wanted=photos),
-    }
-
-
-def read_targets_of(path: Path | None, keys: Collection[str], count: int, report: Report) -> np.ndarray:
-    """The attributes of each key (a photo or its item) from the list, keys × count, bool.
-
-    Keys that the list leaves out are reported, as one.
-    """
-    hearing = Hearing(report)
-    rows = read_values(path, count, hearing, wanted=set(keys))
-    lost = hearing.unexplained(key for key in dict.fromkeys(keys) if key not in rows) if path else []
-    if lost:
-        more = f" and {len(lost) - 1:,} others" if len(lost) > 1 else ""
-        report("lists", f"{path}: no attributes for {lost[0]}{more}; fetch the list again")
-    nothing = np.packbits(np.zeros(count, dtype=bool))
-    packed = np.stack([rows.get(key, nothing) for key in keys]) if keys else np.zeros((0, len(nothing)), np.uint8)
-    return np.unpackbits(packed, axis=1, count=count).astype(bool)
-
-
-def item_attributes(
-    root: Path, dataset: str, pattern: re.Pattern[str], items: Collection[str], report: Report
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """The attributes' names, and the attributes of each item (items × names, bool), from `list_attr_*.txt`."""
-    names = read_names(anno_list(root, dataset, "list_attr_cloth.txt", report), pattern, "an attribute's name", report)
-    path = anno_list(root, dataset, "list_attr_items.txt", report)
-    return names, read_targets_of(path, items, len(names), report)
-
-
-def check_items(
-    root: Path, dataset: str, suffix: str, pattern: re.Pattern[str], items: Mapping[str, str], report: Report
-) -> None:
-    """Report items of the partition (by id, where) that `list_item<suffix>.txt` or the attributes, if there, lack."""
-    hearing = Hearing(report)
-    path = anno_list(root, dataset, f"list_item{suffix}.txt", report)
-    listed = read_items(path, hearing)
-    for item in hearing.unexplained(item for item in items if item not in listed) if path else ():
-        report("lists", f"{items[item]}: item {item} is not in {path}; correct the row or fetch the list again")
-    if optional_list(root, dataset, "list_attr_items.txt", report):
-        item_attributes(root, dataset, pattern, items, report)
-
-
-def survey_of(root: Path, dataset: str, photos: Mapping[str, str], report: Report) -> Survey:
-    """A survey of these photos (by name, where they are listed); empty where their folder is missing."""
-    base = photo_folder(root, dataset, report)
-    return Survey(photos={} if base is None else {base + name: where for name, where in photos.items()})
-
-
-def add_marks(
-    found: Survey, photos: Collection[str], files: tuple[Path, str, str], report: Report,
-    labels: Mapping[str, str] | None = None,
-) -> None:  # fmt: skip
-    """Put boxes and landmarks into the survey, and report photos that the lists leave out.
-
-    files: the root, the data set and the ending of the lists' names.
-    """
-    root, dataset, suffix = files
-    hearing = {"bbox": Hearing(report), "landmarks": Hearing(report)}
-    paths = {kind: anno_list(root, dataset, f"list_{kind}{suffix}.txt", report) for kind in hearing}
-    boxes = read_boxes(paths["bbox"], hearing["bbox"], labels=labels)
-    points = read_landmarks(paths["landmarks"], hearing["landmarks"])
-    base = photo_folder(root, dataset, lambda check, message: None) or ""
-    found.boxes = {base + name: row for name, row in boxes.items()}
-    found.landmarks = {base + name: row for name, row in points.items()}
-    for kind, rows, check in (("bbox", boxes, "boxes"), ("landmarks", points, "landmarks")):
-        lost = [name for name in photos if name not in rows] if paths[kind] else []
-        for name in hearing[kind].unexplained(lost):
-            report(check, f"{paths[kind]}: no row for {name}, which the partition names; fetch the list again")
+def split_rows(statuses: Sequence[str], splits: Collection[str]) -> dict[str, np.ndarray]:
+    """By split, the numbers of the photos that have its status."""
+    array = np.array(statuses, dtype=object)
+    return {split: np.flatnonzero(array == split) for split in splits}

@@ -6,26 +6,18 @@ the order of `Anno/list_category_cloth.txt`; attributes are 1, −1 or 0 (unknow
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-import fashionlib.data.published.deepfashion as release
-from fashionlib.core.errors import InputError
-from fashionlib.data.published.listed import Listed, Survey, checked_split, existing_root
-from fashionlib.data.published.lists import PHOTO, Hearing, Report, check_name, read_rows, refuse
-from fashionlib.data.published.registry import PUBLISHED
+from fashionlib.data.published.deepfashion import Release, name_and_type, split_rows
+from fashionlib.data.published.findings import Findings
+from fashionlib.data.published.listed import Contents, Listed, Tags, check_empty, checked_option, checked_split
+from fashionlib.data.published.lists import Bad, numbers_of, read_table, take_photos
+from fashionlib.data.published.values import read_values
 
-NAME = "deepfashion_attributes"
 SPLITS = ("train", "val", "test")
 TAGS = ("both", "categories", "attributes")
-_ROW = re.compile(PHOTO + r"\s+(train|val|test)")
-_COLUMNS = "image_name, evaluation_status (train, val or test)"
-_NAME = re.compile(r"(\S.*?)\s+\d+")
-_CATEGORY = re.compile(PHOTO + r"\s+(\d+)")
 
 
 class Attributes(Listed):
@@ -38,83 +30,74 @@ class Attributes(Listed):
     A sample's box is called by its category. Raises InputError where files are missing or not as published.
     """
 
-    name = NAME
+    name = "deepfashion_attributes"
 
     def __init__(self, root: str | Path, split: str = "train", *, tags: str = "both", crop: bool = False):
-        root, split = existing_root(root, PUBLISHED[NAME].hint), checked_split(NAME, split, SPLITS)
-        if tags not in TAGS:
-            raise InputError(f"tags={tags!r}: choose one of {', '.join(TAGS)}")
-        photos = {name: photo for name, photo in read_partition(root, refuse).items() if photo.status == split}
-        base = release.photo_folder(root, NAME, refuse)
-        names, categories = read_categories(root, refuse, wanted=photos)
-        labels, targets = _tags(root, tags, photos, names, categories)
-        called = {photo: names[number] for photo, number in categories.items()}
-        known = release.marks_of(root, NAME, "", photos, crop=crop, labels=called)
-        listing = release.listing_of(photos, base, {}, labels=labels, targets=targets, **known)
-        super().__init__(root, split, listing, crop=crop)
+        checked_option("tags", tags, TAGS)
+        super().__init__(
+            root, checked_split(self.name, split, SPLITS), lambda root, found: read(root, found, tags=tags, crop=crop),
+            tags=tags, crop=crop,
+        )  # fmt: skip
 
 
-def read_partition(root: Path, report: Report) -> dict[str, release.Photo]:
-    """Every photo of the three splits by name."""
-    path = release.anno_list(root, NAME, "list_eval_partition.txt", report, folder="Eval")
-    return release.read_photos(path, _ROW, _COLUMNS, report)
-
-
-def read_categories(root: Path, report: Report, *, wanted: Collection[str]) -> tuple[tuple[str, ...], dict[str, int]]:
-    """The categories' names, and by photo the number of its category, from 0; a photo without one is reported."""
-    path = release.anno_list(root, NAME, "list_category_cloth.txt", report)
-    names = release.read_names(path, _NAME, "category_name, category_type", report)
-    path = release.anno_list(root, NAME, "list_category_img.txt", report)
-    found: dict[str, int] = {}
-    hearing = Hearing(report)
-    for where, (photo, number) in read_rows(path, _CATEGORY, "image_name, category_label", hearing):
-        if not 1 <= int(number) <= len(names):
-            hearing("lists", f"{where}: {photo} has category {number}, expected 1 to {len(names)}; correct the row")
-        elif photo in found:
-            hearing("duplicates", f"{where}: {photo} has a category further up already; keep one of the rows")
-        elif check_name(photo, where, hearing) and photo in wanted:
-            found[photo] = int(number) - 1
-    for photo in hearing.unexplained(photo for photo in wanted if photo not in found) if path else ():
-        report("lists", f"{path}: no category for {photo}, which the partition names; fetch the list again")
-    return names, found
-
-
-def _attribute_names(root: Path, report: Report) -> tuple[str, ...]:
-    path = release.anno_list(root, NAME, "list_attr_cloth.txt", report)
-    return release.read_names(path, _NAME, "attribute_name, attribute_type", report)
-
-
-def _tags(
-    root: Path, tags: str, photos: Collection[str], names: tuple[str, ...], categories: dict[str, int]
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Labels and targets; an attribute that is called like a category ("romper") keeps its own label."""
-    of_categories = np.zeros((len(photos), len(names)), dtype=bool)
-    of_categories[np.arange(len(photos)), [categories[photo] for photo in photos]] = True
-    if tags == "categories":
-        return names, of_categories
-    attributes = _attribute_names(root, refuse)
-    path = release.anno_list(root, NAME, "list_attr_img.txt", refuse)
-    targets = release.read_targets_of(path, photos, len(attributes), refuse)
-    if tags == "attributes":
-        return attributes, targets
-    apart = tuple(f"{name} (attribute)" if name in names else name for name in attributes)
-    return (*names, *apart), np.concatenate([of_categories, targets], axis=1)
-
-
-def survey(root: Path, report: Report) -> Survey:
-    """The whole benchmark, every fault of its lists reported; for `fashionlib doctor`."""
-    photos = read_partition(root, report)
-    found = release.survey_of(root, NAME, {name: photo.where for name, photo in photos.items()}, report)
-    names, categories = read_categories(root, report, wanted=photos)
-    attributes = _attribute_names(root, report)
-    path = release.anno_list(root, NAME, "list_attr_img.txt", report)
-    if attributes:
-        release.read_targets_of(path, photos, len(attributes), report)
-    statuses = Counter(photo.status for photo in photos.values())
-    found.counts = {
-        "photos": len(photos), "categories": len(names), "attributes": len(attributes),
-        **{f"{status} photos": statuses[status] for status in SPLITS},
+def read(root: Path, found: Findings, *, tags: str = "both", crop: bool = False) -> Contents:
+    """The whole benchmark; what is wrong with it is reported."""
+    release = Release(root, Attributes.name, "", found)
+    _, rows = release.partition(_photo, "image_name, evaluation_status (train, val or test)")
+    statuses = [row.values[1] for row in rows.values()]
+    contents = Contents(list(rows), split_rows(statuses, SPLITS), domains=[None] * len(rows))
+    if not rows:
+        return contents
+    check_empty(contents.splits, root, found.add)
+    number = {name: place for place, name in enumerate(rows)}
+    names = tuple(release.names("list_category_cloth.txt", name_and_type, "category_name, category_type", found.add))
+    called = _categories(release, names, number)
+    categories = Tags(names, np.eye(len(names), dtype=bool), called)
+    attributes = tuple(release.names("list_attr_cloth.txt", name_and_type, "attribute_name, attribute_type", found.add))
+    targets = np.zeros((len(rows), 0), dtype=bool)
+    if tags != "categories":
+        values = release.path("list_attr_img.txt", found.add)
+        targets = read_values(values, number, len(attributes), found.add, found)
+    contents.tags["categories"], contents.tags["attributes"] = categories, Tags(attributes, targets)
+    if tags == "both" and names:
+        apart = tuple(f"{name} (attribute)" if name in names else name for name in attributes)
+        contents.tags["both"] = Tags((*names, *apart), np.concatenate([categories.matrix[called], targets], axis=1))
+    contents.counts = {
+        "photos": len(rows), "categories": len(names), "attributes": len(attributes),
+        **{f"{split} photos": len(contents.splits[split]) for split in SPLITS},
     }  # fmt: skip
-    called = {photo: names[number] for photo, number in categories.items()}
-    release.add_marks(found, photos, (root, NAME, ""), report, labels=called)
-    return found
+    release.photos(contents)
+    release.marks(contents, crop=crop, labels=[names[place] for place in called] if names else None)
+    return contents
+
+
+def _categories(release: Release, names: tuple[str, ...], number: dict[str, int]) -> np.ndarray:
+    """The number of each photo's category, from 0; a photo without one is reported."""
+    path, found = release.path("list_category_img.txt", release.found.add), release.found
+    called = np.full(len(number), -1, dtype=np.int64)
+    for photo, (line, (_, category)) in read_table(path, _category, "image_name, category_label", found.add).items():
+        if not 1 <= category <= len(names):
+            found.add("lists", path, f"the category is {{}}, expected 1 to {len(names)}; correct the row", line,
+                      str(category))  # fmt: skip
+        elif photo in number:
+            called[number[photo]] = category - 1
+    lost = [photo for photo, place in number.items() if called[place] < 0]
+    if lost and path and not found.blames(path):
+        found.add("lists", path, f"no category for {len(lost):,} of {len(number):,} photos, such as {lost[0]}; fetch "
+                                 "the list again")  # fmt: skip
+    return called.clip(0)
+
+
+def _photo(text: str) -> tuple | Bad | None:
+    taken = take_photos(text)
+    if not isinstance(taken, tuple):
+        return taken
+    return (*taken[0], taken[1].lower()) if taken[1].lower() in SPLITS else None
+
+
+def _category(text: str) -> tuple | Bad | None:
+    taken = take_photos(text)
+    if not isinstance(taken, tuple):
+        return taken
+    numbers = numbers_of(taken[1])
+    return (*taken[0], numbers[0]) if numbers and len(numbers) == 1 else None

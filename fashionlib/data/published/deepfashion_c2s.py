@@ -7,32 +7,31 @@ in as many rows as it has partners, and becomes one sample.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import fashionlib.data.published.deepfashion as release
-from fashionlib.core.errors import InputError
-from fashionlib.data.published.listed import Listed, Survey, checked_split, existing_root
-from fashionlib.data.published.lists import PHOTO, Report, check_name, read_rows, refuse
-from fashionlib.data.published.registry import PUBLISHED
+import numpy as np
 
-NAME = "deepfashion_c2s"
+from fashionlib.data.published.deepfashion import Release, item_rows, name_and_type
+from fashionlib.data.published.findings import Findings
+from fashionlib.data.published.listed import Contents, Listed, check_empty, checked_option, checked_split
+from fashionlib.data.published.lists import Bad, take_photos
+
 SPLITS = ("train", "val", "query", "gallery")
 GALLERIES = {"val+test": ("val", "test"), "test": ("test",)}
-_ROW = re.compile(PHOTO + r"\s+" + PHOTO + r"\s+(\S.*?)\s+(train|val|test)")
+_STATUSES = ("train", "val", "test")
 _COLUMNS = "image_pair_name_1, image_pair_name_2, item_id, evaluation_status (train, val or test)"
-_ATTRIBUTE = re.compile(r"\S+\s+(\S.*?)\s+\d+")  # the name in Chinese, in English, the type
 
 
 class Pair(NamedTuple):
-    """A consumer's photo and a shop's photo of the same item."""
+    """A consumer's photo and a shop's photo of the same item, and the line that names them."""
 
     consumer: str
     shop: str
     item: str
     status: str
-    where: str
+    line: int
 
 
 class ConsumerToShop(Listed):
@@ -49,96 +48,101 @@ class ConsumerToShop(Listed):
     photos and "shop" for shops'. Raises InputError where files are missing or not as published.
     """
 
-    name = NAME
+    name = "deepfashion_c2s"
 
     def __init__(
         self, root: str | Path, split: str = "train", *, gallery: str = "val+test", crop: bool = False,
         attributes: bool = False,
     ):  # fmt: skip
-        root, split = existing_root(root, PUBLISHED[NAME].hint), checked_split(NAME, split, SPLITS)
-        if gallery not in GALLERIES:
-            raise InputError(f"gallery={gallery!r}: choose one of {', '.join(GALLERIES)}")
-        photos, domains = photos_of(read_pairs(root, refuse), split, gallery)
-        base = release.photo_folder(root, NAME, refuse)
-        known = release.marks_of(root, NAME, "_consumer2shop", photos, crop=crop)
-        if attributes:
-            items = [photo.item for photo in photos.values()]
-            known["labels"], known["targets"] = release.item_attributes(root, NAME, _ATTRIBUTE, items, refuse)
-        super().__init__(root, split, release.listing_of(photos, base, domains, **known), crop=crop)
+        checked_option("gallery", gallery, GALLERIES)
+        super().__init__(
+            root, checked_split(self.name, split, SPLITS),
+            lambda root, found: read(root, found, gallery=gallery, crop=crop, attributes=attributes),
+            tags="attributes" if attributes else "", crop=crop,
+        )  # fmt: skip
 
 
-def read_pairs(root: Path, report: Report) -> list[Pair]:
-    """Every pair of the three splits, in the list's order; a pair that is there twice is reported."""
-    path = release.anno_list(root, NAME, "list_eval_partition.txt", report, folder="Eval")
-    pairs: dict[tuple[str, str], Pair] = {}
-    for where, values in read_rows(path, _ROW, _COLUMNS, report):
-        pair = Pair(*values, where)
-        known = pairs.get(pair[:2])
-        if known:
-            report("duplicates", f"{where}: this pair stands in {known.where} already; keep one of the rows")
-        elif check_name(pair.consumer, where, report) and check_name(pair.shop, where, report):
-            pairs[pair[:2]] = pair
-    return list(pairs.values())
-
-
-def photos_of(pairs: list[Pair], split: str, gallery: str) -> tuple[dict[str, release.Photo], dict[str, str]]:
-    """The photos of a split, each once, by name in the order of the pairs, and their domains.
-
-    Raises InputError for a photo of two items.
-    """
-    consumers = {"train": ("train",), "val": ("val",), "query": ("test",), "gallery": ()}[split]
-    shops = {"train": ("train",), "gallery": GALLERIES[gallery]}.get(split, ())
-    photos: dict[str, release.Photo] = {}
-    domains: dict[str, str] = {}
-    firsts: dict[str, Pair] = {}
+def read(
+    root: Path, found: Findings, *, gallery: str = "val+test", crop: bool = False, attributes: bool = False
+) -> Contents:
+    """The whole benchmark; what is wrong with it is reported."""
+    release = Release(root, ConsumerToShop.name, "_consumer2shop", found)
+    path, rows = release.partition(_pair, _COLUMNS, keys=2)
+    pairs = [Pair(*row.values, row.line) for row in rows.values()]
+    first: dict[str, Pair] = {}
     for pair in pairs:
-        for name, domain, wanted in ((pair.consumer, "street", consumers), (pair.shop, "shop", shops)):
-            if pair.status not in wanted:
-                continue
-            first = firsts.setdefault(name, pair)
-            if first.item != pair.item:
-                raise InputError(f"{pair.where}: {_two_items(name, pair, first)}")
-            photos[name], domains[name] = release.Photo(name, pair.item, pair.status, first.where), domain
-    return photos, domains
+        first.setdefault(pair.consumer, pair)
+        first.setdefault(pair.shop, pair)
+    contents = Contents(list(first), products=[pair.item for pair in first.values()])
+    contents.domains = ["street" if pair.consumer == name else "shop" for name, pair in first.items()]
+    contents.splits = _splits(pairs, contents.names, gallery)
+    if not pairs:
+        return contents
+    statuses = {status: sum(pair.status == status for pair in pairs) for status in _STATUSES}
+    contents.counts = {
+        "photos": len(first), "pairs": len(pairs), "items": len({pair.item for pair in pairs}),
+        **{f"{status} pairs": count for status, count in statuses.items()},
+        "gallery photos": len({pair.shop for pair in pairs if pair.status != "train"}),
+    }  # fmt: skip
+    check_empty(contents.splits, root, found.add)
+    _check_pairs(pairs, first, path, found)
+    release.photos(contents)
+    release.marks(contents, crop=crop)
+    order, item_of = item_rows(contents.products)
+    lines = dict.fromkeys(order, 0) | {pair.item: pair.line for pair in reversed(pairs)}
+    contents.tags["attributes"] = release.items(
+        _attribute, {item: lines[item] for item in order}, path, attributes=attributes
+    )
+    contents.tags["attributes"].rows = item_of
+    return contents
 
 
-def survey(root: Path, report: Report) -> Survey:
-    """The whole benchmark, every fault of its lists reported; for `fashionlib doctor`."""
-    pairs = read_pairs(root, report)
-    names = {name: pair.where for pair in reversed(pairs) for name in (pair.shop, pair.consumer)}
-    found = release.survey_of(root, NAME, names, report)
-    found.counts = {"photos": len(names), "pairs": len(pairs), "items": len({pair.item for pair in pairs})}
-    for status in ("train", "val", "test"):
-        found.counts[f"{status} pairs"] = sum(pair.status == status for pair in pairs)
-    found.counts["gallery photos"] = len({pair.shop for pair in pairs if pair.status != "train"})
-    release.add_marks(found, names, (root, NAME, "_consumer2shop"), report)
-    release.check_items(root, NAME, "_consumer2shop", _ATTRIBUTE, {pair.item: pair.where for pair in pairs}, report)
-    _check_splits(pairs, report)
-    return found
+def _splits(pairs: list[Pair], names: list[str], gallery: str) -> dict[str, np.ndarray]:
+    number = {name: place for place, name in enumerate(names)}
+
+    def rows(chosen: Iterable[str]) -> np.ndarray:
+        return np.array([number[name] for name in dict.fromkeys(chosen)], dtype=np.int64)
+
+    return {
+        "train": rows(name for pair in pairs if pair.status == "train" for name in (pair.consumer, pair.shop)),
+        "val": rows(pair.consumer for pair in pairs if pair.status == "val"),
+        "query": rows(pair.consumer for pair in pairs if pair.status == "test"),
+        "gallery": rows(pair.shop for pair in pairs if pair.status in GALLERIES[gallery]),
+    }
 
 
-def _check_splits(pairs: list[Pair], report: Report) -> None:
+def _check_pairs(pairs: list[Pair], first: dict[str, Pair], path: Path | None, found: Findings) -> None:
     """An item belongs to one of train, val and test; a photo to one item, and to a consumer or to a shop."""
     homes: dict[str, Pair] = {}
-    seen: dict[str, tuple[str, Pair]] = {}
     told: set[str] = set()
-
-    def tell(about: str, pair: Pair, what: str) -> None:
-        if about not in told:
-            told.add(about)
-            report("splits", f"{pair.where}: {what}")
-
     for pair in pairs:
         home = homes.setdefault(pair.item, pair)
-        if home.status != pair.status:
-            tell(pair.item, pair, f"item {pair.item} is also in {home.status} ({home.where}); it leaks, take one out")
+        if home.status != pair.status and pair.item not in told:
+            told.add(pair.item)
+            found.add("splits", path, "an item is in two of train, val and test, {}: it leaks, take it out of one",
+                      pair.line, f"such as {pair.item} (also in line {home.line})")  # fmt: skip
         for name, side in ((pair.consumer, "consumer"), (pair.shop, "shop")):
-            first_side, first = seen.setdefault(name, (side, pair))
-            if first.item != pair.item:
-                tell(name, pair, _two_items(name, pair, first))
-            elif first_side != side:
-                tell(name, pair, f"{name} is a {side}'s photo here, a {first_side}'s in {first.where}")
+            known = first[name]
+            if name in told or (known.item == pair.item and getattr(known, side) == name):
+                continue
+            told.add(name)
+            if known.item != pair.item:
+                found.add("splits", path, "a photo shows two items, {}; correct one of the rows", pair.line,
+                          f"such as {name}: {pair.item}, but {known.item} in line {known.line}")  # fmt: skip
+            else:
+                found.add("splits", path, "a photo is a consumer's and a shop's, such as {}; correct one of the rows",
+                          pair.line, f"{name} (line {known.line})")  # fmt: skip
 
 
-def _two_items(name: str, pair: Pair, first: Pair) -> str:
-    return f"{name} shows item {pair.item}, but {first.item} in {first.where}; correct one of the rows"
+def _pair(text: str) -> tuple | Bad | None:
+    taken = take_photos(text, 2)
+    if not isinstance(taken, tuple):
+        return taken
+    parts = taken[1].rsplit(None, 1)
+    return (*taken[0], parts[0], parts[1].lower()) if len(parts) == 2 and parts[1].lower() in _STATUSES else None
+
+
+def _attribute(text: str) -> tuple | None:
+    """The name in Chinese, the name in English, the type."""
+    parts = text.split(None, 1)
+    return name_and_type(parts[1]) if len(parts) == 2 else None

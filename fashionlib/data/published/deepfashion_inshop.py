@@ -8,22 +8,19 @@ underscore of a file name) of an item count as the same item, as in the benchmar
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import fashionlib.data.published.deepfashion as release
-from fashionlib.core.errors import InputError
-from fashionlib.data.published.listed import Listed, Survey, checked_split, existing_root
-from fashionlib.data.published.lists import PHOTO, Hearing, Report, refuse
-from fashionlib.data.published.registry import PUBLISHED
+import numpy as np
 
-NAME = "deepfashion_inshop"
+from fashionlib.core.errors import InputError
+from fashionlib.data.published.deepfashion import Release, item_rows, split_rows
+from fashionlib.data.published.findings import Findings
+from fashionlib.data.published.listed import Contents, Listed, check_empty, checked_split
+from fashionlib.data.published.lists import Bad, take_photos
+
 STATUSES = ("train", "query", "gallery")
-_ROW = re.compile(PHOTO + r"\s+(\S.*?)\s+(train|query|gallery)")
 _COLUMNS = "image_name, item_id, evaluation_status (train, query or gallery)"
-_ATTRIBUTE = re.compile(r"(\S.*)")
 
 
 class InShop(Listed):
@@ -38,71 +35,72 @@ class InShop(Listed):
     Raises InputError where files are missing or not as published.
     """
 
-    name = NAME
+    name = "deepfashion_inshop"
 
     def __init__(
         self, root: str | Path, split: str = "train", *, held_out: float = 0.0, crop: bool = False,
         attributes: bool = False,
     ):  # fmt: skip
-        splits = ("train", "val", "query", "gallery") if held_out else STATUSES
-        root, split = existing_root(root, PUBLISHED[NAME].hint), checked_split(NAME, split, splits)
-        listed = read_partition(root, refuse).values()
-        out = held_out_items((photo.item for photo in listed if photo.status == "train"), held_out)
-        photos = {photo.name: photo for photo in listed if _split_of(photo, out) == split}
-        base = release.photo_folder(root, NAME, refuse)
-        known = release.marks_of(root, NAME, "_inshop", photos, crop=crop)
-        if attributes:
-            items = [photo.item for photo in photos.values()]
-            known["labels"], known["targets"] = release.item_attributes(root, NAME, _ATTRIBUTE, items, refuse)
-        listing = release.listing_of(photos, base, dict.fromkeys(photos, "shop"), **known)
-        super().__init__(root, split, listing, crop=crop)
+        if not 0 <= held_out < 1:
+            raise InputError(f"held_out={held_out}: expected a share of the items from 0 to below 1")
+        super().__init__(
+            root, checked_split(self.name, split, ("train", "val", "query", "gallery") if held_out else STATUSES),
+            lambda root, found: read(root, found, held_out=held_out, crop=crop, attributes=attributes),
+            tags="attributes" if attributes else "", crop=crop,
+        )  # fmt: skip
+
+
+def read(
+    root: Path, found: Findings, *, held_out: float = 0.0, crop: bool = False, attributes: bool = False
+) -> Contents:
+    """The whole benchmark; what is wrong with it is reported."""
+    release = Release(root, InShop.name, "_inshop", found)
+    path, rows = release.partition(_photo, _COLUMNS)
+    products = [row.values[1] for row in rows.values()]
+    statuses = [row.values[2] for row in rows.values()]
+    contents = Contents(list(rows), split_rows(statuses, STATUSES), products=products, domains=["shop"] * len(rows))
+    if not rows:
+        return contents
+    items = {split: dict.fromkeys(products[row] for row in contents.splits[split]) for split in STATUSES}
+    contents.counts = {
+        "photos": len(rows), "items": len(set(products)),
+        **{f"{split} photos": len(contents.splits[split]) for split in STATUSES},
+        **{f"{split} items": len(items[split]) for split in STATUSES},
+    }  # fmt: skip
+    if held_out:
+        out = held_out_items(items["train"], held_out)
+        train = contents.splits["train"]
+        is_out = np.array([products[row] in out for row in train], dtype=bool)
+        contents.splits |= {"train": train[~is_out], "val": train[is_out]}
+    check_empty(contents.splits, root, found.add)
+    first = {(row.values[1], row.values[2]): row.line for row in reversed(rows.values())}
+    for item in items["train"]:
+        other = next((split for split in ("query", "gallery") if item in items[split]), "")
+        if other:
+            found.add("splits", path, "an item to train on is also in query or gallery, such as {}: it leaks, take it "
+                      "out of one", first[item, other], item)  # fmt: skip
+    for item in items["query"] if not found.blames(path) else ():
+        if item not in items["gallery"]:
+            found.add("splits", path, "an item is asked for, but not in the gallery, such as {}", first[item, "query"],
+                      item)  # fmt: skip
+    release.photos(contents)
+    release.marks(contents, crop=crop)
+    order, item_of = item_rows(products)
+    lines = {item: next(first[item, split] for split in STATUSES if (item, split) in first) for item in order}
+    contents.tags["attributes"] = release.items(lambda text: (text,), lines, path, attributes=attributes)
+    contents.tags["attributes"].rows = item_of
+    return contents
 
 
 def held_out_items(items: Iterable[str], share: float) -> frozenset[str]:
-    """This share of the items, one at least: those whose ids have the smallest hashes, whatever their order.
-
-    Raises InputError for a share that is none.
-    """
-    if not 0 <= share < 1:
-        raise InputError(f"held_out={share}: expected a share of the items from 0 to below 1")
+    """This share of the items, one at least: those whose ids have the smallest hashes, whatever their order."""
     ordered = sorted({*items}, key=lambda item: hashlib.sha256(item.encode()).digest())
-    return frozenset(ordered[: max(1, round(share * len(ordered)))] if share else ())
+    return frozenset(ordered[: max(1, round(share * len(ordered)))])
 
 
-def _split_of(photo: release.Photo, held_out: frozenset[str]) -> str:
-    return "val" if photo.status == "train" and photo.item in held_out else photo.status
-
-
-def read_partition(root: Path, report: Report) -> dict[str, release.Photo]:
-    """Every photo of the three splits by name."""
-    path = release.anno_list(root, NAME, "list_eval_partition.txt", report, folder="Eval")
-    return release.read_photos(path, _ROW, _COLUMNS, report)
-
-
-def survey(root: Path, report: Report) -> Survey:
-    """The whole benchmark, every fault of its lists reported; for `fashionlib doctor`."""
-    hearing = Hearing(report)
-    photos = read_partition(root, hearing)
-    found = release.survey_of(root, NAME, {name: photo.where for name, photo in photos.items()}, report)
-    items = {status: Counter(p.item for p in photos.values() if p.status == status) for status in STATUSES}
-    found.counts = {
-        "photos": len(photos), "items": len(set().union(*items.values())),
-        **{f"{status} photos": sum(items[status].values()) for status in STATUSES},
-        **{f"{status} items": len(items[status]) for status in STATUSES},
-    }  # fmt: skip
-    release.add_marks(found, photos, (root, NAME, "_inshop"), report)
-    release.check_items(root, NAME, "_inshop", _ATTRIBUTE, {p.item: p.where for p in photos.values()}, report)
-    _check_splits(photos, items, hearing)
-    return found
-
-
-def _check_splits(photos: dict[str, release.Photo], items: dict[str, Counter], report: Hearing) -> None:
-    """Items to train on are not those to be found; what is asked for can be found."""
-    first = {(photo.item, photo.status): photo.where for photo in reversed(photos.values())}
-    for item in items["train"]:
-        others = [status for status in ("query", "gallery") if item in items[status]]
-        if others:
-            report("splits", f"{first[item, others[0]]}: item {item} is in {' and '.join(others)} and in train "
-                             f"({first[item, 'train']}); it leaks, take it out of one")  # fmt: skip
-    for item in report.unexplained(item for item in items["query"] if item not in items["gallery"]):
-        report("splits", f"{first[item, 'query']}: item {item} is asked for, but not in the gallery")
+def _photo(text: str) -> tuple | Bad | None:
+    taken = take_photos(text)
+    if not isinstance(taken, tuple):
+        return taken
+    parts = taken[1].rsplit(None, 1)
+    return (*taken[0], parts[0], parts[1].lower()) if len(parts) == 2 and parts[1].lower() in STATUSES else None

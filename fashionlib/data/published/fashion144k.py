@@ -9,33 +9,22 @@ labels of "Diversity in Fashion Recommendation", which its authors gave out with
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 
-from fashionlib.core.errors import InputError
-from fashionlib.data.published.listed import Listed, Listing, Survey, checked_split, existing_root
-from fashionlib.data.published.lists import (
-    Report,
-    check_name,
-    first_file,
-    read_array,
-    read_indices,
-    read_rows,
-    read_targets,
-    refuse,
-)
+from fashionlib.data.published.findings import Findings, Report
+from fashionlib.data.published.layout import Tree, find_file, find_photos
+from fashionlib.data.published.listed import Contents, Listed, Tags, check_empty, checked_option, checked_split
+from fashionlib.data.published.lists import OUTSIDE, Bad, read_array, read_indices, read_table, read_targets, tidy
 from fashionlib.data.published.registry import PUBLISHED
 
-NAME = "fashion144k"
 ARRAYS = {"train": "trainids.npy", "val": "validids.npy", "test": "testids.npy"}
 TAGS = {
     "singles": ("feat/feat_sin.npy", "feat/singles.txt"),
     "colours": ("feat/feat_col.npy", "feat/colours.txt"),
-    "items": ("feat/singles_at_59.npy", None),
+    "items": ("feat/singles_at_59.npy", ""),
 }
-_LINE = re.compile(r"(\S.*)")
 
 
 class Fashion144k(Listed):
@@ -48,107 +37,126 @@ class Fashion144k(Listed):
     Raises InputError where files are missing or not as published.
     """
 
-    name = NAME
+    name = "fashion144k"
 
     def __init__(self, root: str | Path, split: str = "train", *, tags: str = "singles"):
-        root, split = existing_root(root, PUBLISHED[NAME].hint), checked_split(NAME, split, tuple(ARRAYS))
-        if tags not in TAGS:
-            raise InputError(f"tags={tags!r}: choose one of {', '.join(TAGS)}")
-        photos = read_lines(root, NAME, "photos.txt", refuse, paths=True)
-        path = first_file(root, [ARRAYS[split]], refuse, PUBLISHED[NAME].hint)
-        indices = read_indices(path, len(photos), refuse)
-        labels, targets = _tags(root, tags, len(photos), refuse)
-        super().__init__(root, split, listing_at(photos, indices, labels, targets))
+        checked_option("tags", tags, TAGS)
+        super().__init__(
+            root, checked_split(self.name, split, tuple(ARRAYS)), lambda root, found: read(root, found, tags), tags=tags
+        )
 
 
-def read_lines(root: Path, dataset: str, name: str, report: Report, *, paths: bool = False) -> dict[str, str]:
-    """The lines of a list without count and names, and where each stands; a line that is there twice is reported.
-
-    paths: whether they are photos' paths, which have to stay below the root. A repeated or refused line keeps its
-    place, under a key of its own, so that the numbers of the others hold.
-    """
-    path = first_file(root, [name], report, PUBLISHED[dataset].hint)
-    lines: dict[str, str] = {}
-    rows = read_rows(path, _LINE, "a photo's path" if paths else "a name", report, named=False, counted=False)
-    for where, (text,) in rows:
-        if text in lines:
-            report("duplicates", f"{where}: {text} stands in {lines[text]} already; fetch the list again")
-        elif not paths or check_name(text, where, report):
-            lines[text] = where
-            continue
-        lines[f"\0{where}"] = where
-    return lines
-
-
-def listing_at(
-    photos: dict[str, str], indices: np.ndarray | None, labels: tuple[str, ...], targets: np.ndarray | None
-) -> Listing:
-    """The photos with these numbers, in this order, with their rows of `targets` (all photos × labels)."""
-    names = list(photos)
-    chosen = [names[index] for index in (indices if indices is not None else ())]
-    return Listing(
-        files={name: name for name in chosen}, where={name: photos[name] for name in chosen}, labels=labels,
-        targets=None if targets is None else np.asarray(targets[indices], dtype=bool),
-        domains=dict.fromkeys(chosen, "street"),
-    )  # fmt: skip
+def read(root: Path, found: Findings, tags: str = "singles", others: tuple[str, ...] = ()) -> Contents:
+    """The whole data set; what is wrong with it is reported. others: tags to read as well, where they are there."""
+    street = Street(root, Fashion144k.name, found)
+    contents = street.contents()
+    if not contents.splits:
+        return contents
+    contents.counts = {"photos": len(contents.names)}
+    for kind in dict.fromkeys((tags, *others)):
+        report = found.add if kind == tags else found.lenient
+        if kind == tags or street.path(TAGS[kind][0], None):
+            read_tags = _tags(street, kind, len(contents.names), report)
+            if read_tags is not None:
+                contents.tags[kind] = read_tags
+    if "singles" in contents.tags:
+        contents.counts["single tags"] = len(contents.tags["singles"].labels)
+    contents.counts |= {f"{split} photos": len(rows) for split, rows in contents.splits.items()}
+    return contents
 
 
-def _tags(root: Path, tags: str, photos: int, report: Report) -> tuple[tuple[str, ...], np.ndarray | None]:
-    matrix, names = TAGS[tags]
-    path = first_file(root, [matrix], report, PUBLISHED[NAME].hint)
-    if names is not None:
-        labels = tuple(read_lines(root, NAME, names, report))
-        return labels, read_targets(path, (photos, len(labels)), report) if labels else None
+class Street:
+    """The folder of Fashion144k or Fashion550k: a list of photos, arrays of their numbers, and what belongs to them."""
+
+    def __init__(self, root: Path, dataset: str, found: Findings):
+        self.root, self.found, self.hint, self.tree = root, found, PUBLISHED[dataset].hint, Tree(root)
+
+    def path(self, name: str, report: Report | None) -> Path | None:
+        return find_file(self.tree, self.root, [name], report, self.hint)
+
+    def names(self, name: str, report: Report, *, photos: bool = False) -> list[str]:
+        """The lines of a list without count and names."""
+        parse, what = (_photo, "a photo's path") if photos else (lambda text: (text,), "a name")
+        path = self.path(name, report)
+        return list(read_table(path, parse, what, report, named=False, counted=False, numbered=True))
+
+    def contents(self) -> Contents:
+        """Photos and splits. No splits where the list of photos is at fault: the arrays go by its lines."""
+        contents = Contents(self.names("photos.txt", self.found.add, photos=True))
+        contents.domains = ["street"] * len(contents.names)
+        if contents.names and not self.found.blames(self.root / "photos.txt"):
+            contents.splits = self._splits(contents.names)
+        contents.files = find_photos(
+            self.tree, self.root, contents.names, contents.splits, self.found.add, self.hint, [""]
+        )
+        return contents
+
+    def indices(self, name: str) -> np.ndarray:
+        read = read_indices(self.path(name, self.found.add), self.found.add)
+        return np.zeros(0, dtype=np.int64) if read is None else read
+
+    def _splits(self, names: list[str]) -> dict[str, np.ndarray]:
+        splits = {split: self.indices(name) for split, name in ARRAYS.items()}
+        read = [split for split, name in ARRAYS.items() if not self.found.blames(self.root / name)]
+        check_empty({split: splits[split] for split in read}, self.root, self.found.add)
+        self._check_numbers({split: splits[split] for split in read if len(splits[split])}, len(names))
+        splits = {split: rows[(rows >= 0) & (rows < len(names))] for split, rows in splits.items()}
+        self._check_overlaps(splits, names)
+        return splits
+
+    def _check_numbers(self, splits: dict[str, np.ndarray], photos: int) -> None:
+        """Report numbers that are none of the list's; all of them count from 1 where 0 is missing and n is there."""
+        if splits and min(rows.min() for rows in splits.values()) == 1:
+            last = next((split for split, rows in splits.items() if rows.max() == photos), "")
+            if last and max(rows.max() for rows in splits.values()) == photos:
+                self.found.add("arrays", self.root / ARRAYS[last], f"holds {photos}, and no split holds 0: the numbers "
+                               f"count from 1; subtract 1 from {', '.join(ARRAYS.values())}")  # fmt: skip
+                return
+        for split, rows in splits.items():
+            outside = rows[(rows < 0) | (rows >= photos)]
+            if outside.size:
+                self.found.add("arrays", self.root / ARRAYS[split], f"{outside.size} numbers outside 0..{photos - 1}, "
+                               f"such as {outside[0]}; it does not belong to this list of photos")  # fmt: skip
+
+    def _check_overlaps(self, splits: dict[str, np.ndarray], names: list[str]) -> None:
+        """Report photos that are in two splits; in training and another one, it is an error."""
+        for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
+            both = np.intersect1d(splits[first], splits[second])
+            if len(both):
+                self.found.add("splits", self.root / ARRAYS[second], f"{len(both):,} photos are also in {first}, such "
+                               f"as {both[0]} ({names[both[0]]}): they leak, take them out of one",
+                               fatal=first == "train")  # fmt: skip
+
+
+def _photo(text: str) -> tuple | Bad:
+    name = tidy(text)
+    return OUTSIDE if name is None else (name,)
+
+
+def _tags(street: Street, kind: str, photos: int, report: Report) -> Tags | None:
+    """The labels of this kind and the matrix; None where they were reported."""
+    matrix, names = TAGS[kind]
+    path = street.path(matrix, report)
+    if names:
+        labels = tuple(street.names(names, report))
+        targets = read_targets(path, (photos, len(labels)), report) if labels else None
+        return None if targets is None else Tags(labels, targets)
     array = read_array(path, report)
-    width = array.shape[1] if array is not None and array.ndim == 2 else 59
-    targets = read_targets(path, (photos, width), report)
-    singles = _tags(root, "singles", photos, report)
-    return _named_columns(targets, *singles), targets
-
-
-def _named_columns(targets: np.ndarray | None, names: tuple[str, ...], singles: np.ndarray | None) -> tuple[str, ...]:
-    """The name of each column of `targets`: that of the one column of `singles` with the same tags, else a number."""
+    targets = read_targets(path, (photos, array.shape[1] if array is not None and array.ndim == 2 else 59), report)
+    singles = _tags(street, "singles", photos, report)
     if targets is None or singles is None:
-        return ()
+        return None
+    labels = _named_columns(targets, singles)
+    if all(label.startswith("item ") for label in labels):
+        report("arrays", path, "no column is that of a single tag: are the rows in another order than photos.txt?",
+               fatal=False)  # fmt: skip
+    return Tags(labels, targets)
+
+
+def _named_columns(targets: np.ndarray, singles: Tags) -> tuple[str, ...]:
+    """The name of each column of `targets`: that of the one column of `singles` with the same tags, else a number."""
     columns: dict[bytes, list[str]] = {}
-    for name, column in zip(names, np.asarray(singles, dtype=bool).T, strict=True):
+    for name, column in zip(singles.labels, np.asarray(singles.matrix, dtype=bool).T, strict=True):
         columns.setdefault(np.packbits(column).tobytes(), []).append(name)
     matches = [columns.get(np.packbits(column).tobytes(), []) for column in np.asarray(targets, dtype=bool).T]
     return tuple(found[0] if len(found) == 1 else f"item {place}" for place, found in enumerate(matches))
-
-
-def survey(root: Path, report: Report) -> Survey:
-    """The whole data set, every fault of its lists and arrays reported; for `fashionlib doctor`."""
-    photos = read_lines(root, NAME, "photos.txt", report, paths=True)
-    found = Survey(photos={name: where for name, where in photos.items() if not name.startswith("\0")})
-    if not photos:  # nothing that the arrays could be about
-        return found
-    splits = read_splits(root, NAME, len(photos), report)
-    check_overlaps(root, splits, list(photos), report)
-    labels, _ = _tags(root, "singles", len(photos), report)
-    for tags in ("colours", "items"):  # not needed for the default labels
-        if (root / TAGS[tags][0]).exists():
-            _tags(root, tags, len(photos), report)
-    found.counts = {"photos": len(photos), "single tags": len(labels)}
-    found.counts |= {f"{split} photos": len(indices) for split, indices in splits.items()}
-    return found
-
-
-def read_splits(root: Path, dataset: str, photos: int, report: Report) -> dict[str, np.ndarray]:
-    """By split, the numbers of its photos; those that could not be read are left out."""
-    splits = {}
-    for split, name in ARRAYS.items():
-        indices = read_indices(first_file(root, [name], report, PUBLISHED[dataset].hint), photos, report)
-        if indices is not None:
-            splits[split] = indices
-    return splits
-
-
-def check_overlaps(root: Path, splits: dict[str, np.ndarray], photos: list[str], report: Report) -> None:
-    """Report each photo that is in two splits."""
-    names = list(splits)
-    for place, first in enumerate(names):
-        for second in names[place + 1 :]:
-            for number in np.intersect1d(splits[first], splits[second]):
-                report("splits", f"{root / ARRAYS[second]}: photo {number} ({photos[number]}) is also in {first}; "
-                                 "it leaks, take it out of one")  # fmt: skip

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.published.fashion144k import ARRAYS, check_overlaps, listing_at, read_lines, read_splits
-from fashionlib.data.published.listed import Listed, Survey, checked_split, existing_root
-from fashionlib.data.published.lists import Report, first_file, read_array, read_indices, read_targets, refuse
+from fashionlib.data.published.fashion144k import ARRAYS, Street
+from fashionlib.data.published.findings import Findings
+from fashionlib.data.published.listed import Contents, Listed, Tags, checked_split
+from fashionlib.data.published.lists import read_array, read_targets
 from fashionlib.data.published.registry import PUBLISHED
 
-NAME = "fashion550k"
 SPLITS = ("train", "verified", "val", "test")
 TAGS = ("noisy", "verified")
 
@@ -36,73 +36,83 @@ class Fashion550k(Listed):
     Raises InputError where files are missing or not as published, and for verified tags of "train".
     """
 
-    name = NAME
+    name = "fashion550k"
 
     def __init__(self, root: str | Path, split: str = "train", *, tags: str | None = None):
-        root, split = existing_root(root, PUBLISHED[NAME].hint), checked_split(NAME, split, SPLITS)
+        split = checked_split(self.name, split, SPLITS)
         tags = tags or ("noisy" if split == "train" else "verified")
         if tags not in TAGS or (split == "train" and tags == "verified"):
             raise InputError(f"tags={tags!r} of {split!r}: choose noisy, or verified for verified, val or test")
-        photos = read_lines(root, NAME, "photos.txt", refuse, paths=True)
-        splits = read_splits(root, NAME, len(photos), refuse)
-        labels, noisy = _noisy(root, len(photos), refuse)
-        targets = noisy if tags == "noisy" else _verified(root, len(photos), len(labels), splits, refuse)
-        if split == "train":
-            left_out = np.concatenate([splits["val"], splits["test"], _duplicates(root, photos)])
-            indices = np.setdiff1d(np.arange(len(photos)), left_out)
-        else:
-            indices = splits["train" if split == "verified" else split]
-        super().__init__(root, split, listing_at(photos, indices, labels, targets))
+        super().__init__(root, split, read, tags=tags)
 
 
-def _noisy(root: Path, photos: int, report: Report) -> tuple[tuple[str, ...], np.ndarray | None]:
-    path = first_file(root, ["annotation/noisy.npy"], report, PUBLISHED[NAME].hint)
-    array = read_array(path, report)
-    width = array.shape[1] if array is not None and array.ndim == 2 else PUBLISHED[NAME].counts["labels"]
-    labels = tuple(f"label {number}" for number in range(width))
-    if (root / "annotation/labels.txt").exists():
-        labels = tuple(read_lines(root, NAME, "annotation/labels.txt", report))
-    return labels, read_targets(path, (photos, len(labels)), report)
-
-
-def _verified(root: Path, photos: int, labels: int, splits: dict[str, np.ndarray], report: Report) -> np.ndarray | None:
-    """A row for every photo; those of photos that nobody verified are zero."""
-    path = first_file(root, ["annotation/verified.npy"], report, PUBLISHED[NAME].hint)
-    array = read_array(path, report)
-    if array is None or len(splits) < len(ARRAYS):
-        return None
-    verified = np.concatenate([splits[split] for split in ARRAYS])
-    if len(array) != len(verified):
-        return read_targets(path, (photos, labels), report)
-    rows = read_targets(path, (len(verified), labels), report)
-    if rows is None:
-        return None
-    targets = np.zeros((photos, labels), dtype=bool)
-    targets[verified] = rows
-    return targets
-
-
-def _duplicates(root: Path, photos: dict[str, str]) -> np.ndarray:
-    path = first_file(root, ["duplicateids.npy"], refuse, PUBLISHED[NAME].hint)
-    indices = read_indices(path, len(photos), refuse, repeats=True)
-    return indices if indices is not None else np.zeros(0, dtype=np.int64)
-
-
-def survey(root: Path, report: Report) -> Survey:
-    """The whole data set, every fault of its lists and arrays reported; for `fashionlib doctor`."""
-    photos = read_lines(root, NAME, "photos.txt", report, paths=True)
-    found = Survey(photos={name: where for name, where in photos.items() if not name.startswith("\0")})
-    if not photos:  # nothing that the arrays could be about
-        return found
-    splits = read_splits(root, NAME, len(photos), report)
-    check_overlaps(root, splits, list(photos), report)
-    labels, _ = _noisy(root, len(photos), report)
-    _verified(root, len(photos), len(labels), splits, report)
-    path = first_file(root, ["duplicateids.npy"], report, PUBLISHED[NAME].hint)
-    repeated = read_indices(path, len(photos), report, repeats=True)
-    found.counts = {"photos": len(photos), "labels": len(labels)}
-    if repeated is not None:
-        found.counts["duplicates"] = len(repeated)
+def read(root: Path, found: Findings) -> Contents:
+    """The whole data set; what is wrong with it is reported."""
+    street = Street(root, Fashion550k.name, found)
+    contents = street.contents()
+    if not contents.splits:
+        return contents
+    photos, splits = len(contents.names), contents.splits
+    repeated = street.indices("duplicateids.npy")
     called = {"train": "verified train photos", "val": "val photos", "test": "test photos"}
-    found.counts |= {called[split]: len(indices) for split, indices in splits.items()}
-    return found
+    noisy = _noisy(street, photos)
+    contents.counts = {"photos": photos, "labels": len(noisy.labels), "duplicates": len(repeated)}
+    contents.counts |= {called[split]: len(rows) for split, rows in splits.items()}
+    contents.tags = {"noisy": noisy, "verified": _verified(street, noisy, splits)}
+    if repeated.size and (repeated.max() >= photos or repeated.min() < 0):
+        found.add("arrays", root / "duplicateids.npy", f"numbers outside 0..{photos - 1}, such as {repeated.max()}; "
+                  "it does not belong to this list of photos")  # fmt: skip
+    left_out = np.concatenate([splits["val"], splits["test"], repeated])
+    contents.splits = {
+        "train": np.setdiff1d(np.arange(photos), left_out), "verified": splits["train"], "val": splits["val"],
+        "test": splits["test"],
+    }  # fmt: skip
+    return contents
+
+
+def _noisy(street: Street, photos: int) -> Tags:
+    path, report = street.path("annotation/noisy.npy", street.found.add), street.found.add
+    array = read_array(path, report)
+    width = array.shape[1] if array is not None and array.ndim == 2 else PUBLISHED[Fashion550k.name].counts["labels"]
+    labels = tuple(f"label {number}" for number in range(width))
+    if street.path("annotation/labels.txt", None):
+        labels = tuple(street.names("annotation/labels.txt", report))
+    targets = read_targets(path, (photos, len(labels)), report)
+    return Tags(labels, np.zeros((photos, len(labels)), dtype=bool) if targets is None else targets)
+
+
+def _verified(street: Street, noisy: Tags, splits: dict[str, np.ndarray]) -> Tags:
+    """A row for every photo; those of photos that nobody verified are zero."""
+    path, report = street.path("annotation/verified.npy", street.found.add), street.found.add
+    photos, labels = noisy.matrix.shape
+    array, targets = read_array(path, report), np.zeros((photos, labels), dtype=bool)
+    verified = np.concatenate([splits[split] for split in ARRAYS])
+    if array is None or any(street.found.blames(street.root / name) for name in ARRAYS.values()):
+        return Tags(noisy.labels, targets)
+    all_photos = len(array) != len(verified)
+    rows = read_targets(path, (photos if all_photos else len(verified), labels), report)
+    if rows is not None:
+        targets = np.asarray(rows, dtype=bool) if all_photos else targets
+        targets[verified] = rows[verified] if all_photos else rows
+        _check_order(street, path, targets, noisy.matrix, verified)
+    return Tags(noisy.labels, targets)
+
+
+def _check_order(street: Street, path: Path | None, targets: np.ndarray, noisy: np.ndarray, photos: np.ndarray) -> None:
+    """Report verified tags that fit the noisy ones of other photos better: counted from 1, or in another order."""
+    tags = targets[photos]
+
+    def agreement(others: np.ndarray) -> float:
+        theirs = np.asarray(noisy[others % len(noisy)], dtype=bool)
+        return float((tags & theirs).sum() / max(1, (tags | theirs).sum()))
+
+    orders = {
+        "count from 1": photos - 1, "are in the order of the photos' numbers": np.sort(photos),
+        "are in the opposite order": photos[::-1],
+    }  # fmt: skip
+    here = agreement(photos)
+    what = max(orders, key=lambda order: agreement(orders[order]))
+    if len(photos) >= 8 and agreement(orders[what]) > here + 0.2:
+        better = agreement(orders[what])
+        street.found.add("arrays", path, f"the verified tags agree with the noisy ones by {here:.0%}, and by "
+                         f"{better:.0%} if they {what}: they do not belong to these photos")  # fmt: skip

@@ -1,141 +1,192 @@
-"""Photos that lists name: what the published data sets share once their lists are read."""
+"""What the lists of a published data set say of its photos, and the splits that samples are taken from."""
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
-import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
 
 from fashionlib.core.errors import InputError
 from fashionlib.data.base import Box, Landmark, Sample
 from fashionlib.data.photos import read_photo
-from fashionlib.data.published.lists import stays_inside
+from fashionlib.data.published.findings import Findings, Report, too_many
+from fashionlib.data.published.registry import PUBLISHED
 
-VERSION = 1  # raise it when the same files give other samples, in any of the published data sets
+VERSION = 2  # raise it when the same files give other samples, in any of the published data sets
 VISIBLE, HIDDEN, CUT_OFF = 0, 1, 2
+POINTS = tuple(f"{side} {part}" for part in ("collar", "sleeve", "waistline", "hem") for side in ("left", "right"))
 SLACK = 1  # pixels by which a published box or point may reach out: some rows count from 0, some from 1
 
 
-class BoxRow(NamedTuple):
-    """A published box: x1, y1, x2, y2 counted from 1, both ends inside; what it holds; and where it is listed."""
+@dataclass
+class Boxes:
+    """A published box for each photo: x1, y1, x2, y2 counted from 1, both ends inside.
 
-    values: tuple[int, int, int, int]
-    label: str
-    where: str
-
-
-class PointsRow(NamedTuple):
-    """Published landmarks: names, and for each visibility (0 visible, 1 hidden, 2 cut off), x and y from 1."""
-
-    names: tuple[str, ...]
-    values: np.ndarray
-    where: str
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What the lists say of one split.
-
-    files: by id, the photo's path relative to the root. where: by id, the list and line that name it.
-    targets: photos × labels, 0 or 1. products, domains: by id, as in `Sample`. boxes, landmarks: by id, if there are.
+    lines: where each stands in the list `path`, 0 for a photo without one. labels: by photo, what the box holds.
     """
 
-    files: Mapping[str, str]
-    where: Mapping[str, str]
-    labels: tuple[str, ...] = ()
-    targets: np.ndarray | None = None
-    products: Mapping[str, str] = field(default_factory=dict)
-    domains: Mapping[str, str] = field(default_factory=dict)
-    boxes: Mapping[str, BoxRow] = field(default_factory=dict)
-    landmarks: Mapping[str, PointsRow] = field(default_factory=dict)
+    path: Path
+    values: Int[np.ndarray, "photos 4"]
+    lines: Int[np.ndarray, " photos"]
+    labels: Sequence[str]
 
 
 @dataclass
-class Survey:
-    """What `fashionlib doctor` needs to know of a whole data set, every split of it.
+class Points:
+    """Published landmarks: for each photo and each of POINTS visibility (0 visible, 1 hidden, 2 cut off), x, y from 1.
 
-    counts: by what is counted, as in `Published.counts`. Photos, boxes and landmarks are by path relative to the root.
+    lines: as in `Boxes`. A point that the photo's kind of clothes does not have counts as cut off.
     """
 
+    path: Path
+    values: Int[np.ndarray, "photos 8 3"]
+    lines: Int[np.ndarray, " photos"]
+
+
+@dataclass
+class Tags:
+    """labels, and a row of 0 and 1 for each photo; or for each of some `rows`, by photo."""
+
+    labels: tuple[str, ...]
+    matrix: np.ndarray
+    rows: Int[np.ndarray, " photos"] | None = None
+
+    def of(self, photos: Int[np.ndarray, " n"]) -> Bool[np.ndarray, "n labels"]:
+        return np.asarray(self.matrix[photos if self.rows is None else self.rows[photos]], dtype=bool)
+
+
+@dataclass
+class Contents:
+    """A published data set as its lists have it, every split of it.
+
+    names: every photo's name in the lists, which is its id. splits: by name, the numbers of its photos.
+    files: by photo, the path relative to the root, None where there is none. counts: as in `Published.counts`.
+    """
+
+    names: list[str]
+    splits: dict[str, Int[np.ndarray, " n"]] = field(default_factory=dict)
+    files: list[str | None] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    photos: dict[str, str] = field(default_factory=dict)
-    boxes: dict[str, BoxRow] = field(default_factory=dict)
-    landmarks: dict[str, PointsRow] = field(default_factory=dict)
+    tags: dict[str, Tags] = field(default_factory=dict)
+    products: Sequence[str] = ()
+    domains: Sequence[str | None] = ()
+    boxes: Boxes | None = None
+    points: Points | None = None
 
 
 class Listed:
     """A split whose photos are named by lists; the published data sets are subclasses that read theirs.
 
-    crop: whether samples show only what is inside the photo's box (boxes and landmarks move along).
+    read: reads the whole data set and reports what is wrong with it. tags: the key of `Contents.tags` that has the
+    labels. crop: whether samples show only what is inside the photo's box (boxes and landmarks move along).
 
-    A box that reaches out of its photo is cut at the edge. Raises InputError, naming list and line, for a photo that
-    is listed but absent or leads out of the root, and, when that photo is opened, for a box that holds nothing of it.
+    A box that reaches out of its photo is cut at the edge; one that holds nothing of it is left out. Photos that are
+    missing are left out as well. All that was left out or repaired is in `notes`, and a warning says it.
+
+    Raises InputError, naming file and line, where lists, arrays and photos do not fit together, in whatever split.
     """
 
-    name = "listed"
+    name: ClassVar[str] = "listed"
 
-    def __init__(self, root: Path, split: str, listing: Listing, *, crop: bool = False):
-        self.root, self.split, self.crop = root, split, crop
-        self.labels, self.ids = listing.labels, tuple(listing.files)
-        self._listing = listing
-        self._states = _file_states(root, listing)
-        if not self.ids:
-            raise InputError(f"{root}: the lists of {self.name} name no photo of the split {split!r}; fetch them again")
-        if crop:
-            self._check_boxes()
+    def __init__(
+        self, root: str | Path, split: str, read: Callable[[Path, Findings], Contents], *, tags: str = "",
+        crop: bool = False,
+    ):  # fmt: skip
+        if not Path(root).is_dir():
+            raise InputError(f"{root}: no such folder; {PUBLISHED[self.name].hint}")
+        found = Findings()
+        with collector_paused():
+            contents = read(Path(root), found)
+        check_sizes(Path(root), contents, found.add if crop else found.lenient)
+        self.notes = found.settle(self.name)
+        rows = np.array([row for row in contents.splits[split] if contents.files[row] is not None], dtype=np.int64)
+        rows = _with_boxes(rows, contents, found) if crop else rows
+        self.root, self.split, self.crop = Path(root), split, crop
+        self.ids = tuple(contents.names[row] for row in rows)
+        self._files = [contents.files[row] or "" for row in rows]
+        self._products = [contents.products[row] for row in rows] if contents.products else []
+        self._domains = [contents.domains[row] for row in rows]
+        self._boxes, self._points = contents.boxes, contents.points
+        self._rows = rows
+        self.labels = contents.tags[tags].labels if tags else ()
+        self._targets = contents.tags[tags].of(rows) if tags else None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self.ids))[index]
-        id_, listing = self.ids[index], self._listing
-        image = read_photo(self.root / listing.files[id_])
+        row = self._rows[index]
+        image = read_photo(self.root / self._files[index])
         boxes, landmarks = {}, {}
-        if id_ in listing.boxes:
-            boxes = {listing.boxes[id_].label: box_inside(listing.boxes[id_], image.shape)}
-        if id_ in listing.landmarks:
-            landmarks = landmarks_of(listing.landmarks[id_], image.shape)
+        if self._boxes and self._boxes.lines[row]:
+            inside = box_inside(self._boxes.values[row], image.shape)
+            if inside:
+                boxes = {self._boxes.labels[row]: inside}
+            elif self.crop:
+                raise InputError(no_box(self._boxes, int(row), image.shape))
+        if self._points and self._points.lines[row]:
+            landmarks = landmarks_of(self._points.values[row], image.shape)
         if self.crop:
             image, boxes, landmarks = cropped(image, boxes, landmarks)
         return Sample(
-            image=image, id=id_, labels=self._labels_of(index), boxes=boxes, landmarks=landmarks,
-            product=listing.products.get(id_), domain=listing.domains.get(id_),
+            image=image, id=self.ids[index], boxes=boxes, landmarks=landmarks, domain=self._domains[index],
+            labels=None if self._targets is None else self._targets[index].astype(np.float32),
+            product=self._products[index] if self._products else None,
         )  # fmt: skip
 
     def targets(self) -> Float[np.ndarray, "photos labels"] | None:
         """The tags of the whole split, without opening a photo; None where the data set has none."""
-        targets = self._listing.targets
-        return None if targets is None else np.asarray(targets, dtype=np.float32)
+        return None if self._targets is None else self._targets.astype(np.float32)
 
     def fingerprint(self) -> str:
         """Changes when a photo (size or time of change) or what the lists say of it does."""
-        listing = self._listing
         digest = hashlib.sha256(repr((VERSION, self.name, self.split, self.crop, self.labels)).encode())
-        for id_, state in zip(self.ids, self._states, strict=True):
-            said = (id_, state, listing.products.get(id_), listing.domains.get(id_))
-            box = listing.boxes[id_].values if id_ in listing.boxes else None
-            points = listing.landmarks[id_].values.tobytes() if id_ in listing.landmarks else None
-            digest.update(repr((said, box, points)).encode("utf-8", "surrogateescape"))
-        if listing.targets is not None:
-            digest.update(np.packbits(listing.targets).tobytes())
+        for number, (id_, file) in enumerate(zip(self.ids, self._files, strict=True)):
+            state = os.stat(f"{self.root}/{file}")
+            said = (id_, state.st_size, state.st_mtime_ns, self._domains[number], self._products[number : number + 1])
+            digest.update(repr(said).encode("utf-8", "surrogateescape"))
+        for marks in (self._boxes, self._points):
+            if marks:
+                digest.update(np.where(marks.lines > 0, 1, 0)[self._rows].tobytes())
+                digest.update(np.ascontiguousarray(marks.values[self._rows]).tobytes())
+        if self._boxes:
+            digest.update(repr([self._boxes.labels[row] for row in self._rows]).encode())
+        if self._targets is not None:
+            digest.update(np.packbits(self._targets).tobytes())
         return digest.hexdigest()[:12]
 
-    def _labels_of(self, index: int) -> Float[np.ndarray, " labels"] | None:
-        targets = self._listing.targets
-        return None if targets is None else np.asarray(targets[index], dtype=np.float32)
 
-    def _check_boxes(self) -> None:
-        for id_ in self.ids:
-            if id_ not in self._listing.boxes:
-                raise InputError(f"{self._listing.where[id_]}: no box for this photo; add it or leave crop off")
+def _with_boxes(rows: np.ndarray, contents: Contents, found: Findings) -> np.ndarray:
+    """Those of the photos that have a box. Raises InputError where too many have none."""
+    has = np.zeros(len(rows), dtype=bool) if contents.boxes is None else contents.boxes.lines[rows] > 0
+    lost = int((~has).sum())
+    if too_many(lost, len(rows)):
+        told = "".join(f" ({note.message})" for note in found.notes if note.check == "boxes")
+        raise InputError(f"{lost:,} of {len(rows):,} photos have no box to crop to, such as "
+                         f"{contents.names[rows[~has][0]]}; leave crop off{told}")  # fmt: skip
+    return rows[has]
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No garbage collection while lists are read: going through millions of new rows would take half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def checked_split(name: str, split: str, splits: Sequence[str]) -> str:
@@ -146,30 +197,40 @@ def checked_split(name: str, split: str, splits: Sequence[str]) -> str:
     return short
 
 
-def existing_root(root: str | Path, hint: str) -> Path:
-    """The folder as a path. Raises InputError with the hint where there is none."""
-    if not Path(root).is_dir():
-        raise InputError(f"{root}: no such folder; {hint}")
-    return Path(root)
+def checked_option(option: str, value: str, choices: Sequence[str] | Mapping) -> str:
+    if value not in choices:
+        raise InputError(f"{option}={value!r}: choose one of {', '.join(choices)}")
+    return value
 
 
-def box_inside(row: BoxRow, shape: tuple[int, ...]) -> Box:
+def check_empty(splits: Mapping[str, np.ndarray], root: Path, report: Report) -> None:
+    """Report each split that has no photo."""
+    for split, rows in splits.items():
+        if not len(rows):
+            report("splits", root, f"the lists name no photo of the split {split!r}; fetch them again")
+
+
+def box_inside(values: Sequence[int] | np.ndarray, shape: tuple[int, ...]) -> Box | None:
     """The box in pixels from 0, ends exclusive, cut at the edges of a photo of `shape` (height, width, …).
 
-    Raises InputError where nothing of the photo is left in it.
+    None where nothing of the photo is left in it.
     """
-    x1, y1, x2, y2 = row.values
+    x1, y1, x2, y2 = (int(value) for value in values)
     left, top, right, bottom = max(x1 - 1, 0), max(y1 - 1, 0), min(x2, shape[1]), min(y2, shape[0])
-    if left >= right or top >= bottom:
-        raise InputError(f"{row.where}: the box {x1} {y1} {x2} {y2} holds nothing of its photo, {shape[1]} wide and "
-                         f"{shape[0]} high; correct the row")  # fmt: skip
-    return (float(left), float(top), float(right), float(bottom))
+    return (float(left), float(top), float(right), float(bottom)) if left < right and top < bottom else None
 
 
-def landmarks_of(row: PointsRow, shape: tuple[int, ...]) -> dict[str, Landmark]:
+def no_box(boxes: Boxes, row: int, shape: tuple[int, ...]) -> str:
+    """The message about a box that holds nothing of its photo."""
+    values = " ".join(map(str, boxes.values[row]))
+    return (f"{boxes.path}, line {boxes.lines[row]}: the box {values} holds nothing of its photo, {shape[1]} wide and "
+            f"{shape[0]} high; correct the row")  # fmt: skip
+
+
+def landmarks_of(values: Int[np.ndarray, "8 3"], shape: tuple[int, ...]) -> dict[str, Landmark]:
     """By name, x, y (pixels from 0) and whether it is seen; points that are cut off have no place and are left out."""
     found = {}
-    for name, (state, x, y) in zip(row.names, row.values.tolist(), strict=True):
+    for name, (state, x, y) in zip(POINTS, values.tolist(), strict=True):
         if state != CUT_OFF:
             inside = 1 - SLACK <= x <= shape[1] + SLACK and 1 - SLACK <= y <= shape[0] + SLACK
             found[name] = (float(x - 1), float(y - 1), state == VISIBLE and inside)
@@ -186,51 +247,21 @@ def cropped(
     return np.ascontiguousarray(inside), {label: (0.0, 0.0, x2 - x1, y2 - y1)}, moved
 
 
-def _file_states(root: Path, listing: Listing) -> list[tuple[int, int]]:
-    """Size and time of change of every photo, one look at each."""
-    states, lost = [], []
-    folders: dict[str, bool] = {}
-    for id_, name in listing.files.items():
+def check_sizes(root: Path, contents: Contents, report: Report) -> None:
+    """Hold the boxes against some of the photos; where they were measured on photos of another size, report it and
+    leave boxes and landmarks out."""
+    boxes = contents.boxes
+    if boxes is None:
+        return
+    known = np.flatnonzero((boxes.lines > 0) & np.array([file is not None for file in contents.files], dtype=bool))
+    reach = []
+    for row in known[:: max(1, len(known) // 32)][:32]:
         try:
-            state = photo_state(root, name, listing.where[id_], folders)
-            states.append((state.st_size, state.st_mtime_ns))
-        except FileNotFoundError:
-            lost.append(id_)
-    if lost:
-        more = f" (as are {len(lost) - 1:,} others)" if len(lost) > 1 else ""
-        raise InputError(f"{listing.where[lost[0]]}: {root / listing.files[lost[0]]} is listed but missing{more}; "
-                         "unpack the photos again")  # fmt: skip
-    return states
-
-
-def photo_state(root: Path, name: str, where: str, folders: dict[str, bool]) -> os.stat_result:
-    """The state of the photo `name` below `root`, which `where` lists.
-
-    folders: for each folder met, whether it is inside; filled here, to be handed on from photo to photo.
-
-    Raises FileNotFoundError where there is none and InputError where a link leads out of the root.
-    """
-    path = os.path.join(root, name)
-    try:
-        state = os.lstat(path)
-    except (OSError, ValueError) as error:  # a folder that is a file, a name too long
-        raise FileNotFoundError(path) from error
-    is_link = stat.S_ISLNK(state.st_mode)
-    inside = _is_inside(os.path.dirname(path), root, folders)
-    if not inside or (is_link and not stays_inside(Path(path), root)):
-        raise InputError(f"{where}: {path} is a link that leads out of {root}; put the photo itself there")
-    state = os.stat(path) if is_link else state
-    if not stat.S_ISREG(state.st_mode):
-        raise FileNotFoundError(path)
-    return state
-
-
-def _is_inside(folder: str, root: Path, folders: dict[str, bool]) -> bool:
-    """Whether a folder at or below `root` lies inside it; only a link can lead out, so only links are followed."""
-    if folder not in folders:
-        at_root = folder == os.fspath(root) or folder == os.path.dirname(folder)
-        folders[folder] = at_root or (
-            _is_inside(os.path.dirname(folder), root, folders)
-            and (not os.path.islink(folder) or stays_inside(Path(folder), root))
-        )
-    return folders[folder]
+            with Image.open(f"{root}/{contents.files[row]}") as image:  # reads the header only
+                reach.append(max(boxes.values[row, 2] / image.width, boxes.values[row, 3] / image.height))
+        except Exception:  # a damaged photo, which is told when it is opened
+            continue
+    if len(reach) >= 6 and (max(reach) < 0.4 or np.median(reach) > 1.1):
+        report("boxes", boxes.path, f"the boxes end at {np.median(reach):.0%} of their photos' sides: they are of "
+               "photos of another size; unpack those, or go without boxes and landmarks (left out)")  # fmt: skip
+        contents.boxes = contents.points = None

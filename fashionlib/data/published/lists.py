@@ -3,147 +3,149 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fashionlib.core.errors import InputError
+from fashionlib.data.photos import SUFFIXES
+from fashionlib.data.published.findings import Report
 
-# what happens to a fault: `check` is one of CHECKS, `message` names file and line, what was expected and what to do
-Report = Callable[[str, str], None]
-CHECKS = ("layout", "lists", "paths", "photos", "boxes", "landmarks", "arrays", "duplicates", "splits", "annotations")
-
-PHOTO = r"(\S.*?\.(?i:jpe?g|png|webp|bmp|gif|tiff?))"  # a name may hold blanks; it ends with a photo's ending
-
-
-def refuse(check: str, message: str) -> None:
-    """The report of whoever needs the data: the first fault is an InputError."""
-    raise InputError(message)
-
-
-class Hearing:
-    """A report that remembers what a list was blamed for, so that what follows from it is not blamed again."""
-
-    MOST = 200  # of a list that is broken from end to end
-
-    def __init__(self, report: Report):
-        self.report, self.said = report, []
-
-    def __call__(self, check: str, message: str) -> None:
-        if len(self.said) < self.MOST:
-            self.said.append((check, message))
-        self.report(check, message)
-
-    def unexplained(self, missing: Iterable[str]) -> list[str]:
-        """Those of the names `missing` from the list that no fault of it accounts for: a row that could not be read
-        holds the name, and a row whose name was refused stands for one of them."""
-        left = [name for name in missing if not any(name in message for _, message in self.said)]
-        return left if len(left) > sum(check == "paths" for check, _ in self.said) else []
+_ENDINGS = (*SUFFIXES, *map(str.upper, SUFFIXES))
+_ENDING = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, reverse=True)))})(?=\s|$)", re.IGNORECASE)
+_LARGE, _LONGEST = 10**9, 8192
 
 
 class Row(NamedTuple):
-    """One row of a list: where it stands ("…/list.txt, line 7") and the columns."""
+    """One row of a list: the number of its line, and its columns."""
 
-    where: str
-    values: tuple[str, ...]
+    line: int
+    values: tuple
 
 
-def read_rows(
-    path: Path | None,
-    pattern: re.Pattern[str],
-    columns: str,
-    report: Report,
-    *,
-    named: bool = True,
-    counted: bool = True,
-) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Bad:
+    """What is wrong with a row, where "expected these columns" does not say it; `{}` stands for the row."""
+
+    check: str
+    text: str
+
+
+Parse = Callable[[str], "tuple | Bad | None"]
+
+
+def read_table(
+    path: Path | None, parse: Parse, columns: str, report: Report, *, keys: int = 1, named: bool | None = True,
+    counted: bool = True, numbered: bool = False,
+) -> dict[Any, Row]:  # fmt: skip
     """The rows of a list whose line 1 counts them and whose line 2 names the columns; none where `path` is None.
 
-    pattern: one row, stripped, with a group a column; columns: the same in words, for the error.
-    named, counted: whether there is a line of names, a line with the count.
+    parse: the columns of a row, stripped; None or Bad where it is not as published. columns: the same in words.
+    keys: the result is by the first column, or by the first `keys` of them.
+    named: whether there is a line of names; None where a name would pass for a row. counted: whether there is a count.
+    numbered: whether others refer to the rows by their number, so that a row that is there twice is an error.
 
-    Windows line ends, blanks around columns, blank lines, a byte order mark and a missing last line end are read as
-    if they were not there. Reported: a row that does not match, a count that is not a number or not the number of
-    rows, missing names, a file that is missing or no text.
+    Windows line ends, blanks and tabs, blank lines and a byte order mark are read as if they were not there. A row
+    that repeats another one is read once. Reported: a row that does not parse, two rows of one key, a count that is
+    not that of the rows, missing names, a file that is no text.
     """
-    if path is None:  # its absence was reported
-        return
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            declared = _declared(file, path, report) if counted else None
-            yield from _rows(file, path, pattern, columns, report, (named, counted, declared))
-    except UnicodeDecodeError:
-        report("lists", f"{path}: not UTF-8 text, expected {columns}; fetch the file again or save it as UTF-8")
-    except OSError as error:
-        report("layout", f"{path}: cannot be read ({error.strerror}); fetch the file again")
-
-
-def _declared(file: TextIO, path: Path, report: Report) -> int | None:
-    line = file.readline().strip()
-    if line.isdecimal():
-        return int(line)
-    report("lists", f"{path}, line 1: expected the number of rows, got {line[:60]!r}; fetch the file again")
-    return None
-
-
-def _rows(
-    file: TextIO, path: Path, pattern: re.Pattern[str], columns: str, report: Report,
-    head: tuple[bool, bool, int | None],
-) -> Iterator[Row]:  # fmt: skip
-    named, counted, declared = head
-    found = 0
-    for number, line in enumerate(file, start=2 if counted else 1):
+    lines = _lines(path, columns, report) if path else []
+    declared = _declared(lines, path, report) if path and counted else None
+    rows: dict[Any, Row] = {}
+    found = repeated = 0
+    for number, line in islice(enumerate(lines, 1), int(counted), None):
         text = line.strip()
         if not text:
             continue
-        match = pattern.fullmatch(text)
-        if named:
-            named = False
-            if not match or pattern.groups == 1:
+        values = parse(text) if len(text) < _LONGEST else None
+        if named is not False:
+            missing, named = named is True and isinstance(values, tuple), False
+            if not missing:
                 continue
-            if declared is not None or not counted:
-                report("lists", f"{path}, line {number}: expected the line of names ({columns}), got a row; restore it")
+            report("lists", path, f"expected the line of names ({columns}), got a row; restore it", number)
         found += 1
-        if match:
-            yield Row(f"{path}, line {number}", match.groups())
-        else:
-            report("lists", f"{path}, line {number}: expected {columns}, got {text[:120]!r}; correct the row")
-    if declared is not None and declared != found:
-        report("lists", f"{path}, line 1: says {declared:,} rows, but {found:,} follow; fetch the file again")
+        if not isinstance(values, tuple):
+            bad = values or Bad("lists", f"expected {columns}, got {{}}; correct the row")
+            report(bad.check, path, bad.text, number, repr(text[:120]))
+            continue
+        key = values[0] if keys == 1 else values[:keys]
+        known = rows.setdefault(key, Row(number, values))
+        if known.line != number:
+            repeated += 1
+            same = known.values == values and not numbered
+            what = "{} stands in line " + f"{known.line} already"
+            what += " (the same row, read once)" if same else "; keep one of the rows"
+            report("duplicates", path, what, number, str(key), **({"fatal": False} if same else {}))
+    if declared is not None and declared not in (found, found - repeated):
+        report("lists", path, f"says {declared:,} rows, but {found:,} follow; fetch the file again", 1)
+    return rows
 
 
-def is_inside(name: str) -> bool:
-    """Whether a name from a list stays below the folder it is joined to: relative, without `..`, on any system."""
-    # plain text, not pathlib: this is asked of every row
-    leads_out = name.startswith("/") or name[1:2] == ":" or "\\" in name or "\0" in name
-    return not leads_out and ".." not in name.split("/")
+def _lines(path: Path, columns: str, report: Report) -> list[str]:
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        report("lists", path, f"not UTF-8 text, expected {columns}; fetch the file again or save it as UTF-8")
+        return []
+    except OSError as error:
+        report("layout", path, f"cannot be read ({error.strerror}); fetch the file again")
+        return []
+    if not text.strip():
+        report("lists", path, f"empty, expected {columns}; fetch the file again")
+        return []
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def check_name(name: str, where: str, report: Report) -> bool:
-    """Whether the photo's name may be used; reported where it may not."""
-    if is_inside(name):
-        return True
-    report("paths", f"{where}: {name!r} leads out of the data set's folder; names are relative and hold no '..'")
-    return False
-
-
-def stays_inside(path: Path, root: Path) -> bool:
-    """Whether `path`, all links followed, lies below `root`."""
-    return path.resolve().is_relative_to(root.resolve())
-
-
-def first_file(root: Path, names: Sequence[str], report: Report, hint: str) -> Path | None:
-    """The first of these files that is there; reported, as the first, where none is or it leads out of `root`."""
-    for name in names:
-        if (root / name).is_file():
-            if stays_inside(root / name, root):
-                return root / name
-            report("paths", f"{root / name}: a link that leads out of {root}; put the file itself there")
-            return None
-    report("layout", f"{root / names[0]}: missing; {hint}")
+def _declared(lines: list[str], path: Path, report: Report) -> int | None:
+    line = lines[0].strip() if lines else "0"
+    if line.isdecimal() and len(line) < 10:
+        return int(line)
+    report("lists", path, "expected the number of rows, got {}; fetch the file again", 1, repr(line[:60]))
     return None
+
+
+def take_photos(text: str, count: int = 1) -> tuple[list[str], str] | Bad | None:
+    """The first `count` columns of a row, photos' names, and the rest of it. A name may hold blanks; it ends as photos
+    do."""
+    parts = text.split(None, count)
+    names, rest = parts[:count], parts[count] if len(parts) > count else ""
+    if len(names) != count or not all(map(_is_photo, names)):
+        ends = [0, *(match.end() for match in islice(_ENDING.finditer(text), count))]
+        if len(ends) <= count:
+            return None
+        names, rest = [text[a:b].strip() for a, b in pairwise(ends)], text[ends[-1] :].strip()
+    tidied = [tidy(name) for name in names]
+    return OUTSIDE if None in tidied else (tidied, rest)  # type: ignore[return-value]
+
+
+def _is_photo(name: str) -> bool:
+    return name.endswith(_ENDINGS)
+
+
+OUTSIDE = Bad("paths", "{} leads out of the data set's folder; names are relative and hold no '..'")
+
+
+def tidy(name: str) -> str | None:
+    """A photo's name with slashes for back-slashes and no "./" before it; None where it leads out of its folder."""
+    if "\\" in name or "//" in name or name.startswith("./"):
+        name = re.sub("(?!^)/+", "/", name.replace("\\", "/")).removeprefix("./")
+    leads_out = name.startswith("/") or name[1:2] == ":" or "\0" in name or (".." in name and ".." in name.split("/"))
+    return None if leads_out else name
+
+
+def numbers_of(text: str) -> list[int] | None:
+    """Whole numbers between blanks, each of at most nine digits; None where there is something else, or nothing."""
+    if not text or len(text) > 1000:
+        return None
+    try:
+        numbers = list(map(int, text.split()))
+    except ValueError:
+        return None
+    return numbers if max(numbers) < _LARGE and min(numbers) > -_LARGE else None
 
 
 def read_array(path: Path | None, report: Report) -> np.ndarray | None:
@@ -152,38 +154,41 @@ def read_array(path: Path | None, report: Report) -> np.ndarray | None:
         return None
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header raises half a dozen kinds
         why = "Python objects" if re.search("pickle|objects", str(error)) else "no whole array"
-        report("arrays", f"{path}: holds {why}, expected numbers in NumPy's format; fetch the file again")
+        report("arrays", path, f"holds {why}, expected numbers in NumPy's format; fetch the file again")
         return None
     if isinstance(array, np.ndarray):
         return array
-    report("arrays", f"{path}: an archive of arrays, expected one array; fetch the file again")
+    report("arrays", path, "an archive of arrays, expected one array; fetch the file again")
     return None
 
 
-def read_indices(path: Path | None, size: int, report: Report, *, repeats: bool = False) -> np.ndarray | None:
-    """Numbers of photos, counted from 0, below `size`; one dimension, int64.
-
-    repeats: whether a number may stand twice. Reported: anything else, a repeat once a number.
-    """
+def read_indices(path: Path | None, report: Report) -> np.ndarray | None:
+    """Numbers of photos, one dimension, int64, each once. Numbers as text or as floats are read; the rest is
+    reported."""
     array = read_array(path, report)
     if array is None:
         return None
-    flat = np.ravel(array)
-    if flat.dtype.kind not in "iuf" or max(array.shape, default=0) != flat.size or (flat != np.floor(flat)).any():
-        report("arrays", f"{path}: {array.dtype} of {array.shape}, expected a row of whole numbers; fetch it again")
+    flat = _as_numbers(np.ravel(array))
+    if flat is None or max(array.shape, default=0) != flat.size or not (np.abs(flat) < 2**53).all() or (flat % 1).any():
+        report("arrays", path, f"{array.dtype} of {array.shape}, expected a row of whole numbers; fetch it again")
         return None
-    outside = flat[(flat < 0) | (flat >= size)]
-    if outside.size:
-        report("arrays", f"{path}: {outside.size} numbers outside 0..{size - 1}, such as {outside[0]}; "
-                         "it does not belong to this list of photos")  # fmt: skip
-    flat = flat[(flat >= 0) & (flat < size)].astype(np.int64)
-    values, counts = np.unique(flat, return_counts=True)
-    if not repeats:
-        for value in values[counts > 1]:
-            report("duplicates", f"{path}: photo {value} stands in it more than once; fetch the file again")
-    return flat
+    values, firsts, counts = np.unique(flat.astype(np.int64), return_index=True, return_counts=True)
+    if len(values) < len(flat):
+        repeated = values[counts > 1]
+        report("duplicates", path, f"{len(repeated):,} photos stand in it more than once, such as {repeated[0]} (each "
+                                   "is read once)", fatal=False)  # fmt: skip
+    return flat[np.sort(firsts)].astype(np.int64)
+
+
+def _as_numbers(array: np.ndarray) -> np.ndarray | None:
+    if array.dtype.kind in "iuf":
+        return array
+    try:
+        return array.astype(np.float64) if array.dtype.kind in "US" else None
+    except ValueError:
+        return None
 
 
 def read_targets(path: Path | None, shape: tuple[int, int], report: Report) -> np.ndarray | None:
@@ -192,14 +197,14 @@ def read_targets(path: Path | None, shape: tuple[int, int], report: Report) -> n
     if array is None:
         return None
     if array.shape != shape or array.dtype.kind not in "iufb":
-        report("arrays", f"{path}: {array.dtype} of {array.shape}, expected 0 and 1 of {shape} (photos, labels); "
-                         "it does not belong to these lists")  # fmt: skip
+        report("arrays", path, f"{array.dtype} of {array.shape}, expected 0 and 1 of {shape} (photos, labels); "
+                               "it does not belong to these lists")  # fmt: skip
         return None
     wrong: list[int] = []
     for start in range(0, len(array), 65536):  # in parts: the whole comparison would not fit into memory
         part = array[start : start + 65536]
         wrong += (start + np.flatnonzero(((part != 0) & (part != 1)).any(axis=1))).tolist()
     if wrong:
-        report("arrays", f"{path}: {len(wrong)} rows hold something else than 0 and 1, such as row {wrong[0]}")
+        report("arrays", path, f"{len(wrong)} rows hold something else than 0 and 1, such as row {wrong[0]}")
         return None
     return array
