@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fashionlib.core.errors import InputError
 from fashionlib.core.files import build_aside, readable
 from fashionlib.data.photos import read_photo
 from fashionlib.data.wardrobe.dataset import VERSION, Wardrobe
 from fashionlib.experiments.methods import cache_folder, fit, run_folder
-from fashionlib.experiments.profile import Profile
+from fashionlib.experiments.profile import Profile, text_of
 from fashionlib.gallery.gallery import Gallery, open_gallery
 from fashionlib.retrieval.recommend import Row
 
@@ -21,12 +23,18 @@ DRAWN = 120  # photos
 SIZE = (384, 256)
 
 
-def own_gallery(profile: Profile, folder: str | Path = "", model: str | Path = "") -> Gallery:
+def own_gallery(profile: Profile, folder: object = "", model: object = "") -> Gallery:
     """The photos of `folder` as `model` sees them.
 
     folder: empty for drawn photos. model: empty for the profile's parser with its first seed, trained where it is not.
-    Raises InputError as `open_gallery` does.
+    Both are taken as text: papermill's -p makes a number of a name such as 2024. Raises InputError as `open_gallery`
+    does.
     """
+    if isinstance(folder, (int, float)) and not os.path.isdir(str(folder)):
+        raise InputError(
+            f"{folder}: no such folder; where a name is a number such as 007, hand it over with papermill -r"
+        )
+    folder, model = text_of(folder), text_of(model)
     if not model:
         seed = profile.seeds[0]
         fit(profile, "parser", seed)
@@ -43,6 +51,11 @@ def drawn_folder(photos: int) -> Path:
             Image.fromarray(wardrobe[number].image).save(folder / f"street-{number + 1:03d}.png")
 
     return build_aside(cache_folder() / f"drawn-{VERSION}-{photos}", draw)
+
+
+def query_photo(photo: object, gallery: Gallery) -> str:
+    """The photo that was named, or the gallery's first."""
+    return text_of(photo) or str(gallery.root / gallery.seen.names[0])
 
 
 def picture(photo: str | Path) -> np.ndarray:

@@ -204,23 +204,31 @@ def absolute(root: str) -> str:
     return str(Path(root).resolve()) if root else ""
 
 
-def load_profile(name: str, *, data: str | Path | None = None, seeds: str | None = None) -> Profile:
+def load_profile(name: object, *, data: object = None, seeds: object = None) -> Profile:
     """The profile `name` of `profiles/`, or the YAML file `name`; with @DATASET after it, its part on that data set.
 
     data: the folder of a data set that has one, see `Profile.root`. seeds: such as "0,1,2", instead of the profile's.
     Other data sets than the profile's own that are not on disk are left out; see `Profile.absent`.
 
+    All are taken as text: `papermill -p data 2024` hands over a number.
+
     Raises InputError for an unknown profile, key or type of value.
     """
+    name, data, seeds = str(name), text_of(data), text_of(seeds)
     name, _, part = name.rpartition("@") if "@" in name and not Path(name).is_file() else (name, "", "")
     profile = read_profile(name)
     if data:
-        profile = replace(profile, root=str(data))
+        profile = replace(profile, root=data)
     if seeds:
         profile = replace(profile, seeds=_seeds(seeds))
     if profile.data.name != "wardrobe" and not profile.root:
         raise InputError(f"profile {profile.name} needs its data: add DATA=folder (or -p data folder with papermill)")
     return profile.on(part) if part else _present(profile)
+
+
+def text_of(parameter: object) -> str:
+    """A notebook's parameter as text; empty for None. `papermill -p` makes numbers of names such as 2024."""
+    return "" if parameter is None else str(parameter)
 
 
 def read_profile(name: str) -> Profile:

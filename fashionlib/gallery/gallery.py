@@ -196,7 +196,7 @@ def _open(folder: Path, place: Path, manifest: Manifest, model: Tagger) -> Galle
     skipped = {name: why.reason for name, why in manifest.skipped.items()}
     by_stamp: dict[tuple[int, int], list[int]] = {}
     for one, name in enumerate(names):
-        by_stamp.setdefault(manifest.photos[name].stamp, []).append(one)
+        by_stamp.setdefault(manifest.photos[name].stamp[:2], []).append(one)
     return Gallery(folder, model, seen, skipped, thumbnails, places, by_stamp)
 
 

@@ -6,11 +6,19 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 from project import ROOT
 
 from fashionlib import plots
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.own_photos import cells_of, left_out_table, own_gallery, picture, sentence_about_own
+from fashionlib.experiments.own_photos import (
+    cells_of,
+    left_out_table,
+    own_gallery,
+    picture,
+    query_photo,
+    sentence_about_own,
+)
 from fashionlib.experiments.profile import load_profile
 from fashionlib.experiments.summary import sentence_about_diversity
 from fashionlib.ledger.ledger import Entry
@@ -50,6 +58,22 @@ def test_the_dials_figure_has_a_line_a_method_that_has_one_and_a_dot_for_the_oth
     assert {text.get_text() for text in figure.axes[0].texts} == {"0", "1"}
     with pytest.raises(InputError, match="no entry of diversity_curve"):
         dial_curves(entries[:3])
+
+
+def test_a_folder_whose_name_is_a_number_is_named_as_papermill_hands_it_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = load_profile("smoke", data=2024, seeds=3)
+    assert (run.root, run.seeds) == ("2024", (3,))
+    for number in range(2):
+        Image.new("RGB", (40, 60), (90 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "2024").mkdir()
+    for path in tmp_path.glob("*.png"):
+        path.rename(tmp_path / "2024" / path.name)
+    gallery = own_gallery(run, 2024, "ccp-small")
+    assert query_photo("", gallery) == "2024/0.png"
+    assert query_photo(2023, gallery) == "2023"
+    with pytest.raises(InputError, match=r"7: no such folder; .* 007, is given with papermill -r"):
+        own_gallery(run, 7, "ccp-small")
 
 
 def test_the_sentence_says_how_many_times_more_parts_and_whether_that_is_sure(entries):
