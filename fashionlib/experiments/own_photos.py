@@ -31,9 +31,7 @@ def own_gallery(profile: Profile, folder: object = "", model: object = "") -> Ga
     does.
     """
     if isinstance(folder, (int, float)) and not os.path.isdir(str(folder)):
-        raise InputError(
-            f"{folder}: no such folder; where a name is a number such as 007, hand it over with papermill -r"
-        )
+        raise InputError(f"{folder}: no such folder; a name that is a number, such as 007, is given with papermill -r")
     folder, model = text_of(folder), text_of(model)
     if not model:
         seed = profile.seeds[0]
