@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
+from scipy.sparse import csr_matrix
 
 from fashionlib.core.errors import InputError
 from fashionlib.metrics.arrays import Weights, as_array, multiplicities
@@ -120,20 +121,31 @@ def _weighted_average_precision(
     group = np.cumsum(np.diff(scores, prepend=scores[:1]) != 0)
     # Precision is read at the last pair of each group of equal scores, and only groups with a
     # positive change recall: so the sums below run over those groups alone.
-    scoring, starts = np.unique(group[targets], return_index=True)
+    scoring = np.unique(group[targets])
     ends = np.searchsorted(group, scoring, side="right") - 1
     values = np.full(len(counts), np.nan)
     if not len(ends):
         return values
-    rows = max(1, _CELLS_AT_ONCE // len(scores))
+    # Of the pairs between one end and the next only the images count: a resample's draws are added up over them.
+    block = np.searchsorted(ends, np.arange(ends[-1] + 1))
+    most = np.bincount(block).max() * counts.max()
+    kind = np.float32 if most < 1 << 24 else np.float64  # in which whole numbers are exact
+    seen_in = _sums(block, images[: len(block)], (len(ends), counts.shape[1]), kind)
+    hit_in = _sums(np.searchsorted(scoring, group[targets]), images[targets], seen_in.shape, kind)
+    rows = max(1, _CELLS_AT_ONCE // len(ends))
     for start in range(0, len(counts), rows):
-        chunk = counts[start : start + rows].astype(np.float64)
-        seen = np.cumsum(chunk[:, images], axis=1)[:, ends]
-        gained = np.add.reduceat(chunk[:, images[targets]], starts, axis=1)
+        chunk = np.ascontiguousarray(counts[start : start + rows].T, dtype=kind)
+        seen = (seen_in @ chunk).T.cumsum(axis=1, dtype=np.float64)
+        gained = np.ascontiguousarray((hit_in @ chunk).T, dtype=np.float64)
         hits = np.cumsum(gained, axis=1)
         precision = hits / np.maximum(seen, np.finfo(float).tiny)
         values[start : start + rows] = _ratio((gained * precision).sum(axis=1), hits[:, -1])
     return values
+
+
+def _sums(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], kind: type) -> csr_matrix:
+    """The matrix that adds up each row's columns, each as often as it is named."""
+    return csr_matrix((np.ones(len(rows), kind), (rows, columns)), shape)
 
 
 def _by_label(scores: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> np.ndarray:
