@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fashionlib.core import names
 from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.experiments.profile import Profile
 
@@ -70,7 +71,10 @@ def jobs_of(profile: Profile) -> list[Job]:
 def _made_of(profile: Profile, measured: Sequence[str]) -> list[Job]:
     """The notebooks on one data set; of `measured`, those that it can give the photos for."""
     trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
-    training = [Job(f"train-{name}", "train", {"method": name}, title=f"How does `{name}` learn?") for name in trained]
+    training = [
+        Job(f"train-{name}", "train", {"method": name}, title=f"Run: training, {names.method(name)}")
+        for name in trained
+    ]
     after = tuple(job.name for job in training)
     can = [name for name in measured if name not in impossible(profile)]
     return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in can)]

@@ -1,4 +1,4 @@
-"""Tables and closing sentences of the notebooks, worded by what was measured."""
+"""Tables and closing sentences of the notebooks, computed from what was measured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from fashionlib.core import names
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.experiments.ablation import gains
@@ -20,9 +21,9 @@ from fashionlib.retrieval.recommend import Row
 
 
 def split_table(splits: Mapping[str, Photos]) -> pd.DataFrame:
-    """Photos, tags a photo and the split's hash, a row a split."""
+    """Photos, tags per photo and the split's hash, one row per split."""
     rows = {
-        name: {"photos": len(photos), "tags a photo": round(float(photos.tags.sum(1).mean()), 2),
+        name: {"photos": len(photos), "tags per photo": round(float(photos.tags.sum(1).mean()), 2),
                "split hash": split_hash(photos.ids)}
         for name, photos in splits.items()
     }  # fmt: skip
@@ -53,8 +54,8 @@ def budget_table(profile: Profile, method: str, model: Tagger) -> pd.DataFrame:
     """What the method was given: photos, size, epochs, parameters, seconds."""
     options = profile.training_of(method)
     facts = {
-        "data": profile.data.name, "image size": "×".join(map(str, profile.image_size)),
-        "trunk": f"{profile.trunk.name}, {'frozen' if profile.trunk.frozen else 'trained'}",
+        "data": names.dataset(profile.data.name), "image size": "×".join(map(str, profile.image_size)),
+        "backbone": f"{profile.trunk.name}, {'frozen' if profile.trunk.frozen else 'trained'}",
         "trained parameters": f"{sum(p.numel() for p in model.head.parameters()):,}",
         "epochs": options.epochs, "batch": options.batch, "peak learning rate": options.learning_rate,
         "seconds by seed": ", ".join(f"{training_seconds(profile, method, seed):.0f}" for seed in profile.seeds),
@@ -79,25 +80,26 @@ def sentence_about_training(profile: Profile, method: str) -> str:
 
 
 def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """A row a method (and experiment), a column a metric: value with its 95% interval."""
+    """One row per method (and task), one column per metric: value with its 95% interval."""
     rows: dict[str, dict[str, str]] = {}
     several = len({entry.experiment for entry in entries}) > 1
     for entry in entries:
-        name = f"{entry.experiment}, {entry.method}" if several else entry.method
+        of = names.method(entry.method)
+        name = f"{names.task(entry.experiment, entry.dataset)}, {of}" if several else of
         span = "" if entry.low is None else f" [{entry.low:.3f}, {entry.high:.3f}]"
-        rows.setdefault(name, {})[entry.metric] = f"{entry.value:.3f}{span}"
+        rows.setdefault(name, {})[names.metric(entry.metric)] = f"{entry.value:.3f}{span}"
     return pd.DataFrame(rows).T.fillna("")
 
 
 def differences_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """One method minus another, in points with the 95% interval: a row a pair of methods, a column a metric."""
+    """One method minus another, in points with the 95% interval: one row per pair of methods, one column per metric."""
     rows: dict[str, dict[str, str]] = {}
     for one in entries:
         metric, _, control = one.metric.partition("_over_")
         if control and one.low is not None and one.high is not None:
             value, low, high = (100 * part for part in (one.value, one.low, one.high))
-            name = f"over {control}" if one.method == "parser" else f"{one.method} over {control}"
-            rows.setdefault(name, {})[metric] = f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+            name = f"{names.method(one.method)} − {names.method(control)}"
+            rows.setdefault(name, {})[names.metric(metric)] = f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
     return pd.DataFrame(rows).T
 
 
@@ -110,13 +112,15 @@ def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "pa
     entry = max(measured, key=lambda each: (each.method == method, each.value))
     method, versus = entry.method, entry.versus
     if versus is None:
-        return f"`{method}` has {metric} {entry.value:.3f}; the profile has no rival to compare it with."
+        return f"{names.method(method)}: {names.metric(metric)} {entry.value:.3f}; the profile has no control."
     points = [100 * versus[key] for key in ("value", "low", "high")]
     sure = "above" if points[1] > 0 else "below" if points[2] < 0 else None
-    verdict = f"The paired interval lies {sure} zero." if sure else "The paired interval includes zero: undecided."
+    verdict = f"The paired interval lies {sure} zero." if sure else "The paired interval includes zero."
+    task = names.task(entry.experiment, entry.dataset) if entry.experiment in names.TASKS else "Tagging"
     return (
-        f"**{entry.experiment}, {metric}: `{method}` {entry.value:.3f}, {points[0]:+.1f} points against "
-        f"`{versus['method']}`** (95% interval {points[1]:+.1f} to {points[2]:+.1f}, {entry.n} test photos, "
+        f"{task} on {names.dataset(entry.dataset)}: {names.method(method)} has {names.metric(metric)} "
+        f"**{entry.value:.3f}**, **{points[0]:+.1f} points** against {names.method(versus['method'])} (95% interval "
+        f"{points[1]:+.1f} to {points[2]:+.1f}, {entry.n} test photos, "
         f"{len(entry.seeds)} {'seed' if len(entry.seeds) == 1 else 'seeds'}). {verdict}"
     )
 
@@ -129,9 +133,9 @@ def sentence_about_training_data(profile: Profile) -> str:
             head, _ = HEADS[trainer.method(method).kind]
             identity = bool({"main", "products"} & {*getattr(head, "needs", ())})
             methods = told.setdefault((identity, trainer.data.name), [])
-            methods += [f"`{method}`"] if f"`{method}`" not in methods else []
+            methods += [names.method(method)] if names.method(method) not in methods else []
     return " ".join(
-        f"{', '.join(methods)} learned from tags {'and products' if identity else 'alone'}, of {data}."
+        f"{', '.join(methods)}: trained on tags {'and products' if identity else 'alone'}, of {names.dataset(data)}."
         for (identity, data), methods in told.items()
     )
 
@@ -142,39 +146,38 @@ def sentence_about_rows(answers: Sequence[Sequence[Row]]) -> str:
     looks = [look.photo for rows in answers for row in rows for look in row.looks]
     different = np.mean([len({look.photo for row in rows for look in row.looks}) for rows in answers])
     return (
-        f"A query was answered for {parts:.1f} parts on average, with {different:.1f} different photos "
-        f"out of {len(looks) / max(len(answers), 1):.1f} shown. Whether that is more varied at equal relevance is a "
-        "question for numbers, not pictures; these grids only show what the method does."
+        f"A query has {parts:.1f} rows on average, which show {different:.1f} different photos in "
+        f"{len(looks) / max(len(answers), 1):.1f} places. Diversity is measured in its chapter."
     )
 
 
 def sentence_about_attention(entries: Sequence[Entry], method: str = "parser") -> str:
-    """Pointing beside the guesses that never look, on photos as they are and moved about, and whether steps follow."""
+    """Pointing beside the mean box, on photos as they are and shifted, and whether boxes follow."""
     of = {entry.metric: entry for entry in entries if entry.method == method}
     steps = (
-        f"Box centres move by ±{of['theta_std'].value:.3f} from photo to photo (the map runs from −1 to 1), and two "
-        f"steps overlap by {of['step_overlap'].value:.2f} on average. When the photo is moved, "
-        f"{of['following_steps'].value:.0%} of the steps follow by at least half of the way on both axes "
-        f"(slopes {of['follows_x'].value:.2f} across, {of['follows_y'].value:.2f} down; a fixed layout has 0)."
+        f"The standard deviation of box centres over photos is {of['theta_std'].value:.3f} (the frame runs from −1 to "
+        f"1), and the boxes of two steps have an IoU of {of['step_overlap'].value:.2f} on average. When the photo is "
+        f"shifted, {of['following_steps'].value:.0%} of the steps follow by at least half of the shift on both axes "
+        f"(slopes {of['follows_x'].value:.2f} horizontally, {of['follows_y'].value:.2f} vertically; a layout has 0)."
     )
     if "pointing" not in of:
         return f"No label has enough masks to measure pointing. {steps}"
-    return f"{_pointing_words(of, '', 'as they are')} {_pointing_words(of, '_moved', 'moved about')} {steps}"
+    return f"{_pointing_words(of, '', 'as they are')} {_pointing_words(of, '_moved', 'scaled and shifted')} {steps}"
 
 
 def _pointing_words(of: Mapping[str, Entry], end: str, words: str) -> str:
     pointing, mean_box = of[f"pointing{end}"], of[f"pointing_mean_box{end}"]
     gain = pointing.versus or {"value": 0.0, "low": 0.0, "high": 0.0}
-    sure = "better than" if gain["low"] > 0 else "worse than" if gain["high"] < 0 else "no surer than"
+    sure = "better than" if gain["low"] > 0 else "worse than" if gain["high"] < 0 else "not clearly better than"
     return (
-        f"On photos {words} the winning box's centre lies on the garment it names in {pointing.value:.1%} of cases and "
-        f"the label's mean box in {mean_box.value:.1%}: the network points **{sure}** a guess that never looks "
+        f"On photos {words} the winning box's centre lies on the garment in {pointing.value:.1%} of cases, the centre "
+        f"of the label's mean box in {mean_box.value:.1%}: the network points **{sure}** that fixed guess "
         f"({100 * gain['value']:+.1f} points)."
     )
 
 
 def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
-    """The winning steps of the first photos for the labels they carry, at most `labels` each; −1 elsewhere."""
+    """The winning steps of the first photos for the labels that they carry, at most `labels` each; −1 elsewhere."""
     winners = np.full(looks.winners[:photos].shape, -1)
     for number in range(min(photos, len(winners))):
         carried = np.flatnonzero(looks.photos.tags[number])[:labels]
@@ -183,9 +186,7 @@ def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
 
 
 def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
-    """Fig. 1's claim in one number: parts covered at equal relevance, and what each method's list covers; where photos
-    with masks were asked among themselves, the same of them.
-    """
+    """Parts covered at equal relevance, and what each list covers; the same among photos with masks, where measured."""
     found = {
         name: [entry for entry in entries if entry.experiment == name] for name in ("diversity", "diversity_looks")
     }
@@ -202,14 +203,14 @@ def _about_lists(entries: Sequence[Entry], k: int) -> str:
     plain = {(entry.method, entry.metric): entry for entry in entries}
     told = [
         f"{words} {_times(plain[method, f'coverage_ratio@{k}'])}"
-        for method, words in (("together", "one list for all parts covers"), ("parts", "the parts in turn cover"))
+        for method, words in (("together", "one list for all parts covers"), ("parts", "parts in turn cover"))
         if (method, f"coverage_ratio@{k}") in plain
     ]
     covers = []
     for method in ("together", "parts", "whole", "whole-together", "whole-mmr", "random"):
         if (method, f"part_coverage@{k}") in plain:
             covered, relevant = (plain[method, f"{metric}@{k}"].value for metric in ("part_coverage", "relevance"))
-            covers.append(f"{method} {covered:.0%} (relevance {relevant:.0%})")
+            covers.append(f"{names.method(method)} {covered:.0%} (relevance {relevant:.0%})")
     count = plain["parts", f"coverage_ratio@{k}"].n
     return (
         f"at the relevance of whole-picture look-alikes, {', and '.join(told)} as many of the query's parts "
@@ -223,7 +224,7 @@ def _times(ratio: Entry) -> str:
 
 
 def sentence_about_ablation(entries: Sequence[Entry], metric: str = "ap_all") -> str:
-    """How far it is from the paper's network to ours, which group of options matters in both, and which in neither."""
+    """What all changes gain together, which help in both networks, which cost in one, and which have no effect."""
     found = gains(entries, metric)
     points = {
         name: {kind: [100 * part for part in triple] for kind, triple in of.items()} for name, of in found.items()
@@ -233,12 +234,12 @@ def sentence_about_ablation(entries: Sequence[Entry], metric: str = "ap_all") ->
     none = {name for name, of in points.items() if all(triple[1] <= 0 <= triple[2] for triple in of.values())}
     worse = {name for name, of in points.items() if any(triple[2] < 0 for triple in of.values())}
     words = [
-        f"From the paper's network to ours it is **{value:+.1f} points** of {metric} "
+        f"All changes together gain **{value:+.1f} points** of {names.metric(metric)} "
         f"(95% interval {low:+.1f} to {high:+.1f})."
     ]
-    for names, says in (
-        (sure, "help in both directions"), (worse, "cost in at least one"), (none, "show no effect in either"),
+    for chosen, says in (
+        (sure, "help in both networks"), (worse, "cost in at least one"), (none, "show no effect in either"),
     ):  # fmt: skip
-        if names:
-            words.append(f"These {says}: {', '.join(name for name in points if name in names)}.")
+        if chosen:
+            words.append(f"These {says}: {'; '.join(names.CHANGES.get(one, one) for one in points if one in chosen)}.")
     return " ".join(words)

@@ -35,7 +35,7 @@ def test_the_comparison_would_see_another_number(smoke, tmp_path):
     copy = tmp_path / "data.ipynb"
     shutil.copy(smoke.executed / "data.ipynb", copy)
     text = copy.read_text()
-    assert text.count("tags a photo") > 0
+    assert text.count("tags per photo") > 0
     copy.write_text(text.replace(">64<", ">65<", 1).replace("64.0", "65.0"))
     assert copy.read_text() != text
     assert nbval(smoke, "--nbval", copy).returncode == 1

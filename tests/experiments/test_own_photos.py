@@ -79,7 +79,7 @@ def test_a_folder_whose_name_is_a_number_is_named_as_papermill_hands_it_over(tmp
 def test_the_sentence_says_how_many_times_more_parts_and_whether_that_is_sure(entries):
     told = sentence_about_diversity(entries)
     assert "one list for all parts covers **1.81 times** (95% interval 1.79 to 1.84: more)" in told
-    assert "the parts in turn cover **1.62 times**" in told
+    assert "parts in turn cover **1.62 times**" in told
     unsure = [replace(e, low=0.9) if e.metric == "coverage_ratio@10" else e for e in entries]
     assert "to 1.65: no clearly different number)" in sentence_about_diversity(unsure)
     assert "one list" not in sentence_about_diversity([e for e in entries if "together" not in e.method])

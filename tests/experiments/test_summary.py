@@ -18,6 +18,6 @@ def test_differences_stand_by_control_and_metric_in_points():
         measured("map_over_siamese", 0.01, 0.005, 0.02, "triplet"),
     ]  # fmt: skip
     table = differences_table(entries)
-    assert list(table.index) == ["over fixed", "over csra", "triplet over siamese"]
-    assert table.loc["over fixed", "ap_all"] == "+3.1 [+1.2, +5.0]"
-    assert table.loc["over csra", "map"] == "+0.2 [-0.1, +0.5]"
+    assert list(table.index) == ["Parser (ours) − Fixed stripes", "Parser (ours) − CSRA", "Triplet − Siamese"]
+    assert table.loc["Parser (ours) − Fixed stripes", "AP all"] == "+3.1 [+1.2, +5.0]"
+    assert table.loc["Parser (ours) − CSRA", "mAP"] == "+0.2 [-0.1, +0.5]"
