@@ -68,7 +68,7 @@ def doctor(
     most: Annotated[int, typer.Option(help="Faults printed of each check; 0 prints all.", min=0)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every fault.")] = False,
 ) -> None:
-    """Say all that is wrong with a data set's folder, and where to ask for the data; exit code 1 if anything is."""
+    """Say what is wrong with a data set's folder and where to ask for the data; exit code 1 if it cannot be loaded."""
     from rich.console import Console
     from rich.progress import track
 

@@ -7,7 +7,6 @@ Annotations", CVPR 2016; the formats are those of the READMEs that come with the
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +59,11 @@ class Release:
         """
         index = {name: number for number, name in enumerate(contents.names)}
         lenient = self.found.lenient
-        quiet = partial(lenient, quiet=True)
-        path = self.path(f"list_bbox{self.suffix}.txt", self.found.add if crop else quiet)
+        path = self.path(f"list_bbox{self.suffix}.txt", self.found.add if crop else lenient)
         if path:
             contents.boxes = read_boxes(path, index, lenient, labels)
             self._complete(path, contents.boxes.lines, contents.names, "boxes", "box")
-        path = self.path(f"list_landmarks{self.suffix}.txt", quiet)
+        path = self.path(f"list_landmarks{self.suffix}.txt", lenient)
         if path:
             contents.points = read_landmarks(path, index, lenient)
             self._complete(path, contents.points.lines, contents.names, "landmarks", "row")
@@ -82,7 +80,7 @@ class Release:
         Reported: items that the list of items or the attributes, if there, leave out. attributes: whether they are
         needed.
         """
-        path = self.path(f"list_item{self.suffix}.txt", partial(self.found.lenient, quiet=True))
+        path = self.path(f"list_item{self.suffix}.txt", self.found.lenient)
         listed = read_table(path, lambda text: (text,), "an item's id", self.found.lenient, named=False)
         lost = [item for item in items if item not in listed] if path and not self.found.blames(path) else []
         for item in lost:
@@ -114,7 +112,7 @@ def read_boxes(path: Path, index: Mapping[str, int], report: Report, labels: Seq
     rows = read_table(path, _box_with_kind if kinds else _box, columns if kinds else "image_name, x_1, y_1, x_2, y_2",
                       report)  # fmt: skip
     chosen = [row for name, row in rows.items() if name in index]
-    numbers = np.array([row.values[1] for row in chosen], dtype=np.int32).reshape(len(chosen), -1)
+    numbers = np.array([row.values[1] for row in chosen], dtype=np.int32).reshape(len(chosen), 6 if kinds else 4)
     photos, found_in = np.array([index[row.values[0]] for row in chosen], dtype=np.int64), [row.line for row in chosen]
     first, last = np.minimum(numbers[:, -4:-2], numbers[:, -2:]), np.maximum(numbers[:, -4:-2], numbers[:, -2:])
     for row in np.flatnonzero((first != numbers[:, -4:-2]).any(1)):

@@ -43,12 +43,12 @@ class Attributes(Listed):
 def read(root: Path, found: Findings, *, tags: str = "both", crop: bool = False) -> Contents:
     """The whole benchmark; what is wrong with it is reported."""
     release = Release(root, Attributes.name, "", found)
-    _, rows = release.partition(_photo, "image_name, evaluation_status (train, val or test)")
+    path, rows = release.partition(_photo, "image_name, evaluation_status (train, val or test)")
     statuses = [row.values[1] for row in rows.values()]
     contents = Contents(list(rows), split_rows(statuses, SPLITS), domains=[None] * len(rows))
+    check_empty(contents.splits, path, found)
     if not rows:
         return contents
-    check_empty(contents.splits, root, found.add)
     number = {name: place for place, name in enumerate(rows)}
     names = tuple(release.names("list_category_cloth.txt", name_and_type, "category_name, category_type", found.add))
     called = _categories(release, names, number)

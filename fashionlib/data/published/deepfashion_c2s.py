@@ -77,6 +77,7 @@ def read(
     contents.domains = ["street" if pair.consumer == name else "shop" for name, pair in first.items()]
     contents.splits = _splits(pairs, contents.names, gallery)
     if not pairs:
+        check_empty(contents.splits, path, found)
         return contents
     statuses = {status: sum(pair.status == status for pair in pairs) for status in _STATUSES}
     contents.counts = {
@@ -84,7 +85,7 @@ def read(
         **{f"{status} pairs": count for status, count in statuses.items()},
         "gallery photos": len({pair.shop for pair in pairs if pair.status != "train"}),
     }  # fmt: skip
-    check_empty(contents.splits, root, found.add)
+    check_empty(contents.splits, path, found)
     _check_pairs(pairs, first, path, found)
     release.photos(contents)
     release.marks(contents, crop=crop)

@@ -60,6 +60,7 @@ def read(
     statuses = [row.values[2] for row in rows.values()]
     contents = Contents(list(rows), split_rows(statuses, STATUSES), products=products, domains=["shop"] * len(rows))
     if not rows:
+        check_empty(contents.splits, path, found)
         return contents
     items = {split: dict.fromkeys(products[row] for row in contents.splits[split]) for split in STATUSES}
     contents.counts = {
@@ -72,7 +73,7 @@ def read(
         train = contents.splits["train"]
         is_out = np.array([products[row] in out for row in train], dtype=bool)
         contents.splits |= {"train": train[~is_out], "val": train[is_out]}
-    check_empty(contents.splits, root, found.add)
+    check_empty(contents.splits, path, found)
     first = {(row.values[1], row.values[2]): row.line for row in reversed(rows.values())}
     for item in items["train"]:
         other = next((split for split in ("query", "gallery") if item in items[split]), "")

@@ -98,7 +98,8 @@ class Street:
     def _splits(self, names: list[str]) -> dict[str, np.ndarray]:
         splits = {split: self.indices(name) for split, name in ARRAYS.items()}
         read = [split for split, name in ARRAYS.items() if not self.found.blames(self.root / name)]
-        check_empty({split: splits[split] for split in read}, self.root, self.found.add)
+        for split in read:
+            check_empty({split: splits[split]}, self.root / ARRAYS[split], self.found)
         self._check_numbers({split: splits[split] for split in read if len(splits[split])}, len(names))
         splits = {split: rows[(rows >= 0) & (rows < len(names))] for split, rows in splits.items()}
         self._check_overlaps(splits, names)
@@ -115,17 +116,18 @@ class Street:
         for split, rows in splits.items():
             outside = rows[(rows < 0) | (rows >= photos)]
             if outside.size:
-                self.found.add("arrays", self.root / ARRAYS[split], f"{outside.size} numbers outside 0..{photos - 1}, "
-                               f"such as {outside[0]}; it does not belong to this list of photos")  # fmt: skip
+                shown = f"{outside.size:,}, such as {outside[0]}"
+                self.found.add("arrays", self.root / ARRAYS[split], f"holds numbers outside 0..{photos - 1} ({shown}); "
+                               "it belongs to another list of photos")  # fmt: skip
 
     def _check_overlaps(self, splits: dict[str, np.ndarray], names: list[str]) -> None:
         """Report photos that are in two splits; in training and another one, it is an error."""
         for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
             both = np.intersect1d(splits[first], splits[second])
             if len(both):
-                self.found.add("splits", self.root / ARRAYS[second], f"{len(both):,} photos are also in {first}, such "
-                               f"as {both[0]} ({names[both[0]]}): they leak, take them out of one",
-                               fatal=first == "train")  # fmt: skip
+                shown = f"{len(both):,}, such as {both[0]}, {names[both[0]]}"
+                self.found.add("splits", self.root / ARRAYS[second], f"also holds photos of {first} ({shown}): they "
+                               "leak, take them out of one", fatal=first == "train")  # fmt: skip
 
 
 def _photo(text: str) -> tuple | Bad:

@@ -108,7 +108,7 @@ def _check_order(street: Street, path: Path | None, targets: np.ndarray, noisy: 
 
     orders = {
         "count from 1": photos - 1, "are in the order of the photos' numbers": np.sort(photos),
-        "are in the opposite order": photos[::-1],
+        "are in the opposite order": photos[::-1], "stand one row further down": photos + 1,
     }  # fmt: skip
     here = agreement(photos)
     what = max(orders, key=lambda order: agreement(orders[order]))

@@ -20,14 +20,12 @@ class Finding:
     """One cause. check: one of CHECKS. file: the list, array or folder. places: lines of the list, or photos' names.
 
     fatal: the data set cannot be loaded as it is; otherwise what is concerned was left out or repaired.
-    quiet: loading does not warn of it: something optional that is not there.
     """
 
     check: str
     file: str
     text: str
     fatal: bool
-    quiet: bool = False
     places: list[int | str] = field(default_factory=list)
 
     @property
@@ -49,7 +47,7 @@ class Findings:
 
     def add(
         self, check: str, file: str | Path, text: str, place: int | str | None = None, got: str = "", *,
-        fatal: bool = True, quiet: bool = False,
+        fatal: bool = True,
     ) -> None:  # fmt: skip
         """Report a cause; one of the same check, file and text is another place of the same cause.
 
@@ -57,7 +55,7 @@ class Findings:
         """
         key = (check, str(file), text)
         if key not in self._found:
-            self._found[key] = Finding(check, str(file), text.replace("{}", got), fatal, quiet)
+            self._found[key] = Finding(check, str(file), text.replace("{}", got), fatal)
         if place is not None:
             self._found[key].places.append(place)
 
@@ -88,9 +86,8 @@ class Findings:
         if faults:
             rest = f" (`fashionlib doctor {name}` lists {len(faults) - 1} more)" if faults[1:] else ""
             raise InputError(faults[0].message + rest)
-        for note in self.notes:
-            if not note.quiet:
-                warnings.warn(f"{name}: {note.message}", stacklevel=5)
+        for note in notes:
+            warnings.warn(f"{name}: {note}", stacklevel=5)
         return notes
 
 

@@ -99,7 +99,8 @@ def find_file(tree: Tree, root: Path, names: Sequence[str], report: Report | Non
     if found:
         return root / found
     if report is not None:
-        report("layout", root / names[0], f"missing; {_elsewhere(tree, root, names) or hint}")
+        what = "no regular file" if os.path.exists(root / names[0]) else "missing"
+        report("layout", root / names[0], f"{what}; {_elsewhere(tree, root, names) or hint}")
     return None
 
 
@@ -128,6 +129,17 @@ def _archives(tree: Tree) -> str:
     return ""
 
 
+def _broken_link(path: Path) -> str:
+    """What is wrong with a folder's link: it leads nowhere, or was copied as a text; "" where it is neither."""
+    if path.is_symlink() and not path.exists():
+        return f"{path} is a link to {os.readlink(path)}, which is not there"
+    if path.is_file() and path.stat().st_size < 4096:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+        if text and "\0" not in text and (path.parent / text).is_dir():
+            return f"{path} is a link that was copied as a text: make it a link to {text} again"
+    return ""
+
+
 class Base(NamedTuple):
     """Where the photos' names begin: in this folder, with so many of a name's first parts left out."""
 
@@ -151,12 +163,10 @@ def find_photos(
     base = _base_of(tree, names, places)
     if base is None:
         if names:
-            packed, expected = _archives(tree), root / places[0] / names[0].split("/")[0]
-            link = next((path for path in (root / places[0], expected) if path.is_symlink() and not path.exists()), "")
-            what = f"a link to {os.readlink(link)}, which is not there" if link else (
-                f"{root / packed} is not unpacked (a password comes with the agreement)" if packed else "no photos"
-            )  # fmt: skip
-            report("layout", expected, f"missing, {what}; {hint}")
+            expected = root / places[0] / names[0].split("/")[0]
+            packed, link = _archives(tree), _broken_link(root / places[0]) or _broken_link(expected)
+            what = f"{root / packed} is not unpacked (a password comes with the agreement)" if packed else "no photos"
+            report("layout", expected, f"missing, {link}" if link else f"missing, {what}; {hint}")
         return [None] * len(names)
     if "highres" in base.folder.lower():
         report("layout", root / base.folder, "these are the high-resolution photos, but boxes and landmarks are of the "
@@ -165,11 +175,9 @@ def find_photos(
     lost = np.array([file is None for file in files], dtype=bool)
     if lost.any():
         worst = max(splits, key=lambda split: lost[splits[split]].mean() if len(splits[split]) else 0, default="")
-        share = f"{int(lost[splits[worst]].sum()):,} of {len(splits[worst]):,} photos of {worst!r} are" if worst else ""
+        share = f": {int(lost[splits[worst]].sum()):,} of {len(splits[worst]):,} photos of {worst!r}" if worst else ""
         fatal = any(too_many(int(lost[rows].sum()), len(rows)) for rows in splits.values())
-        what = (
-            f"is listed but missing ({share}); unpack the photos again" if fatal else "is listed but missing; left out"
-        )
+        what = f"is listed but missing{share}; {'unpack the photos again' if fatal else 'left out'}"
         for number in np.flatnonzero(lost):
             report("photos", root, what, base.path(names[number]), fatal=fatal)
     return files

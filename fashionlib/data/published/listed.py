@@ -203,11 +203,11 @@ def checked_option(option: str, value: str, choices: Sequence[str] | Mapping) ->
     return value
 
 
-def check_empty(splits: Mapping[str, np.ndarray], root: Path, report: Report) -> None:
-    """Report each split that has no photo."""
-    for split, rows in splits.items():
-        if not len(rows):
-            report("splits", root, f"the lists name no photo of the split {split!r}; fetch them again")
+def check_empty(splits: Mapping[str, np.ndarray], path: Path | None, found: Findings) -> None:
+    """Report splits that have no photo, unless the list `path` is missing or at fault: they may have stood there."""
+    empty = [split for split, rows in splits.items() if not len(rows)]
+    if empty and path and not found.blames(path):
+        found.add("splits", path, f"names no photo of {', '.join(empty)}; fetch it again")
 
 
 def box_inside(values: Sequence[int] | np.ndarray, shape: tuple[int, ...]) -> Box | None:
