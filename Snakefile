@@ -6,7 +6,7 @@ from fashionlib.experiments.batch import fingerprints, jobs_of, stamp
 from fashionlib.experiments.profile import load_profile
 
 PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
-RUN = load_profile(PROFILE, data=DATA or None, seeds=SEEDS or None)
+RUN = load_profile(PROFILE, data=DATA or None, seeds=SEEDS or None, check=False)
 JOBS = {job.key: job for job in jobs_of(RUN)}
 CHANGES = fingerprints(PROFILE, DATA, SEEDS)
 # what a cluster is asked for; on one machine a notebook has all of it

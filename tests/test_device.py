@@ -26,6 +26,7 @@ from fashionlib.experiments.topk import topk
 from fashionlib.gallery.gallery import open_gallery
 from fashionlib.models.tagger import Tagger, load_model, save_model
 from fashionlib.training.feature_maps import trunk_maps
+from fashionlib.training.inputs import ImageInputs
 from fashionlib.training.loop import predict
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
@@ -83,11 +84,13 @@ def test_a_saved_model_tags_there_as_here(away, tmp_path):
     assert load_model(tmp_path / "again").tag(PHOTO)[0] == expected
 
 
-def test_a_model_made_before_the_device_was_chosen_tags_there(away):
+def test_a_model_made_before_the_device_was_chosen_predicts_and_tags_there(away):
     torch.manual_seed(0)
     model = Tagger(labels=["bag", "coat"], image_size=(64, 48), kind="csra", trunk={"depths": [16]}, pretrained=False)
-    expected = model.tag(PHOTO)
+    inputs = ImageInputs(np.stack([PHOTO[:64, :48]] * 2))
+    expected, scores = model.tag(PHOTO), predict(model, inputs).scores
     with away():
+        np.testing.assert_allclose(predict(model, inputs).scores, scores, rtol=1e-3, atol=1e-4)
         found = model.tag(PHOTO)
     assert [tag.label for tag in found[0]] == [tag.label for tag in expected[0]]
 

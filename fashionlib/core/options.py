@@ -1,63 +1,125 @@
-"""Options out of YAML and JSON: plain mappings become frozen dataclasses, and a wrong key is named."""
+"""Options as types: what YAML and JSON hold becomes frozen dataclasses, checked by pydantic; a fault is one line."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import types
+import json
+import re
 import typing
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
 
 from fashionlib.core.errors import InputError
 
 T = TypeVar("T")
 
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+BelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+@-]*$")]
+
+_SAID = {
+    "int_type": "expected a whole number", "int_from_float": "expected a whole number",
+    "float_type": "expected a number", "finite_number": "expected a finite number",
+    "bool_type": "expected true or false", "string_type": "expected text",
+    "tuple_type": "expected a list", "list_type": "expected a list", "dict_type": "expected a mapping",
+    "dataclass_type": "expected a mapping",
+    "string_pattern_mismatch": "expected a name of letters, digits and _ . + - @ alone, as of a file",
+    "greater_than_equal": "expected {ge} or more", "greater_than": "expected more than {gt}",
+    "less_than_equal": "expected {le} at most", "less_than": "expected less than {lt}",
+    "too_short": "expected {min_length} or more values", "too_long": "expected {max_length} values",
+}  # fmt: skip
+
+
+class _Yaml12(yaml.SafeLoader):
+    """YAML whose numbers are those of version 1.2: 1e-3 is one, which version 1.1 reads as text."""
+
+
+_Yaml12.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def read_yaml(text: str, where: str) -> Any:
+    """What the text says. Raises InputError, in one line, where it is not YAML."""
+    try:
+        return yaml.load(text, _Yaml12)  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not YAML: {' '.join(str(error).split())}") from error
+
 
 def build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    """An instance of the dataclass `kind` from `values`.
+    """An instance of the dataclass `kind` from `values`, which may hold lists for tuples and mappings for dataclasses.
 
-    Raises InputError, naming `where` and the key, for an unknown or missing key and for a value of the wrong type.
+    Raises InputError that names `where`, the key, the value and what was expected, for the first fault.
     """
     if not isinstance(values, Mapping):
         raise InputError(f"{where}: expected a mapping of options, got {values!r}")
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in values:
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise InputError(f"{where}: unknown key {key!r}{hint} Known keys: {', '.join(fields)}")
-    hints = typing.get_type_hints(kind)
-    converted = {key: _convert(hints[key], value, f"{where}, key {key}") for key, value in values.items()}
-    try:
-        return kind(**converted)
-    except TypeError as error:
-        raise InputError(f"{where}: {error}") from error
+    try:  # through JSON, where strict means no text for numbers but lists for tuples
+        return _adapter(kind).validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
+    except ValidationError as error:
+        raise InputError(_said(kind, error.errors()[0], where)) from error
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(hint)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return build(hint, value, where)
-    if origin in (typing.Union, types.UnionType):
-        inner = [option for option in typing.get_args(hint) if option is not type(None)]
-        return None if value is None else _convert(inner[0], value, where)
-    if origin is tuple:
-        return _convert_tuple(typing.get_args(hint), value, where)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint in (int, float, str, bool) and type(value) is not hint:
-        raise InputError(f"{where}: expected {hint.__name__}, got {value!r}")
-    if origin is dict and not isinstance(value, Mapping):
-        raise InputError(f"{where}: expected a mapping, got {value!r}")
-    return value
+def choose(value: Any, choices: Iterable[str], where: str) -> None:
+    """Raises InputError, with what was perhaps meant, where `value` is none of the choices."""
+    known = [*choices]
+    if value not in known:
+        raise InputError(f"{where}: got {value!r}{_meant(value, known, 'choose one of')}")
 
 
-def _convert_tuple(inner: tuple, value: Any, where: str) -> tuple:
-    if not isinstance(value, (list, tuple)):
-        raise InputError(f"{where}: expected a list, got {value!r}")
-    if inner[-1] is Ellipsis:
-        return tuple(_convert(inner[0], item, where) for item in value)
-    if len(value) != len(inner):
-        raise InputError(f"{where}: expected {len(inner)} values, got {value!r}")
-    return tuple(_convert(hint, item, where) for hint, item in zip(inner, value, strict=True))
+@lru_cache
+def _adapter(kind: type) -> Any:
+    return TypeAdapter(kind)
+
+
+def _said(kind: Any, fault: Mapping[str, Any], where: str) -> str:
+    *above, last = fault["loc"]
+    value, problem, inside = fault["input"], fault["type"], _hint(kind, above)
+    key = ".".join(str(step) for step in fault["loc"] if step != "[key]")
+    if problem == "unexpected_keyword_argument":
+        known = [field.name for field in dataclasses.fields(inside)]
+        place = f"{where}, key {'.'.join(map(str, above))}" if above else where
+        return f"{place}: unknown key {last!r}{_meant(last, known, 'known keys:')}"
+    if problem == "missing" and isinstance(last, int):
+        return f"{where}, key {'.'.join(map(str, above))}: expected {len(typing.get_args(inside))} values, got fewer"
+    if problem.startswith("missing"):
+        return f"{where}: the key {key} is missing"
+    if problem == "literal_error":
+        hint = typing.get_args(_hint(kind, above[:-1]))[0] if last == "[key]" else _hint(kind, fault["loc"])
+        known = [str(each) for each in typing.get_args(hint)]
+        return f"{where}, key {key}: got {value!r}{_meant(value, known, 'choose one of')}"
+    said = _SAID.get(problem, fault["msg"][:1].lower() + fault["msg"][1:]).format(**fault.get("ctx", {}))
+    return f"{where}, key {key}: {said}, got {value!r}"
+
+
+def _meant(value: Any, known: list[str], words: str) -> str:
+    """What was perhaps meant, and all that there is."""
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(str(value).lower(), lower, n=1)
+    listed = f"{words} {', '.join(known)}"
+    return f"; did you mean {lower[near[0]]}? {listed[0].upper()}{listed[1:]}" if near else f"; {listed}"
+
+
+def _hint(kind: Any, place: Iterable[Any]) -> Any:
+    """The type at this place in the dataclass `kind`, without annotations and None."""
+    for step in place:
+        arguments = typing.get_args(kind)
+        if dataclasses.is_dataclass(kind):
+            kind = typing.get_type_hints(kind)[str(step)]
+        elif isinstance(step, int) and arguments:
+            kind = arguments[0 if arguments[-1] is Ellipsis else step]
+        elif arguments:
+            kind = arguments[-1]
+        while typing.get_origin(kind) not in (None, tuple, dict, typing.Literal):
+            kind = typing.get_args(kind)[0]
+    return kind

@@ -30,7 +30,7 @@ def fingerprints(profile_name: str, data: str, seeds: str) -> dict[str, str]:
 
     Each data set's folder is walked once, however many notebooks read it.
     """
-    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None, check=False)
     states = {name: _data_state(profile, name) for name in (profile.data.name, *profile.others)}
     return {job.key: _fingerprint(profile, job, states) for job in jobs_of(profile)}
 
@@ -75,7 +75,7 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
 
     Raises InputError where the notebook fails, with the error of its cell.
     """
-    profile = load_profile(profile_name, data=data or None, seeds=seeds or None)
+    profile = load_profile(profile_name, data=data or None, seeds=seeds or None, check=False)
     job = next((job for job in jobs_of(profile) if job.key == name), None)
     if job is None:
         known = ", ".join(job.key for job in jobs_of(profile))
@@ -190,7 +190,7 @@ def _checked_run(options: argparse.Namespace) -> int:
     from fashionlib.data import load  # Snakemake reads this module, too, and need not wait for the data sets
 
     data = absolute(options.data)
-    profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None)
+    profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None, check=not options.only)
     if options.only:
         run_job(options.profile, data, options.seeds, options.only)
         return 0

@@ -20,7 +20,7 @@ from fashionlib.data.augment import MIRRORED, PLAIN, View
 from fashionlib.data.published.fashion550k import Fashion550k
 from fashionlib.data.store import Joined, Photos, load_photos
 from fashionlib.experiments.profile import Profile, project_root
-from fashionlib.models.backbones import build_trunk
+from fashionlib.models.backbones import frozen_trunk
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training import distributed
 from fashionlib.training.annotations import (
@@ -59,7 +59,7 @@ def inputs_of(profile: Profile, photos: Photos, views: Sequence[View] = (PLAIN, 
     """
     if not profile.trunk.frozen:
         return ImageInputs(photos.images, views[0], photos.ids)  # mirror images and augmented copies it makes itself
-    trunk = build_trunk(profile.trunk.name, **profile.trunk.options)
+    trunk = frozen_trunk(**profile.trunk_options())
     options = {"cache": cache_folder(), "precision": profile.trunk.precision}
     pool = photos_of(profile, "all") if profile.data.seed_splits else photos
     place = {id_: row for row, id_ in enumerate(pool.ids)}
@@ -88,13 +88,12 @@ def new_model(profile: Profile, method: str, labels: tuple[str, ...], seed: int)
     """The method before training, its weights drawn from `seed`."""
     torch.manual_seed(seed)
     options = profile.method(method)
-    trunk = {"name": profile.trunk.name, **profile.trunk.options}
     head = options.head
     if options.kind == "fashionnet" and "landmarks" not in head:
         head = {**head, "landmarks": len(point_names(dataset_of(profile, "train", seed)))}
     return Tagger(
-        labels=labels, image_size=profile.image_size, kind=options.kind, head=head, trunk=trunk,
-        frozen=profile.trunk.frozen,
+        labels=labels, image_size=profile.image_size, kind=options.kind, head=head,
+        trunk=profile.trunk_options(), frozen=profile.trunk.frozen,
     )  # fmt: skip
 
 

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import Field
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.options import build
+from fashionlib.core.options import Count, FileName, Whole, build, choose, read_yaml
 from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.training.options import TrainingOptions
 
@@ -35,12 +35,16 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class TrunkOptions:
-    """name and options as in `build_trunk`. frozen: features are computed once, in `precision`, and kept."""
+    """name and options as in `build_trunk`. pretrained: true, false, or the file of a timm trunk's weights.
+
+    frozen: features are computed once, in `precision`, and kept.
+    """
 
     name: str = "lite0"
+    pretrained: bool | str = True
     options: dict = field(default_factory=dict)
     frozen: bool = True
-    precision: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -69,17 +73,17 @@ class Profile:
     absent: the other data sets that are not on disk, with where to ask for them.
     """
 
-    name: str
+    name: FileName
     data: DataOptions
-    methods: dict
-    image_size: tuple[int, int] = (192, 128)
-    seeds: tuple[int, ...] = (0,)
+    methods: Annotated[dict[FileName, dict], Field(min_length=1)]
+    image_size: tuple[Count, Count] = (192, 128)
+    seeds: Annotated[tuple[Whole, ...], Field(min_length=1)] = (0,)
     trunk: TrunkOptions = field(default_factory=TrunkOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
     tagging: dict = field(default_factory=dict)
-    retrieval: dict = field(default_factory=dict)
+    retrieval: dict[Literal["inshop", "c2s"], dict | None] = field(default_factory=dict)
     ablation: bool = False
-    resamples: int = 1000
+    resamples: Count = 1000
     root: str | None = None
     elsewhere: dict = field(default_factory=dict)
     absent: dict = field(default_factory=dict)
@@ -94,6 +98,11 @@ class Profile:
         """The common budget, with what this method overrides."""
         own = self.method(method).training
         return build(TrainingOptions, {**asdict(self.training), **own}, f"profile {self.name}, training of {method}")
+
+    def trunk_options(self) -> dict:
+        """For `build_trunk`: the name and everything else that is set."""
+        plain = {"name": self.trunk.name, **self.trunk.options}
+        return plain if self.trunk.pretrained is True else {**plain, "pretrained": self.trunk.pretrained}
 
     def data_options(self, seed: int) -> dict:
         """For `load`, beside name, root and split."""
@@ -204,19 +213,20 @@ def absolute(root: str) -> str:
     return str(Path(root).resolve()) if root else ""
 
 
-def load_profile(name: object, *, data: object = None, seeds: object = None) -> Profile:
+def load_profile(name: object, *, data: object = None, seeds: object = None, check: bool = True) -> Profile:
     """The profile `name` of `profiles/`, or the YAML file `name`; with @DATASET after it, its part on that data set.
 
     data: the folder of a data set that has one, see `Profile.root`. seeds: such as "0,1,2", instead of the profile's.
-    Other data sets than the profile's own that are not on disk are left out; see `Profile.absent`.
+    Other data sets than the profile's own that are not on disk are left out; see `Profile.absent`. check: whether the
+    options of the trunk and of every method's head are checked, for which torch is imported.
 
     All are taken as text: `papermill -p data 2024` hands over a number.
 
-    Raises InputError for an unknown profile, key or type of value.
+    Raises InputError for an unknown profile, key, type of value or choice.
     """
     name, data, seeds = str(name), text_of(data), text_of(seeds)
     name, _, part = name.rpartition("@") if "@" in name and not Path(name).is_file() else (name, "", "")
-    profile = read_profile(name)
+    profile = read_profile(name, check)
     if data:
         profile = replace(profile, root=data)
     if seeds:
@@ -231,20 +241,18 @@ def text_of(parameter: object) -> str:
     return "" if parameter is None else str(parameter)
 
 
-def read_profile(name: str) -> Profile:
+def read_profile(name: str, check: bool = True) -> Profile:
     """The same without the data: everything the file names, on disk or not."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else project_root() / "profiles" / f"{name}.yaml"
     values = _values(path)
     if isinstance(values.get("retrieval"), list):
         values["retrieval"] = {task: {} for task in values["retrieval"]}
     profile = build(Profile, {"name": path.stem, **values}, str(path))
-    if unknown := {*profile.retrieval} - {*RETRIEVAL}:
-        raise InputError(f"{path}, key retrieval: unknown {sorted(unknown)[0]!r}; choose of {', '.join(RETRIEVAL)}")
     for task, options in profile.retrieval.items():
         if options and "data" not in options:
             raise InputError(f"{path}, key retrieval, {task}: name the data set, such as data: deepfashion_{task}")
+    _check(profile, str(path), check)
     for method in profile.methods:
-        profile.training_of(method)  # so that a wrong key shows before anything is trained
         for wanted in profile.method(method).data:
             if wanted not in (profile.data.name, *profile.others):
                 known = ", ".join([profile.data.name, *profile.others])
@@ -260,9 +268,9 @@ def _values(path: Path) -> dict[str, Any]:
         known = sorted(found.stem for found in path.parent.glob("*.yaml"))
         raise InputError(f"{path}: no such profile; choose one of {', '.join(known) or 'none here'}")
     try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {error}") from error
+        values = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not text in UTF-8 ({error.reason}); save it as such") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of options, got {values!r}")
     if "like" in values:
@@ -288,8 +296,29 @@ def _present(profile: Profile) -> Profile:
     return replace(profile, tagging=tagging, retrieval=tasks, absent=lost)
 
 
+def _check(profile: Profile, where: str, parts: bool) -> None:
+    """Every option of every method, so that a wrong one shows before anything is trained or read."""
+    for name, values in profile.methods.items():
+        method = build(MethodOptions, values, f"{where}, methods.{name}")
+        build(TrainingOptions, {**asdict(profile.training), **method.training}, f"{where}, training of {name}")
+        if parts:
+            from fashionlib.models.tagger import HEADS
+
+            choose(method.kind, ["prior", *HEADS], f"{where}, methods.{name}, key kind")
+            if method.kind != "prior":
+                build(HEADS[method.kind][1], method.head, f"{where}, head of {name}")
+    if parts:
+        from fashionlib.data import NAMES
+        from fashionlib.models.backbones import trunk_options
+
+        choose(profile.data.name, NAMES, f"{where}, key data.name")
+        for name in profile.others:
+            choose(name, NAMES, f"{where}, data set of tagging or retrieval")
+        trunk_options(profile.trunk_options(), f"{where}, trunk")
+
+
 def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in str(text).split(","))
-    except ValueError as error:
-        raise InputError(f"seeds {text!r}: expected whole numbers with commas between, such as 0,1,2") from error
+    found = str(text).split(",")
+    if not all(part.strip().isascii() and part.strip().isdigit() for part in found):
+        raise InputError(f"seeds {text!r}: expected whole numbers with commas between, such as 0,1,2")
+    return tuple(int(part) for part in found)

@@ -28,6 +28,7 @@ from fashionlib.models.attention import boxes_of
 from fashionlib.models.fold_padding import swift
 from fashionlib.models.onnx_backbone import RuntimeTrunk, in_runtime
 from fashionlib.models.tagger import Tagger, load_model
+from fashionlib.models.timm_trunk import TimmTrunk
 
 BATCH = 32
 THUMBNAIL = (320, 320)  # the largest width and height of the small pictures, in pixels
@@ -62,7 +63,7 @@ def open_model(folder: str | Path) -> Tagger:
     model = load_model(folder)
     if model.kind != "parser":
         raise InputError(f"{folder}: this model sees pictures whole and finds no parts; name one of kind parser")
-    if device().type == "cpu":
+    if device().type == "cpu" and not isinstance(model.trunk, TimmTrunk):
         model.trunk = in_runtime(swift(model.trunk, model.image_size), model.image_size)
     return model.to(device())
 

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "parser": ["Parser", "ParserOptions"],
         "pretrained": ["model_folder"],
         "tagger": ["Tag", "Tagger", "load_model", "save_model"],
+        "timm_trunk": ["TimmTrunk"],
         "texture": ["TextureEncoding"],
     },
 )

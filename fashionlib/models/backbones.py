@@ -1,25 +1,29 @@
-"""Which trunk a model stands on: the paper's, or one with ImageNet weights that come inside a Python package.
+"""Which trunk a model stands on: the paper's, one with ImageNet weights that come inside a Python package, or timm's.
 
-Nothing is fetched from a model hub.
+Only a timm trunk with `pretrained: true` fetches weights from a hub.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import pairwise
-from typing import ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 import timm
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.options import BelowOne, Count, build, choose
 from fashionlib.models.colours import Colours
+from fashionlib.models.timm_trunk import TimmTrunk, check_name, to_grid
 
 
 class PaperTrunk(nn.Module):
@@ -90,7 +94,7 @@ class PackagedTrunk(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
         """images: RGB in 0..1."""
         grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
-        maps = [_to_grid(maps, grid) for maps in self.body((images - 0.5) / 0.5)]
+        maps = [to_grid(maps, grid) for maps in self.body((images - 0.5) / 0.5)]
         return torch.cat([*maps, self.colours(images, grid).to(maps[0])] if self.colours else maps, dim=1)
 
     def extra_repr(self) -> str:
@@ -108,14 +112,6 @@ def classifier_layer() -> tuple[Tensor, Tensor]:
     fused = fuse_conv_bn_eval(model.eval().conv_head, model.bn2)  # pyright: ignore[reportArgumentType]
     assert fused.bias is not None
     return fused.weight.detach(), fused.bias.detach()
-
-
-def _to_grid(maps: Tensor, grid: tuple[int, int]) -> Tensor:
-    if maps.shape[-2] > grid[0]:
-        return F.adaptive_avg_pool2d(maps, grid)
-    if maps.shape[-2] < grid[0]:
-        return F.interpolate(maps, size=grid, mode="bilinear", align_corners=False)
-    return maps
 
 
 @cache  # read by every method that is trained or loaded
@@ -140,7 +136,12 @@ def _packaged_weights() -> dict[str, Tensor]:
 
 
 def fold(trunk: nn.Module) -> nn.Module:
-    """`trunk` for evaluation, each batch norm that follows a convolution folded into it: the same maps, sooner."""
+    """`trunk` for evaluation, each batch norm that follows a convolution folded into it: the same maps, sooner.
+
+    timm's are left as they are: in them the order of modules need not be that of the computation.
+    """
+    if isinstance(trunk, TimmTrunk):
+        return trunk.eval()
     for module in [*trunk.eval().modules()]:
         for (first, conv), (second, norm) in pairwise([*module.named_children()]):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
@@ -149,10 +150,67 @@ def fold(trunk: nn.Module) -> nn.Module:
     return trunk
 
 
-def build_trunk(name: str = "lite0", *, pretrained: bool = True, **options) -> nn.Module:
-    """The trunk called `name`: "lite0" (`PackagedTrunk`) or "paper" (`PaperTrunk`)."""
+@dataclass(frozen=True)
+class PaperOptions:
+    """See `PaperTrunk`."""
+
+    third_pool: bool = False
+    dropout: BelowOne = 0.25
+    mean: Literal["subtracted", "added"] = "subtracted"
+    pretrained: bool = True  # there are no weights of it
+
+
+@dataclass(frozen=True)
+class PackagedOptions:
+    """See `PackagedTrunk`."""
+
+    depths: Annotated[tuple[Literal[2, 4, 8, 16, 32], ...], Field(min_length=1)] = (16, 32)
+    stride: Count = 32
+    pretrained: bool = True
+    colours: bool = False
+
+
+@dataclass(frozen=True)
+class TimmOptions:
+    """See `TimmTrunk`."""
+
+    depths: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    stride: Count | None = None
+    pretrained: bool | str = True
+
+
+OPTIONS = {"lite0": PackagedOptions, "paper": PaperOptions}
+
+
+def trunk_options(trunk: Mapping[str, Any], where: str = "trunk") -> PaperOptions | PackagedOptions | TimmOptions:
+    """What `trunk` (a name and options) says, checked. Raises InputError for an unknown name, option or value."""
+    name, options = str(trunk["name"]), {key: value for key, value in trunk.items() if key != "name"}
+    if name.startswith("timm/"):
+        check_name(name.removeprefix("timm/"), f"{where}, key name")
+        found = build(TimmOptions, options, where)
+        if isinstance(found.pretrained, str) and not Path(found.pretrained).is_file():
+            raise InputError(f"{where}, key pretrained: {found.pretrained}: no such file")
+        return found
+    choose(name, [*OPTIONS, "timm/NAME"], f"{where}, key name")
+    return build(OPTIONS[name], options, where)
+
+
+def build_trunk(name: str = "lite0", **options: Any) -> nn.Module:
+    """The trunk called `name`: "lite0" (`PackagedTrunk`), "paper" (`PaperTrunk`) or "timm/NAME" (`TimmTrunk`)."""
+    chosen = asdict(trunk_options({"name": name, **options}))
     if name == "paper":
-        return PaperTrunk(**options)
-    if name == "lite0":
-        return PackagedTrunk(pretrained=pretrained, **options)
-    raise InputError(f"unknown trunk {name!r}: choose lite0 or paper")
+        del chosen["pretrained"]
+        return PaperTrunk(**chosen)
+    return PackagedTrunk(**chosen) if name == "lite0" else TimmTrunk(name.removeprefix("timm/"), **chosen)
+
+
+def frozen_trunk(name: str = "lite0", **options: Any) -> nn.Module:
+    """The same trunk however often it is made, with weights or without any; what is drawn elsewhere stays as it is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build_trunk(name, **options)
+
+
+def is_packaged(trunk: Mapping[str, Any], frozen: bool) -> bool:
+    """Whether the trunk's weights are those of a package, which a saved model need not hold."""
+    return frozen and trunk["name"] == "lite0" and trunk.get("pretrained", True) is True

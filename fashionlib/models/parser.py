@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, NotNegative, Share, Whole
 from fashionlib.core.output import Output
 from fashionlib.models import losses
 from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, crop_weights, upright, whole_picture
 from fashionlib.models.descriptor import Descriptor, covered
 from fashionlib.models.texture import TextureEncoding
+
+Anchors = Literal["body", "circle", "centre", "stripes"]  # see `anchor_boxes`
 
 
 @dataclass(frozen=True)
@@ -56,31 +60,31 @@ class ParserOptions:
         code: the last box alone, against the first anchor, without a gradient).
     """
 
-    steps: int = 6
-    reduce: int = 256
-    region: tuple[int, int] = (4, 4)
-    anchors: str = "body"
-    look: str = "map"
-    prior: float = 0.1
-    numbers: int = 4
-    cell: str = "lstm"
-    hidden: int = 256
-    scores_from: str = "both"
-    cells: str = "attend"
+    steps: Count = 6
+    reduce: Whole = 256
+    region: tuple[Count, Count] = (4, 4)
+    anchors: Anchors = "body"
+    look: Literal["map", "state", "fixed", "learned"] = "map"
+    prior: NotNegative = 0.1
+    numbers: Literal[4, 6] = 4
+    cell: Literal["lstm", "released"] = "lstm"
+    hidden: Count = 256
+    scores_from: Literal["state", "region", "both"] = "both"
+    cells: Literal["none", "mean", "attend"] = "attend"
     score_whole: bool = True
     add_whole: bool = False
-    pool: str = "mean"
-    texture: str = "beside"
-    compare: str = "both"
-    context: float = 0.7
-    codewords: int = 32
-    dropout: float = 0.3
-    classification: str = "logistic"
-    localisation: float = 0.0
-    localisation_of: str = "boxes"
-    pull: str = "circle"
-    divergence: float = 0.0
-    divergence_of: str = "maps"
+    pool: Literal["mean", "flatten"] = "mean"
+    texture: Literal["scores", "beside", "none"] = "beside"
+    compare: Literal["texture", "attended", "both", "projected"] = "both"
+    context: Share = 0.7
+    codewords: Count = 32
+    dropout: BelowOne = 0.3
+    classification: Literal["logistic", "euclidean"] = "logistic"
+    localisation: NotNegative = 0.0
+    localisation_of: Literal["boxes", "constant"] = "boxes"
+    pull: Anchors = "circle"
+    divergence: NotNegative = 0.0
+    divergence_of: Literal["maps", "features"] = "maps"
 
 
 class Parser(nn.Module):

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from fashionlib.core.device import device
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import written_aside
-from fashionlib.core.options import build
+from fashionlib.core.options import build, choose
 from fashionlib.core.output import Output
 from fashionlib.data.augment import images_to_float
 from fashionlib.data.base import Box
 from fashionlib.data.photos import Placement, letterbox, open_photo
 from fashionlib.models.attention import boxes_of
-from fashionlib.models.backbones import build_trunk, fold
+from fashionlib.models.backbones import build_trunk, fold, frozen_trunk, is_packaged
 from fashionlib.models.baselines.csra import CSRA, CSRAOptions
 from fashionlib.models.baselines.darn import DARN, DARNOptions
 from fashionlib.models.baselines.fashionnet import FashionNet, FashionNetOptions
@@ -56,7 +56,8 @@ class Tag:
 class Tagger(nn.Module):
     """kind: a key of `HEADS`. image_size: (height, width) that photos are letterboxed to.
 
-    frozen: the trunk keeps its packaged weights; they are then left out of the saved file.
+    trunk: its name and options, see `fashionlib.models.backbones.build_trunk`. frozen: the trunk keeps its weights;
+    those of a package are then left out of the saved file. pretrained: False where weights are filled in afterwards.
     calibration: slope and offset by which scores become probabilities (Platt), fitted on validation photos; None where
     nobody fitted them. threshold: probability from which on a label counts as shown, chosen on the same photos.
     """
@@ -67,8 +68,7 @@ class Tagger(nn.Module):
         calibration: Sequence[float] | None = None, threshold: float = 0.0,
     ):  # fmt: skip
         super().__init__()
-        if kind not in HEADS:
-            raise InputError(f"unknown kind of head {kind!r}: choose one of {', '.join(HEADS)}")
+        choose(kind, HEADS, "kind of head")
         self.labels, self.image_size, self.kind, self.frozen = (
             tuple(labels),
             (image_size[0], image_size[1]),
@@ -78,8 +78,10 @@ class Tagger(nn.Module):
         make, options_of = HEADS[kind]
         self.options = build(options_of, head or {}, f"options of {kind}")
         self.trunk_options = {"name": "lite0", **(trunk or {})}
+        self.packaged = is_packaged(self.trunk_options, frozen)
+        made = {**self.trunk_options, "pretrained": self.trunk_options.get("pretrained", True) if pretrained else False}
         with torch.random.fork_rng(devices=[]):  # the head's first weights do not hang on what the trunk drew or found
-            body = build_trunk(**self.trunk_options, pretrained=pretrained)
+            body = frozen_trunk(**made) if frozen else build_trunk(**made)
         body = (fold(body) if frozen else body).requires_grad_(not frozen)
         self.trunk = body.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.head = make(self.trunk.depths, len(self.labels), self.options)
@@ -103,8 +105,11 @@ class Tagger(nn.Module):
 
     def config(self) -> dict:
         """Everything needed to build this model again, as plain JSON values."""
+        trunk = dict(self.trunk_options)
+        if isinstance(trunk.get("pretrained"), str):  # a file of this machine; what it held is saved
+            trunk["pretrained"] = False
         return {
-            "format": 1, "kind": self.kind, "head": asdict(self.options), "trunk": self.trunk_options,
+            "format": 1, "kind": self.kind, "head": asdict(self.options), "trunk": trunk,
             "frozen": self.frozen, "image_size": list(self.image_size), "labels": list(self.labels),
             **({"calibration": list(self.calibration), "threshold": self.threshold} if self.calibration else {}),
         }  # fmt: skip
@@ -163,7 +168,7 @@ def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path
     weights = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
-        if not (model.frozen and name.startswith("trunk."))
+        if not (model.packaged and name.startswith("trunk."))
     }
     content = save(weights)
     for name, text in ((WEIGHTS, content), (CONFIG, sealed_config(model.config(), content))):
@@ -183,13 +188,14 @@ def load_model(folder: str | Path) -> Tagger:
     config = read_config(folder)
     weights = read_weights(folder, config.pop("weights", None))
     with building(folder, weights):
-        model = Tagger(**config, pretrained=config.get("frozen", True))
+        packaged = is_packaged({"name": "lite0", **config.get("trunk", {})}, config.get("frozen", True))
+        model = Tagger(**config, pretrained=packaged)
     _fill(model, weights, folder)
     return model.to(device()).eval()
 
 
 def _fill(model: Tagger, weights: dict[str, Tensor], folder: Path) -> None:
-    wanted = {n: t for n, t in model.state_dict().items() if not (model.frozen and n.startswith("trunk."))}
+    wanted = {n: t for n, t in model.state_dict().items() if not (model.packaged and n.startswith("trunk."))}
     wrong = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
     wrong += [name for name in weights if name not in wanted]
     if wrong:

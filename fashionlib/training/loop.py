@@ -65,8 +65,7 @@ def train(
     supervision = _supervision(model, inputs, targets, known, options)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
-    model.to(device())  # all of it, though a frozen trunk has made its maps already
-    net = synchronised(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
+    net = _placed(model, inputs, accelerator)
     steps = -(-len(inputs) // options.batch)
     schedule = _schedule(optimiser := _optimiser(net, options), options, steps)
     kept = Averaged(model, net, options.average)
@@ -87,6 +86,12 @@ def train(
                 best = state.save(epoch + 1, best, history, kept.model)
     accelerator.wait_for_everyone()
     return load_best(model, folder)
+
+
+def _placed(model: Tagger, inputs: Inputs, accelerator: Accelerator) -> nn.Module:
+    """What is trained, on the device; so is all of the model, though a frozen trunk has made its maps already."""
+    model.to(device())
+    return synchronised(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
 
 
 def _supervision(

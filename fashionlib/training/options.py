@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fashionlib.core.options import BelowOne, Count, NotNegative, Positive, Whole
 
 
 @dataclass(frozen=True)
@@ -25,19 +30,19 @@ class TrainingOptions:
     validation photos are trained on like the others, and the last epoch is kept.
     """
 
-    epochs: int = 30
-    batch: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    optimiser: str = "adamw"
-    schedule: str = "one-cycle"
-    clip: float = 5.0
-    precision: str = "fp32"
+    epochs: Count = 30
+    batch: Annotated[int, Field(ge=2)] = 64
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    clip: Positive = 5.0
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
     mirror_test: bool = True
-    shift: float = 0.0
-    copies: int = 0
-    mixup: float = 0.0
-    average: float = 0.0
-    micro_batch: int = 0
-    compile: str = "no"
+    shift: BelowOne = 0.0
+    copies: Whole = 0
+    mixup: NotNegative = 0.0
+    average: BelowOne = 0.0
+    micro_batch: Whole = 0
+    compile: Literal["no", "gpu", "yes"] = "no"
     hold_out: bool = True

@@ -34,9 +34,12 @@ START = "data: {name: wardrobe}\nmethods: {whole: {kind: whole}}\n"
     [
         (START + "epoch: 3\n", "unknown key 'epoch'"),
         (START + "training: {epoch: 3}\n", r"unknown key 'epoch'; did you mean epochs\?"),
-        (START + "training: {epochs: three}\n", "key epochs: expected int, got 'three'"),
+        (START + "training: {epochs: three}\n", "key training.epochs: expected a whole number, got 'three'"),
         (START + "image_size: [192]\n", "expected 2 values"),
-        (START + "retrieval: [instore]\n", "key retrieval: unknown 'instore'; choose of inshop, c2s"),
+        (
+            START + "retrieval: [instore]\n",
+            "key retrieval.instore: got 'instore'; did you mean inshop",
+        ),
         ("data: {name: wardrobe}\nmethods: {x: {kind: whole, training: {lr: 1}}}\n", "training of x: unknown key 'lr'"),
         ("methods: {}\n", "data"),
         ("- a\n", "expected a mapping"),
@@ -64,3 +67,68 @@ def test_seeds_replace_the_profiles_own_and_draw_the_split():
     assert profile.data_options(7) == {"split_seed": 7}
     with pytest.raises(InputError, match="whole numbers"):
         load_profile("quick", seeds="a")
+
+
+HEAD = "data: {{name: wardrobe}}\nmethods: {{whole: {{kind: whole}}, parser: {{kind: parser, head: {{{}}}}}}}\n"
+METHOD = "data: {{name: wardrobe}}\nmethods: {{prior: {{kind: prior}}, whole: {{kind: whole}}, last: {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD.format("look: maps"), "head of parser, key look: got 'maps'; did you mean map? Choose one of map, state, "
+         "fixed, learned"),
+        (HEAD.format("cell: LSTM"), "key cell: got 'LSTM'; did you mean lstm? Choose one of lstm, released"),
+        (HEAD.format("cells: attended"), "key cells: got 'attended'; did you mean attend? Choose one of"),
+        (HEAD.format("divergence_of: feature"), "key divergence_of: got 'feature'; did you mean features?"),
+        (HEAD.format("classification: anchor"), "key classification: got 'anchor'; choose one of logistic, euclidean"),
+        (HEAD.format("numbers: 5"), "key numbers: got 5; choose one of 4, 6"),
+        (HEAD.format("steps: 0"), "key steps: expected 1 or more, got 0"),
+        (HEAD.format("dropout: 1"), "key dropout: expected less than 1.0, got 1"),
+        (HEAD.format("region: [4]"), "key region: expected 2 values, got fewer"),
+        (METHOD.format("{kind: parsre}"), "methods.last, key kind: got 'parsre'; did you mean parser?"),
+        (METHOD.format("{kind: triplet, head: {triplets: hardest}}"), "head of last, key triplets: got 'hardest'"),
+        (METHOD.format("{kind: csra, head: {hiden: 3}}"), "head of last: unknown key 'hiden'; did you mean hidden?"),
+        (METHOD.format("{kind: csra, training: {optimiser: sgd}}"), "training of last, key optimiser: got 'sgd'"),
+        (METHOD.format("{kind: csra, training: {learning_rate: -1e-3}}"), "key learning_rate: expected more than 0.0"),
+        (METHOD.format("{kind: csra, training: {learning_rate: .nan}}"), "key learning_rate: expected a finite number"),
+        (METHOD.format("{kind: csra, training: {batch: 1}}"), "key batch: expected 2 or more, got 1"),
+        (METHOD.format("{kind: csra, training: {epochs: 2.5}}"), "key epochs: expected a whole number, got 2.5"),
+        (METHOD.format("{kind: csra, training: {mirror_test: 1}}"), "key mirror_test: expected true or false, got 1"),
+        (METHOD.format("csra"), "key methods.last: expected a mapping, got 'csra'"),
+        (START + "trunk: {options: {stride: 0}}\n", "trunk, key stride: expected 1 or more, got 0"),
+        (START + "trunk: {options: {depths: [7]}}\n", "trunk, key depths.0: got 7; choose one of 2, 4, 8, 16, 32"),
+        (START + "trunk: {name: papers}\n", "trunk, key name: got 'papers'; did you mean paper?"),
+        (START + "trunk: {name: timm/resnet_18}\n", "trunk, key name: timm has no model 'resnet_18'; did you mean"),
+        (START + "trunk: {name: timm/resnet18, pretrained: gone.pt}\n", "key pretrained: gone.pt: no such file"),
+        (START + "seeds: []\n", "key seeds: expected 1 or more values, got []"),
+        (START + "seeds: [0, -1]\n", "key seeds.1: expected 0 or more, got -1"),
+        (START + "image_size: [96, -64]\n", "key image_size.1: expected 1 or more, got -64"),
+        (START + "resamples: 0\n", "key resamples: expected 1 or more, got 0"),
+        (START + "name: ../../x\n", "key name: expected a name of letters"),
+        ("data: {name: wardrob}\nmethods: {whole: {kind: whole}}\n", "key data.name: got 'wardrob'; did you mean"),
+        ("data: {name: wardrobe}\nmethods: null\n", "key methods: expected a mapping, got None"),
+        ("data: {name: wardrobe}\nmethods: {}\n", "key methods: expected 1 or more values, got {}"),
+        ("data: {name: wardrobe}\nmethods: {../x: {kind: whole}}\n", "expected a name of letters"),
+    ],
+)  # fmt: skip
+def test_a_wrong_choice_or_number_of_any_method_is_told_in_one_line_before_anything_is_read(tmp_path, text, said):
+    with pytest.raises(InputError) as refused:
+        load_profile(written(tmp_path, text))
+    message = str(refused.value)
+    assert message.startswith(f"{tmp_path / 'mine.yaml'}, ")
+    assert said in message
+    assert "\n" not in message
+
+
+def test_numbers_may_be_written_as_yaml_1_1_reads_text(tmp_path):
+    text = START + "training: {learning_rate: 1e-3, weight_decay: 2E-2, clip: 3}\n"
+    training = load_profile(written(tmp_path, text)).training
+    assert (training.learning_rate, training.weight_decay, training.clip) == (0.001, 0.02, 3.0)
+    assert type(training.clip) is float
+
+
+def test_a_profile_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "mine.yaml").write_bytes(b"data: {name: \xff}\n")
+    with pytest.raises(InputError, match=r"mine\.yaml: not text in UTF-8"):
+        load_profile(str(tmp_path / "mine.yaml"))

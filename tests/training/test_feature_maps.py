@@ -73,9 +73,9 @@ def test_a_view_is_kept_apart_from_other_views_and_does_not_depend_on_the_other_
 
 
 def test_unknown_trunks_and_depths_are_named():
-    with pytest.raises(InputError, match="choose lite0 or paper"):
+    with pytest.raises(InputError, match="key name: got 'vgg'; choose one of lite0, paper, timm/NAME"):
         build_trunk("vgg")
-    with pytest.raises(InputError, match=r"no depth \[5\]"):
+    with pytest.raises(InputError, match=r"key depths.0: got 5; choose one of 2, 4, 8, 16, 32"):
         build_trunk("lite0", depths=[5])
 
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, NotNegative
 from fashionlib.core.output import Output
 from fashionlib.models import losses
 
@@ -21,11 +23,11 @@ class CSRAOptions:
     attended score beside the average one. temperature: T of the softmax over cells.
     """
 
-    hidden: int = 512
-    dropout: float = 0.3
-    attention: float = 1.0
-    temperature: float = 1.0
-    classification: str = "logistic"
+    hidden: Count = 512
+    dropout: BelowOne = 0.3
+    attention: NotNegative = 1.0
+    temperature: NotNegative = 1.0
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class CSRA(nn.Module):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.models import losses
 from fashionlib.models.baselines.classifier import Descriptor
@@ -32,14 +33,14 @@ class DARNOptions:
     local features in what retrieval compares, beside 1 for the descriptor. share: of a batch that is pairs.
     """
 
-    size: int = 128
-    hidden: int = 512
-    dropout: float = 0.5
-    margin: float = 0.2
-    ranking: float = 10.0
-    local: float = 1.0
-    share: float = 0.5
-    classification: str = "logistic"
+    size: Count = 128
+    hidden: Count = 512
+    dropout: BelowOne = 0.5
+    margin: NotNegative = 0.2
+    ranking: NotNegative = 10.0
+    local: NotNegative = 1.0
+    share: Share = 0.5
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class DARN(nn.Module):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.options import BelowOne, Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.models import losses
 from fashionlib.models.baselines.siamese import order_by_product
@@ -34,16 +35,16 @@ class FashionNetOptions:
     beside 1 for attributes. share: of a batch that is pairs.
     """
 
-    landmarks: int = 12
-    reduce: int = 64
-    hidden: int = 512
-    size: int = 128
-    dropout: float = 0.5
-    margin: float = 0.2
-    ranking: float = 10.0
-    finding: float = 1.0
-    share: float = 0.5
-    classification: str = "logistic"
+    landmarks: Count = 12
+    reduce: Count = 64
+    hidden: Count = 512
+    size: Count = 128
+    dropout: BelowOne = 0.5
+    margin: NotNegative = 0.2
+    ranking: NotNegative = 10.0
+    finding: NotNegative = 1.0
+    share: Share = 0.5
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 @dataclass

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, Finite, NotNegative, Share
 from fashionlib.models.baselines.veit import Cleaned, Seen, taught
 from fashionlib.models.baselines.whole import WholeImage, WholeOptions
 
@@ -26,15 +28,15 @@ InoueBaselineOptions = WholeOptions
 class InoueOptions:
     """As `VeitOptions`. trust: where s starts; 3 takes a tag for true with probability 0.95."""
 
-    hidden: int = 512
-    dropout: float = 0.5
-    embedding: int = 64
-    verified: float = 0.1
-    trusted: float = 0.1
-    trust: float = 3.0
-    cleaning_weight: float = 0.1
-    alone: float = 0.0
-    classification: str = "logistic"
+    hidden: Count = 512
+    dropout: BelowOne = 0.5
+    embedding: Count = 64
+    verified: Share = 0.1
+    trusted: Share = 0.1
+    trust: Finite = 3.0
+    cleaning_weight: NotNegative = 0.1
+    alone: Share = 0.0
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class Inoue(Cleaned):

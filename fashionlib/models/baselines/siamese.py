@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.data.pairing import by_product
 from fashionlib.data.supervision import paired_order
@@ -30,13 +31,13 @@ class SiameseOptions:
     closer than this are left out. share: of a batch that is pairs.
     """
 
-    size: int = 128
-    hidden: int = 512
-    dropout: float = 0.2
-    margin: float = 1.0
-    near: float = 0.0
-    share: float = 0.5
-    classification: str = "logistic"
+    size: Count = 128
+    hidden: Count = 512
+    dropout: BelowOne = 0.2
+    margin: NotNegative = 1.0
+    near: NotNegative = 0.0
+    share: Share = 0.5
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class ByProduct(nn.Module):

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.data.pairing import Partners, by_tags
 from fashionlib.data.supervision import paired_order, tag_overlap
@@ -33,15 +34,15 @@ class StyleNetOptions:
     beside 1 for ranking, once both are learned. share: of a batch that is pairs.
     """
 
-    size: int = 128
-    hidden: int = 512
-    dropout: float = 0.5
-    similar: float = 0.75
-    dissimilar: float = 0.01
-    alone: float = 0.5
-    weight: float = 0.01
-    share: float = 0.5
-    classification: str = "logistic"
+    size: Count = 128
+    hidden: Count = 512
+    dropout: BelowOne = 0.5
+    similar: Share = 0.75
+    dissimilar: Share = 0.01
+    alone: Share = 0.5
+    weight: NotNegative = 0.01
+    share: Share = 0.5
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class StyleNet(nn.Module):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.models.baselines.classifier import identities
 from fashionlib.models.baselines.siamese import ByProduct
@@ -25,13 +27,13 @@ class TripletOptions:
     are learned from, "all", "hard" or "semihard". share: of a batch that is pairs.
     """
 
-    size: int = 128
-    hidden: int = 512
-    dropout: float = 0.2
-    margin: float = 0.2
-    triplets: str = "all"
-    share: float = 0.5
-    classification: str = "logistic"
+    size: Count = 128
+    hidden: Count = 512
+    dropout: BelowOne = 0.2
+    margin: NotNegative = 0.2
+    triplets: Literal["all", "hard", "semihard"] = "all"
+    share: Share = 0.5
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class Triplet(ByProduct):

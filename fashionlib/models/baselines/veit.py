@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.data.supervision import mixed_order
 from fashionlib.models import losses
@@ -37,15 +38,15 @@ class VeitOptions:
     the classifier is taught the tags as they are, while g learns already.
     """
 
-    hidden: int = 512
-    dropout: float = 0.5
-    embedding: int = 64
-    verified: float = 0.1
-    trusted: float = 0.1
+    hidden: Count = 512
+    dropout: BelowOne = 0.5
+    embedding: Count = 64
+    verified: Share = 0.1
+    trusted: Share = 0.1
     cleaning: bool = True
-    cleaning_weight: float = 0.1
-    alone: float = 0.0
-    classification: str = "logistic"
+    cleaning_weight: NotNegative = 0.1
+    alone: Share = 0.0
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 @dataclass

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fashionlib.core.options import BelowOne, Count
 from fashionlib.core.output import Output
 from fashionlib.models import losses
 from fashionlib.models.baselines.classifier import PooledClassifier
@@ -17,10 +19,10 @@ from fashionlib.models.baselines.classifier import PooledClassifier
 class WholeOptions:
     """hidden units and dropout of the classifier, input dropout, and the classification loss."""
 
-    hidden: int = 512
-    dropout: float = 0.5
-    input_dropout: float = 0.2
-    classification: str = "logistic"
+    hidden: Count = 512
+    dropout: BelowOne = 0.5
+    input_dropout: BelowOne = 0.2
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class WholeImage(nn.Module):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.options import BelowOne, Count, Share
 from fashionlib.core.output import Output
 from fashionlib.data.pairing import by_product
 from fashionlib.data.supervision import paired_order
@@ -37,13 +38,13 @@ class WTBIOptions:
     training in which all categories have one metric. share: of a batch that is pairs.
     """
 
-    size: int = 128
-    metric: int = 32
-    hidden: int = 512
-    dropout: float = 0.2
-    common: float = 0.5
-    share: float = 0.5
-    classification: str = "logistic"
+    size: Count = 128
+    metric: Count = 32
+    hidden: Count = 512
+    dropout: BelowOne = 0.2
+    common: Share = 0.5
+    share: Share = 0.5
+    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class WTBI(nn.Module):
