@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 Converter = Callable[[Image.Image], Image.Image]
 
 _MOST_PROFILE = 8_000_000  # bytes unpacked; the largest printers' profiles have two or three million
+_AT_ONCE = 4_000_000  # values looked through together
 _SAME = 2  # of 255: a profile that moves no colour by more is sRGB, as most writers round it
 
 
@@ -76,7 +77,8 @@ def white_level(image: Image.Image) -> float | None:
         return None
     if image.format == "PNG":  # older Pillows open its 16 bits as 32
         return 65535.0
-    values = np.asarray(image)
-    most = max(float(row[np.isfinite(row)].max(initial=0)) for row in values)
+    values, rows = np.asarray(image), max(1, _AT_ONCE // image.width)
+    blocks = (values[top : top + rows] for top in range(0, image.height, rows))
+    most = max(float(block[np.isfinite(block)].max(initial=0)) for block in blocks)
     levels = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
     return next((level for level in levels if most <= level), most)

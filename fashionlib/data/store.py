@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch.utils.data import DataLoader
 
-from fashionlib.core.errors import InputError
+from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.files import build_aside, room_for
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import PHOTOS_VERSION, letterbox
@@ -83,10 +84,12 @@ class _Resized(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[int, Sample | None, str]:
+    def __getitem__(self, index: int) -> tuple[int, Sample | None, str | PassingError]:
         """The number, the sample with its image resized (and nothing else that is large), or why there is none."""
         try:
             sample = self.dataset[index]
+        except PassingError as error:
+            return index, None, error
         except InputError as error:
             return index, None, str(error)
         image = letterbox(sample.image, self.size)[0]
@@ -103,7 +106,8 @@ def load_photos(
 
     Photos of a `folder` and of the published sets that cannot be read are left out and listed in `skipped`; of the
     published sets a warning counts them. Raises InputError where there are too many of them, where a folder holds no
-    readable photo at all, and in every other data set for the first one.
+    readable photo at all, and in every other data set for the first one. Where a fault of disk or memory left a photo
+    out, nothing is kept: the next call reads it again.
     """
     what = f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {PHOTOS_VERSION}"
     key = hashlib.sha256(what.encode()).hexdigest()[:16]
@@ -113,7 +117,11 @@ def load_photos(
             return _open(dataset, Path(folder), key, in_memory=True)
     folder = Path(cache) / f"photos-{key}"
     build_aside(folder, lambda aside: _decode(dataset, size, aside, workers))
-    return _open(dataset, folder, key)
+    if not (folder / "passing").exists():
+        return _open(dataset, folder, key)
+    photos = _open(dataset, folder, key, in_memory=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    return photos
 
 
 def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int | None) -> None:
@@ -131,9 +139,11 @@ def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int 
                 images[index], products[index] = sample.image, sample.product or ""
                 targets[index] = 0 if sample.labels is None else sample.labels
             elif dataset.name == "folder" or isinstance(dataset, Listed):
-                skipped[dataset.ids[index]] = problem
+                skipped[dataset.ids[index]] = str(problem)
+                if isinstance(problem, PassingError):
+                    (folder / "passing").touch()
             else:
-                raise InputError(problem)
+                raise InputError(str(problem))
     if len(skipped) == len(dataset):
         raise InputError(f"none of the {len(dataset)} photos can be read; the first: {next(iter(skipped.values()))}")
     if isinstance(dataset, Listed) and too_many(len(skipped), len(dataset)):
@@ -158,5 +168,5 @@ def _open(dataset: Dataset, folder: Path, key: str, *, in_memory: bool = False) 
     return Photos(
         images=images, targets=targets if dataset.labels else None, labels=dataset.labels,
         ids=tuple(dataset.ids[index] for index in kept), products=tuple(meta["products"][index] for index in kept),
-        skipped=meta["skipped"], fingerprint=key,
+        skipped={**getattr(dataset, "left_out", {}), **meta["skipped"]}, fingerprint=key,
     )  # fmt: skip

@@ -113,6 +113,29 @@ def test_a_folder_skips_and_reports_what_cannot_be_read(tmp_path):
         assert photos.targets is None
 
 
+def test_a_fault_that_passes_is_not_kept_in_the_cache(tmp_path):
+    for number in range(3):
+        photo(tmp_path / "mine" / f"{number}.jpg")
+    dataset = load("folder", tmp_path / "mine", "all")
+    gone = (tmp_path / "mine" / "1.jpg").read_bytes()
+    (tmp_path / "mine" / "1.jpg").unlink()
+    (tmp_path / "mine" / "1.jpg").symlink_to("1.jpg")  # a disk that answers with an error
+    first = load_photos(dataset, SIZE, cache=tmp_path / "cache")
+    assert first.ids == ("0.jpg", "2.jpg")
+    assert "symbolic links" in first.skipped["1.jpg"]
+    assert not list((tmp_path / "cache").iterdir())
+    (tmp_path / "mine" / "1.jpg").unlink()
+    (tmp_path / "mine" / "1.jpg").write_bytes(gone)
+    assert len(load_photos(dataset, SIZE, cache=tmp_path / "cache")) == 3
+
+
+def test_what_is_not_read_at_all_is_listed_as_skipped(tmp_path):
+    photo(tmp_path / "mine" / "a.jpg")
+    (tmp_path / "mine" / "b.cr2").touch()
+    photos = load_photos(load("folder", tmp_path / "mine", "all"), SIZE)
+    assert (photos.ids, list(photos.skipped)) == (("a.jpg",), ["b.cr2"])
+
+
 def test_a_folder_without_a_readable_photo_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_text("no")
     with pytest.raises(InputError, match="none of the 1 photos"):

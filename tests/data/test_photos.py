@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import threading
+import time
 import warnings
 import zlib
 
@@ -175,6 +176,14 @@ def test_a_float_picture_with_a_hole_is_read_and_floats_are_shown_in_their_range
         assert image[3, 4, 0] == 0
         assert image[5, 6, 0] == 255
         assert np.abs(image[10:, :, 0] - 255 * values[10:]).max() <= 1
+
+
+def test_a_tall_float_picture_is_looked_through_in_blocks(tmp_path):
+    """Row by row took a minute for a few kilobytes whose height was damaged."""
+    Image.fromarray(np.full((400_000, 2), 0.5, np.float32)).save(tmp_path / "a.tif")
+    began = time.process_time()
+    assert (read_photo(tmp_path / "a.tif") == 128).all()
+    assert time.process_time() - began < 2
 
 
 def test_a_dim_16_bit_picture_stays_dim(tmp_path):
