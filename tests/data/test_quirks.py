@@ -231,9 +231,9 @@ def test_matlab_files_of_something_else_than_numbers_are_refused(tmp_path, tags)
         load("ccp", root, "train")
 
 
-def test_fifty_thousand_lines_are_read_in_a_second_or_two(tmp_path):
-    names = [f"img/WOMEN/Dresses/id_{number // 50:08d}/{number:06d}.jpg" for number in range(50_000)]
-    rows = [f"{name} {name.split('/')[3]} {('train', 'query', 'gallery')[0 if number < 20_000 else 1 + number % 2]}"
+def test_twenty_thousand_lines_are_read_in_a_second_or_two(tmp_path):
+    names = [f"img/WOMEN/Dresses/id_{number // 50:08d}/{number:06d}.jpg" for number in range(20_000)]
+    rows = [f"{name} {name.split('/')[3]} {('train', 'query', 'gallery')[0 if number < 10_000 else 1 + number % 2]}"
             for number, name in enumerate(names)]  # fmt: skip
     lists = {"Eval/list_eval_partition.txt": rows,
              "Anno/list_bbox_inshop.txt": [f"{name} 3 1 001 001 090 099" for name in names],
@@ -243,8 +243,8 @@ def test_fifty_thousand_lines_are_read_in_a_second_or_two(tmp_path):
         (tmp_path / file).write_text("\n".join([str(len(lines)), "names of the columns", *lines, ""]))
     began, found = time.process_time(), Findings()
     contents = read_inshop(tmp_path, found)
-    assert time.process_time() - began < 4
-    assert [len(contents.splits[split]) for split in ("train", "query", "gallery")] == [20_000, 15_000, 15_000]
+    assert time.process_time() - began < 3
+    assert [len(contents.splits[split]) for split in ("train", "query", "gallery")] == [10_000, 5_000, 5_000]
     assert [fault.check for fault in found.faults] == ["layout"]  # there are no photos
 
 
@@ -257,7 +257,7 @@ def test_the_cases_of_real_downloads_are_read_as_their_answers_say(case, tmp_pat
     root, truth = CASES / case / "data", json.loads((CASES / case / "data.truth.json").read_text())
     if case.startswith("15"):  # where it lies, the link has become a text
         with pytest.raises(
-            InputError, match=r"Img is a link that was copied as a text: make it a link to \.\./elsewhere"
+            InputError, match=r"Img: a link that was copied as a text: make it a link to \.\./elsewhere"
         ):
             load("deepfashion_inshop", root, "train")
         root = copied(root, "data", tmp_path)

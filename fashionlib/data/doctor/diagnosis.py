@@ -91,7 +91,7 @@ class Diagnosis:
             return f"unsound: {_many(len(self.faults), 'fault')}; mend them first"
         size = "" if not PUBLISHED[self.dataset].counts else ", and of the published size"
         if self.differing:
-            size = f", but not the published size ({', '.join(self.differing)} differ): a part of it, or a miniature"
+            size = ", but not the published size (see the counts): a part of it, or a miniature"
         notes = f", with {_many(len(self.notes), 'note')} on what is left out or repaired" if self.notes else ""
         return f"{'usable' if self.notes else 'sound'}{notes}{size}"
 
@@ -151,11 +151,12 @@ def _check_photos(
     lost = {split: (int(damaged[rows].sum()), len(rows)) for split, rows in splits.items()}
     published = dataset.startswith(("fashion", "deepfashion"))
     refused = int.__eq__ if dataset == "folder" else too_many if published else lambda bad, _: bad > 0
-    fatal = any(refused(bad, photos) for bad, photos in lost.values() if photos)
+    fatal = next((split for split, (bad, photos) in lost.items() if photos and refused(bad, photos)), None)
+    what = f"too many of {fatal!r}, {lost[fatal][0]:,} of {lost[fatal][1]:,}" if fatal else "left out"
     for row, problem in problems.items():
-        kind, _, why = problem.partition(" (")
-        what = "too many of a split" if fatal else "left out"
-        found.add("photos", root, f"{kind}{{}} ({what})", contents.files[row], f" ({why}" if why else "", fatal=fatal)
+        kind, _, why = problem.split(";")[0].partition(" (")
+        found.add("photos", root, f"{kind}{{}}; {what}", contents.files[row], f" ({why}" if why else "",
+                  fatal=fatal is not None)  # fmt: skip
     return sizes
 
 

@@ -132,11 +132,11 @@ def _archives(tree: Tree) -> str:
 def _broken_link(path: Path) -> str:
     """What is wrong with a folder's link: it leads nowhere, or was copied as a text; "" where it is neither."""
     if path.is_symlink() and not path.exists():
-        return f"{path} is a link to {os.readlink(path)}, which is not there"
+        return f"a link to {os.readlink(path)}, which is not there"
     if path.is_file() and path.stat().st_size < 4096:
         text = path.read_text(encoding="utf-8", errors="replace").strip()
         if text and "\0" not in text and (path.parent / text).is_dir():
-            return f"{path} is a link that was copied as a text: make it a link to {text} again"
+            return f"a link that was copied as a text: make it a link to {text} again"
     return ""
 
 
@@ -164,9 +164,10 @@ def find_photos(
     if base is None:
         if names:
             expected = root / places[0] / names[0].split("/")[0]
-            packed, link = _archives(tree), _broken_link(root / places[0]) or _broken_link(expected)
+            link = next((path for path in (root / places[0], expected) if _broken_link(path)), None)
+            packed = _archives(tree)
             what = f"{root / packed} is not unpacked (a password comes with the agreement)" if packed else "no photos"
-            report("layout", expected, f"missing, {link}" if link else f"missing, {what}; {hint}")
+            report("layout", link or expected, _broken_link(link) if link else f"missing, {what}; {hint}")
         return [None] * len(names)
     if "highres" in base.folder.lower():
         report("layout", root / base.folder, "these are the high-resolution photos, but boxes and landmarks are of the "
