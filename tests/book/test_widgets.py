@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fashionbook import widget_data
 
+from fashionlib.core.names import METHODS
 from fashionlib.ledger import ledger as results
 from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
 
@@ -416,8 +417,8 @@ def test_the_curves_are_read_at_any_k_by_keyboard(open_page, name):
     slider.focus()
     page.keyboard.press("Home")
     for k in (1, 2):
-        assert readout(page, "by parts") == ledger("parser", k)
-        assert readout(page, "whole picture") == ledger("whole", k)
+        assert readout(page, METHODS["parser"]) == ledger("parser", k)
+        assert readout(page, METHODS["whole"]) == ledger("whole", k)
         page.keyboard.press("ArrowRight")
     page.keyboard.press("End")
     assert readout(page, "CSRA") == ledger("csra", 50)
@@ -436,7 +437,7 @@ def test_a_chart_is_read_under_the_pointer(open_page):
             touch(page, chart, across=across)
         k = int(place.locator(".slider output").inner_text())
         assert abs(k - (1 + 49 * (340 * across - 34) / 298)) < 1.5  # the chart's margins are 34 and 8 of 340
-        assert readout(page, "by parts") == ledger("parser", k)
+        assert readout(page, METHODS["parser"]) == ledger("parser", k)
         assert f"at k = {k}" in chart.get_attribute("aria-label")
 
 
