@@ -14,7 +14,7 @@ from fashionlib.core.console import complain, guarded
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import readable
 from fashionlib.core.memory import keep_freed_memory
-from fashionlib.models.pretrained import BEST, QUICK
+from fashionlib.models.pretrained import DEFAULT, STREET
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Tags, parts and diverse look-alikes of fashion photos."
@@ -23,8 +23,8 @@ app = typer.Typer(
 Model = Annotated[  # no Path: that would make ./ccp the model that comes with the package
     str,
     typer.Option(
-        help=f"{BEST} or {QUICK}, which come with the package, or a folder with config.json and model.safetensors "
-        "(./ccp, if it has one of these names)."
+        help=f"{', '.join((DEFAULT, *STREET))}, which come with the package, or a folder with config.json and "
+        "model.safetensors (./ccp, if it has one of these names)."
     ),
 ]
 Index = Annotated[
@@ -35,7 +35,7 @@ Index = Annotated[
 @app.command()
 def tag(
     photos: Annotated[list[Path], typer.Argument(help="Photos of any size.")],
-    model: Model = BEST,
+    model: Model = DEFAULT,
     most: Annotated[int, typer.Option(help="Tags a photo.", min=1)] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
@@ -104,7 +104,7 @@ def miniature(
 @app.command()
 def index(
     folder: Annotated[Path, typer.Argument(help="A folder of photos, with or without sub-folders.")],
-    model: Model = QUICK,
+    model: Model = DEFAULT,
     index: Index = None,
 ) -> None:
     """Look at a folder's photos once, so that `recommend` answers at once; later, at new and changed ones only."""
@@ -125,7 +125,7 @@ def recommend(
     parts: Annotated[int, typer.Option(help="Parts of the photo, at most.", min=1)] = 6,
     together: Annotated[int, typer.Option(help="Photos in the one list for all parts; 0: none.", min=0)] = 10,
     diversity: Annotated[float, typer.Option(help="From 0, the nearest, to 1, the most varied.", min=0, max=1)] = 0.5,
-    model: Model = QUICK,
+    model: Model = DEFAULT,
     index: Index = None,
 ) -> None:
     """Find the photo's parts, and for each the look-alikes in a folder: label, region (in 0..1), distance, reason.
@@ -137,7 +137,7 @@ def recommend(
     read_photo(photo, (64, 64))  # a missing photo is told before a folder is looked through
     from fashionlib.gallery.gallery import open_gallery
     from fashionlib.gallery.html_report import checked_out, write_page
-    from fashionlib.retrieval.recommend import answers_as_lines, as_lines
+    from fashionlib.retrieval.shown import answers_as_lines, as_lines
 
     if out is not None:
         checked_out(out)

@@ -216,7 +216,7 @@ def _part_lists(seen: Collection, asked: Asked) -> Lists:
     lists = {("parts", dial): asked.empty() for dial in DIALS}
     for row, query, left in asked:
         labels = parts_of(seen, query, LEAST_SCORE)[:PARTS]
-        pools = [pool_of(seen, query, seen, label, left, POOL * quota) for label in labels]
+        pools = [pool_of(seen, query, seen, [label], left, POOL * quota) for label in labels]
         for dial in DIALS:
             rows = [pool.photos[pool.chosen(K, dial)].tolist() for pool in pools if len(pool.photos)]
             chosen = by_turns(rows, K)

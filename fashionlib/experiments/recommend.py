@@ -26,8 +26,8 @@ from fashionlib.retrieval.recommend import (
     Row,
     recommend_parts,
     recommend_together,
-    recommend_whole,
 )
+from fashionlib.retrieval.shown import recommend_whole
 from fashionlib.training.loop import Predictions, predict
 
 

@@ -31,7 +31,7 @@ from fashionlib.training.inputs import MapInputs
 from fashionlib.training.loop import predict
 
 PROFILE, METHOD = "street-shop-closet", "parser"
-MOST = 3000  # training photos from which the projection is computed
+MOST = 2000  # training photos from which the projection is computed
 BATCH = 32
 
 

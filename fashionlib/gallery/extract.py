@@ -18,10 +18,12 @@ from torch import Tensor, nn
 
 from fashionlib.core.device import autocast, batch_of, device, on_every_core
 from fashionlib.core.errors import InputError, PassingError
+from fashionlib.core.output import Output
 from fashionlib.core.sealed import Damaged, content_hash
 from fashionlib.core.threads import in_order
 from fashionlib.data.augment import images_to_float
 from fashionlib.data.photos import letterbox, placement_of, read_photo
+from fashionlib.gallery.copies import cells
 from fashionlib.gallery.index import SHARD, Plan
 from fashionlib.gallery.store import NEVER, Manifest, Place, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
@@ -37,17 +39,27 @@ _AHEAD = 3 * BATCH  # photos decoded before the network asks for them
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photo as the network takes it, its height and width as decoded, and a small JPEG of it."""
+    """A photo as the network takes it, its height and width as decoded, and a grid of colours that tells copies."""
 
     canvas: UInt8[np.ndarray, "height width 3"]
     shape: tuple[int, int]
-    thumbnail: bytes
+    cells: UInt8[np.ndarray, "16 16 3"]
 
 
 def decode(photo: object, size: tuple[int, int]) -> Decoded:
     """A photo, as `open_photo` takes it, fitted into `size` (height, width). Raises InputError as that does."""
-    image = read_photo(photo, (max(size[0], THUMBNAIL[1] // 2), max(size[1], THUMBNAIL[0] // 2)))
-    return Decoded(letterbox(image, size)[0], image.shape[:2], jpeg(image, THUMBNAIL))
+    image = read_photo(photo, size)
+    return decoded(image, size)
+
+
+def decoded(image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int]) -> Decoded:
+    """`decode` of an array."""
+    return Decoded(letterbox(image, size)[0], image.shape[:2], cells(image))
+
+
+def thumbnail(path: Path) -> bytes:
+    """A small JPEG of the photo, made when it is shown. Raises InputError where the photo cannot be read any more."""
+    return jpeg(read_photo(path, (THUMBNAIL[1], THUMBNAIL[0])), THUMBNAIL)
 
 
 def jpeg(image: UInt8[np.ndarray, "height width 3"], most: tuple[int, int]) -> bytes:
@@ -72,28 +84,42 @@ def open_model(folder: str | Path) -> Tagger:
 def see(model: Tagger, photos: Sequence[Decoded]) -> dict[str, np.ndarray]:
     """What the model says of each photo (first axis), as an index keeps it.
 
-    scores: photos × labels, 0..1. features: photos × steps × channels, half precision. best_step: photos × labels.
-    boxes: photos × steps × (x1, y1, x2, y2) in 0..1 of the photo, not clipped to it.
+    scores: photos × labels, 0..1. whole: photos × channels. features: photos × steps × channels. best_step: photos ×
+    labels. boxes: photos × steps × (x1, y1, x2, y2) in 0..1 of the photo, not clipped to it. All in half precision.
 
     Raises InputError where a feature is no number.
     """
-    maps = _maps(model.trunk, images_to_float(np.stack([photo.canvas for photo in photos])))
-    output = model.head(maps.float())  # as it was trained: the head's own numbers need all their digits
+    return see_maps(model, trunk_maps_of(model, photos), photos)[0]
+
+
+def trunk_maps_of(model: Tagger, photos: Sequence[Decoded]) -> Float[Tensor, "b d y x"]:
+    """The trunk's maps of the photos, in single precision."""
+    return _maps(model.trunk, images_to_float(np.stack([photo.canvas for photo in photos]))).float()
+
+
+def see_maps(
+    model: Tagger, maps: Float[Tensor, "b d y x"], photos: Sequence[Decoded]
+) -> tuple[dict[str, np.ndarray], Output]:
+    """What `see` gives, and the head's own output. photos: whose maps they are."""
+    output = model.head(maps)  # as it was trained: the head's own numbers need all their digits
     assert output.steps is not None
     assert output.theta is not None
-    features = output.features.half().cpu().numpy()
-    if not np.isfinite(features).all():
+    whole, features = (each.half().cpu().numpy() for each in model.head.separated(output.features))
+    if not (np.isfinite(features).all() and np.isfinite(whole).all()):
         raise InputError("the model's features are not finite: train it again with a lower learning rate")
     steps = output.theta.shape[:2]
     boxes = boxes_of(output.theta.flatten(0, 1)).unflatten(0, steps).cpu().numpy()
-    return {
-        "scores": model.probabilities(output.scores).float().cpu().numpy(),
+    found = {
+        "scores": model.probabilities(output.scores).half().cpu().numpy(),
+        "whole": whole,
+        "cells": np.stack([photo.cells for photo in photos]),
         "features": features,
         "best_step": output.steps.argmax(1).to(torch.uint8).cpu().numpy(),
         "boxes": np.stack(
             [_of_photo(box, one.shape, model.image_size) for box, one in zip(boxes, photos, strict=True)]
-        ),
+        ).astype(np.float16),
     }
+    return found, output
 
 
 def _maps(trunk: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
@@ -138,7 +164,7 @@ def _look(
     advance: Callable[[int], None],
 ) -> tuple[Manifest, dict[str, np.ndarray]]:  # fmt: skip
     """The next photos, `names`, seen batch by batch: those seen and those skipped, and the arrays of a shard."""
-    photos, skipped, rows, thumbnails = {}, {}, [], []
+    photos, skipped, rows = {}, {}, []
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
         read = dict(zip(batch, decoded, strict=False))
@@ -149,13 +175,9 @@ def _look(
                 skipped[name] = Skipped(stamp, str(one).removeprefix(f"{folder / name}: "))
         if seen:
             rows.append(see(model, list(seen.values())))
-            thumbnails += [one.thumbnail for one in seen.values()]
             photos.update({name: Place(what.todo[name], read[name][0], "", 0) for name in seen})
         advance(len(batch))
     arrays = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]} if rows else {}
-    if rows:
-        arrays["thumbnails"] = np.frombuffer(b"".join(thumbnails), np.uint8)
-        arrays["thumbnail_ends"] = np.cumsum([len(one) for one in thumbnails])
     return Manifest(what.kept.model, photos, skipped), arrays
 
 

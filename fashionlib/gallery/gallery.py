@@ -10,21 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded
 from fashionlib.gallery.copies import Copies
-from fashionlib.gallery.extract import decode, open_model, see
+from fashionlib.gallery.extract import decode, open_model, see, thumbnail
 from fashionlib.gallery.index import index_folder, model_hash, update
 from fashionlib.gallery.store import Manifest, read_manifest
 from fashionlib.metrics import top_k_assignments
-from fashionlib.models.pretrained import QUICK, model_folder
+from fashionlib.models.pretrained import DEFAULT, model_folder
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval import recommend as lookalikes
 from fashionlib.retrieval.mmr import check_dial
-from fashionlib.retrieval.part_features import PartFeatures, Stack
+from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.recommend import LEAST_SCORE, Answer, Collection, Row, recommend_parts
 
 COMPARED = 200
@@ -35,8 +36,8 @@ TOP = 6  # labels that a photo is taken to carry (§5 of the paper)
 class Gallery:
     """A folder's photos as a model saw them.
 
-    seen: scores, parts and regions; names are paths below `root`. skipped: photos that could not be read, and why.
-    thumbnails: for each shard its pictures' bytes and where each of them ends. places: shard and row of each photo.
+    seen: scores, features and regions; names are paths below `root`. skipped: photos that could not be read, and why.
+    cells: mean colours of a grid over each photo, which tell copies.
     by_stamp: the numbers of the photos whose files have that size and time.
     """
 
@@ -44,19 +45,15 @@ class Gallery:
     model: Tagger
     seen: Collection
     skipped: dict[str, str]
-    thumbnails: tuple[tuple[Tensor, Tensor], ...]
-    places: tuple[tuple[int, int], ...]
+    cells: UInt8[np.ndarray, "photos 16 16 3"]
     by_stamp: dict[tuple[int, int], list[int]]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.seen.names)
 
     def thumbnail(self, photo: int) -> bytes:
-        """A small JPEG of the gallery's photo of that number."""
-        shard, row = self.places[photo]
-        pictures, ends = self.thumbnails[shard]
-        start = int(ends[row - 1]) if row else 0
-        return pictures[start : int(ends[row])].numpy().tobytes()
+        """A small JPEG of the gallery's photo of that number. Raises InputError where it cannot be read any more."""
+        return thumbnail(self.root / self.seen.names[photo])
 
     def recommend(self, photo: object, *, per_part: int = 5, diversity: float = 0.5, parts: int = 6) -> list[Row]:
         """The photo's parts, each with `per_part` look-alikes; see `recommend`."""
@@ -78,8 +75,10 @@ class Gallery:
         copies: dict[int, list[int]] = {}
         while True:
             hidden = {*itself, *(copy for group in copies.values() for copy in group)}
-            same = {"diversity": diversity, "without": hidden, "least": LEAST_SCORE}
-            rows = recommend_parts(seen, 0, self.seen, per_part=per_part, parts=parts, **same) if per_part else []
+            same = {"diversity": diversity, "without": hidden, "least": threshold_of(self.model)}
+            rows = []
+            if per_part:
+                rows = recommend_parts(seen, 0, self.seen, per_part=per_part, parts=parts, merge=True, **same)
             found = lookalikes.recommend_together(seen, 0, self.seen, most=most, **same) if most else []
             shown = dict.fromkeys([look.photo for row in rows for look in row.looks] + [one.photo for one in found])
             if not self._find_copies(list(shown)[:COMPARED], copies, hidden):
@@ -99,13 +98,13 @@ class Gallery:
 
     @cached_property
     def copies(self) -> Copies:
-        return Copies(self.seen.scores, self.thumbnail)
+        return Copies(self.seen.scores, self.cells)
 
     def look(self, photo: object) -> Collection:
         """One photo as this gallery's model sees it. Raises InputError where it cannot be read."""
         seen = see(self.model, [decode(photo, self.model.image_size)])
         tensors = {name: torch.from_numpy(array) for name, array in seen.items()}
-        return _collection(tensors, tensors["features"], self.model.labels, ())
+        return collection_of(tensors, self.model, ())
 
     def _itself(self, photo: object) -> list[int]:
         """The numbers of the gallery's names of this very file, links and hard links among them."""
@@ -127,7 +126,7 @@ def recommend(
     diversity: float = 0.5,
     *,
     parts: int = 6,
-    model: str | Path = QUICK,
+    model: str | Path = DEFAULT,
     index: str | Path | None = None,
 ) -> list[Row]:
     """The parts of a photo, each with `per_part` look-alikes from a folder of photos.
@@ -152,7 +151,7 @@ def recommend_together(
     most: int = 10,
     diversity: float = 0.5,
     *,
-    model: str | Path = QUICK,
+    model: str | Path = DEFAULT,
     index: str | Path | None = None,
 ) -> list[Answer]:
     """One list of at most `most` photos of a folder that answer a photo's parts between them.
@@ -166,7 +165,7 @@ def recommend_together(
     return gallery.together(photo, most=most, diversity=diversity)
 
 
-def open_gallery(folder: str | Path, model: str | Path = QUICK, index: str | Path | None = None) -> Gallery:
+def open_gallery(folder: str | Path, model: str | Path = DEFAULT, index: str | Path | None = None) -> Gallery:
     """The folder's photos as `model` saw them; indexed first, or brought up to date, where that is due.
 
     model: a folder, or the name of a model that comes with the package. index: where the index is kept, by default
@@ -186,27 +185,30 @@ def open_gallery(folder: str | Path, model: str | Path = QUICK, index: str | Pat
 def _open(folder: Path, place: Path, manifest: Manifest, model: Tagger) -> Gallery:
     shards, names = manifest.used(), tuple(sorted(manifest.photos))
     pieces = [_open_shard(place / shard) for shard in shards]
-    number = {shard: position for position, shard in enumerate(shards)}
-    places = tuple((number[manifest.photos[name].shard], manifest.photos[name].row) for name in names)
-    starts = np.cumsum([0, *(len(piece["scores"]) for piece in pieces)])
-    rows = torch.tensor([int(starts[shard]) + row for shard, row in places])
-    loaded = {key: torch.cat([piece[key] for piece in pieces])[rows] for key in ("scores", "best_step", "boxes")}
-    seen = _collection(loaded, Stack([piece["features"] for piece in pieces], rows), model.labels, names)
-    thumbnails = tuple((piece["thumbnails"], piece["thumbnail_ends"]) for piece in pieces)
+    starts = dict(zip(shards, np.cumsum([0, *(len(piece["scores"]) for piece in pieces)]).tolist(), strict=False))
+    rows = torch.tensor([starts[one.shard] + one.row for one in (manifest.photos[name] for name in names)])
+    tensors = {key: torch.cat([piece[key] for piece in pieces])[rows] for key in pieces[0]}
     skipped = {name: why.reason for name, why in manifest.skipped.items()}
     by_stamp: dict[tuple[int, int], list[int]] = {}
     for one, name in enumerate(names):
         by_stamp.setdefault(manifest.photos[name].stamp[:2], []).append(one)
-    return Gallery(folder, model, seen, skipped, thumbnails, places, by_stamp)
+    cells = tensors["cells"].numpy()
+    return Gallery(folder, model, collection_of(tensors, model, names), skipped, cells, by_stamp)
 
 
-def _collection(
-    tensors: dict[str, Tensor], features: Tensor | Stack, labels: tuple[str, ...], names: tuple[str, ...]
-) -> Collection:
-    scores = tensors["scores"].numpy()
-    assigned = torch.from_numpy(top_k_assignments(scores, k=min(TOP, len(labels))).astype(bool))
-    parts = PartFeatures(features, tensors["best_step"].long(), assigned)
-    return Collection(scores, parts, tensors["boxes"].numpy(), labels, names)
+def collection_of(tensors: dict[str, Tensor], model: Tagger, names: tuple[str, ...]) -> Collection:
+    """What `see` found as recommendations need it; a photo carries its six best labels from the threshold on."""
+    scores = tensors["scores"].float().numpy()
+    assigned = top_k_assignments(scores, k=min(TOP, len(model.labels))).astype(bool)
+    assigned &= (scores >= threshold_of(model)) | (scores == scores.max(1, keepdims=True))
+    parts = PartFeatures(tensors["features"], tensors["best_step"].long(), torch.from_numpy(assigned))
+    boxes = tensors["boxes"].float().numpy()
+    return Collection(scores, parts, boxes, model.labels, names, whole=tensors["whole"].float())
+
+
+def threshold_of(model: Tagger) -> float:
+    """The score from which on a label is a part of a photo: the model's own, or, where nobody chose it, LEAST_SCORE."""
+    return model.threshold or LEAST_SCORE
 
 
 def _open_shard(path: Path) -> dict[str, Tensor]:

@@ -28,9 +28,9 @@ from fashionlib.gallery.store import (
     read_manifest,
     write_manifest,
 )
-from fashionlib.models.pretrained import QUICK, model_folder
+from fashionlib.models.pretrained import DEFAULT, model_folder
 
-INDEX_VERSION = 1  # raise it when a model sees something else in the same photo (`fashionlib.gallery.extract`)
+INDEX_VERSION = 2  # raise it when a model sees something else in the same photo (`fashionlib.gallery.extract`)
 SHARD = 128  # photos; what a kill can cost
 OWN_FOLDER = ".fashionlib"
 
@@ -127,7 +127,7 @@ def _stamps(folder: Folder) -> dict[str, Stat]:
     return stamps
 
 
-def update(folder: str | Path, model: str | Path = QUICK, index: str | Path | None = None) -> tuple[Manifest, int]:
+def update(folder: str | Path, model: str | Path = DEFAULT, index: str | Path | None = None) -> tuple[Manifest, int]:
     """Bring the folder's index up to date and return it, with the number of photos that were looked at for it.
 
     model: a folder, or the name of a model that comes with the package. index: a folder for the index, which is of one

@@ -198,6 +198,16 @@ class Parser(nn.Module):
         context = self.options.context
         return torch.cat([context**0.5 * whole.expand_as(parts), (1 - context) ** 0.5 * parts], -1)
 
+    def separated(self, features: Float[Tensor, "b s f"]) -> tuple[Tensor, Tensor]:
+        """Features of `forward` as the whole photo's, b w, and the steps' own, b s p, each at the length it had.
+
+        Only "projected" features hold both; of others the whole is the mean over steps, at length 1.
+        """
+        if self.options.compare != "projected":
+            return F.normalize(features.mean(1), dim=-1), features
+        whole, parts = features.tensor_split(2, -1)
+        return whole[:, 0] / self.options.context**0.5, parts / (1 - self.options.context) ** 0.5
+
     def loss(self, output: Output, targets: Float[Tensor, "b c"]) -> dict[str, Tensor]:
         """The three terms of §3, "Loss", each with its factor, and the texture head's own where it has one."""
         options = self.options

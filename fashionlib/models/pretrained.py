@@ -8,8 +8,8 @@ from pathlib import Path
 from fashionlib.core.code_hash import PACKAGE
 from fashionlib.core.files import expanded
 
-BEST = "ccp"
-QUICK = "ccp-small"  # on smaller photos, a third faster: folders are looked through with it unless another is named
+DEFAULT = "street-shop-closet"
+STREET = ("ccp", "ccp-small")  # of street photos alone
 
 
 def model_folder(name: str | Path) -> Path:

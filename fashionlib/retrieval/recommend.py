@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
 from fashionlib.core.errors import InputError
+from fashionlib.retrieval.kinds import merged
+from fashionlib.retrieval.likeness import likeness, relevance
 from fashionlib.retrieval.mmr import check_dial, diversified
 from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.ranking import rank_whole
 from fashionlib.retrieval.xquad import chosen_together, likely_answers
 
 Region = tuple[float, float, float, float]
@@ -48,12 +50,21 @@ class LookAlike:
 
 @dataclass(frozen=True)
 class Row:
-    """The look-alikes of one part of the query: its label, score and region; in the order of choice."""
+    """The look-alikes of one part of the query: its label, score and region; in the order of choice.
+
+    also: other names of the same part, less likely ones.
+    """
 
     label: str
     score: float
     region: Region | None
     looks: tuple[LookAlike, ...]
+    also: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The label and the other names."""
+        return f"{self.label} or {', '.join(self.also)}" if self.also else self.label
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,11 @@ class Answer:
     looks: tuple[LookAlike, ...]
     alike: int = 0
 
+    def numbered(self, photos: Int[torch.Tensor, " some"]) -> Answer:
+        """The same, found among these photos of a gallery."""
+        looks = tuple(replace(look, photo=int(photos[look.photo])) for look in self.looks)
+        return replace(self, photo=int(photos[self.photo]), looks=looks)
+
 
 @dataclass(frozen=True)
 class Collection:
@@ -75,7 +91,8 @@ class Collection:
 
     scores: label scores in 0..1. parts: features step by step. boxes: where each step looked (x1, y1, x2, y2 in 0..1
     of the photo, not clipped to it). names: file names or ids, empty where nobody needs them. images: the photos, where
-    they are at hand.
+    they are at hand. whole: features of the photos as a whole, at length 1, where the model has them; the list for all
+    parts then goes by `fashionlib.retrieval.likeness`.
     """
 
     scores: Float[np.ndarray, "photos labels"]
@@ -84,6 +101,16 @@ class Collection:
     labels: tuple[str, ...]
     names: tuple[str, ...] = ()
     images: UInt8[np.ndarray, "photos height width 3"] | None = None
+    whole: Float[torch.Tensor, "photos channels"] | None = None
+
+    def of(self, photos: Int[torch.Tensor, " some"]) -> Collection:
+        """These photos alone, in this order; without images."""
+        rows = photos.numpy()
+        assert isinstance(self.parts.features, torch.Tensor)
+        parts = PartFeatures(self.parts.features[photos], self.parts.best_step[photos], self.parts.assigned[photos])
+        names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
+        whole = None if self.whole is None else self.whole[photos]
+        return Collection(self.scores[rows], parts, self.boxes[rows], self.labels, names, whole=whole)
 
     def region(self, photo: int, label: int) -> Region:
         """Where the photo's best step for that label looked, cut to the picture."""
@@ -93,15 +120,16 @@ class Collection:
 
 def recommend_parts(
     query: Collection, photo: int, gallery: Collection, *, per_part: int = 5, parts: int = 4, diversity: float = 0.0,
-    pool: int | None = None, without: Iterable[int] = (), least: float = 0.0,
+    pool: int | None = None, without: Iterable[int] = (), least: float = 0.0, merge: bool = False,
 ) -> list[Row]:  # fmt: skip
     """For each of the photo's `parts` best labels, `per_part` gallery photos whose own region for it is near.
 
     diversity: 0 gives the nearest, 1 the most spread-out among the `pool` nearest (ten times `per_part` by default),
     see `fashionlib.retrieval.mmr.diversified`.
     without: gallery photos that are no candidates, such as the query itself. least: labels with a lower score are left
-    out, all but the best one. Only gallery photos that carry the label among their own highest ones can be in its row;
-    a label that none of them carries gives no row.
+    out, all but the best one. merge: labels that name one part (`fashionlib.retrieval.kinds.merged`) share a row. Only
+    gallery photos that carry one of its labels among their own highest ones can be in a row; where there is none, there
+    is no row.
 
     Raises InputError where query and gallery were tagged with different labels, and for a dial outside 0 to 1.
     """
@@ -111,9 +139,10 @@ def recommend_parts(
     left = torch.ones(len(gallery.parts), dtype=torch.bool)
     left[list(without)] = False
     rows: list[Row] = []
-    for label in parts_of(query, photo, least):
+    labels = parts_of(query, photo, least)
+    for names in merged(labels, query.labels, partial(query.region, photo)) if merge else [[one] for one in labels]:
         if len(rows) < parts:
-            row = _row(query, photo, gallery, label, left, per_part, diversity, pool or POOL * per_part)
+            row = _row(query, photo, gallery, names, left, per_part, diversity, pool or POOL * per_part)
             rows += [row] if row.looks else []
     return rows
 
@@ -133,13 +162,25 @@ def recommend_together(
     left = torch.ones(len(gallery.parts), dtype=torch.bool)
     left[list(without)] = False
     labels = shown_in(query, photo, least)
+    if query.whole is not None and gallery.whole is not None:
+        near, alike = likeness(query, photo, gallery, left)
+        found = _together(query, photo, gallery.of(near), labels, near >= 0, relevance(alike), most, diversity)
+        return [one.numbered(near) for one in found]
+    return _together(query, photo, gallery, labels, left, None, most, diversity)
+
+
+def _together(
+    query: Collection, photo: int, gallery: Collection, labels: list[int], left: torch.Tensor,
+    relevant: torch.Tensor | None, most: int, diversity: float,
+) -> list[Answer]:  # fmt: skip
     distances, likely = answers(query, photo, gallery, labels, left)
     weights = torch.from_numpy(query.scores[photo, labels])
     ranks = distances.argsort(dim=0, stable=True).argsort(dim=0) + 1
     found = []
-    for number in chosen_together(likely, weights, most, diversity):
+    for number in chosen_together(likely, weights, most, diversity, relevant):
         own = likely[number]
         shown = [place for place in own.argsort(descending=True, stable=True).tolist() if own[place] >= own.max() / 2]
+        shown = [place for place in shown if distances[number, place].isfinite()] or [int(weights.argmax())]
         looks = tuple(
             _look(gallery, number, labels[place], float(distances[number, place]), int(ranks[number, place]),
                   int(distances[:, place].isfinite().sum()), float(weights[place])) for place in shown
@@ -194,33 +235,56 @@ class Pool:
 
 
 def pool_of(
-    query: Collection, photo: int, gallery: Collection, label: int, left: Bool[torch.Tensor, " photos"], size: int
-) -> Pool:
-    """The `size` gallery photos out of `left` that carry the label and are nearest in it."""
-    carry = torch.nonzero(gallery.parts.assigned[:, label] & left).flatten()
-    vectors = gallery.parts.of(carry, label)
-    distances = (vectors - query.parts.of(torch.tensor([photo]), label)).norm(dim=1)
+    query: Collection, photo: int, gallery: Collection, labels: Sequence[int], left: Bool[torch.Tensor, " photos"],
+    size: int,
+) -> Pool:  # fmt: skip
+    """The `size` gallery photos out of `left` that carry one of the labels of a part and are nearest in it.
+
+    labels: the part's names, the query's own first. A gallery photo is compared where it shows the likeliest of them.
+    """
+    carry = torch.nonzero(gallery.parts.assigned[:, list(labels)].any(1) & left).flatten()
+    vectors = gallery.parts.at(carry, gallery.parts.best_step[carry, likeliest(gallery, carry, labels)])
+    distances = (vectors - query.parts.of(torch.tensor([photo]), labels[0])).norm(dim=1)
     near = torch.argsort(distances, stable=True)[:size]
     return Pool(carry[near], distances[near], torch.cdist(vectors[near], vectors[near]), len(carry))
 
 
+def likeliest(
+    gallery: Collection, photos: Int[torch.Tensor, " some"], labels: Sequence[int]
+) -> Int[torch.Tensor, " some"]:
+    """The label, of these, that each photo scores highest."""
+    scores = torch.from_numpy(gallery.scores[photos.numpy()][:, list(labels)])
+    return torch.tensor(list(labels))[scores.argmax(1)] if len(photos) else photos
+
+
 def _row(
-    query: Collection, photo: int, gallery: Collection, label: int, left: torch.Tensor, most: int, diversity: float,
-    pool: int,
+    query: Collection, photo: int, gallery: Collection, names: Sequence[int], left: torch.Tensor, most: int,
+    diversity: float, pool: int,
 ) -> Row:  # fmt: skip
-    name, score, region = query.labels[label], float(query.scores[photo, label]), query.region(photo, label)
-    near = pool_of(query, photo, gallery, label, left, max(pool, most))
+    label = names[0]
+    score, region = float(query.scores[photo, label]), query.region(photo, label)
+    near = pool_of(query, photo, gallery, names, left, max(pool, most))
+    there = likeliest(gallery, near.photos, names).tolist()
     looks = [
-        _look(gallery, int(near.photos[place]), label, float(near.distances[place]), place + 1, near.of, score)
+        _look(
+            gallery, int(near.photos[place]), there[place], float(near.distances[place]), place + 1, near.of, score,
+            query.labels[label],
+        )
         for place in near.chosen(most, diversity)
-    ]
-    return Row(name, score, region, tuple(looks))
+    ]  # fmt: skip
+    return Row(query.labels[label], score, region, tuple(looks), tuple(query.labels[other] for other in names[1:]))
 
 
-def _look(gallery: Collection, photo: int, label: int, distance: float, rank: int, of: int, score: float) -> LookAlike:
+def _look(
+    gallery: Collection, photo: int, label: int, distance: float, rank: int, of: int, score: float, here: str = ""
+) -> LookAlike:
+    """here: the query's name for the part, where it may differ from the gallery photo's."""
     name, own = gallery.labels[label], float(gallery.scores[photo, label])
     place = "nearest" if rank == 1 else f"{_ordinal(rank)} nearest"
-    reason = f"{name} in both (scores {score:.2f} and {own:.2f}); {place} of {of} photos with it"
+    both = f"{name} in both (scores {score:.2f} and {own:.2f})"
+    if here not in ("", name):
+        both = f"{here} here ({score:.2f}), {name} there ({own:.2f})"
+    reason = f"{both}; {place} of {of} photos with it"
     named = gallery.names[photo] if gallery.names else ""
     return LookAlike(photo, name, gallery.region(photo, label), distance, named, own, rank, reason)
 
@@ -228,70 +292,3 @@ def _look(gallery: Collection, photo: int, label: int, distance: float, rank: in
 def _ordinal(number: int) -> str:
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
-
-
-def as_lines(rows: Sequence[Row]) -> list[str]:
-    """Rows as text: each part with its look-alikes below it. Names are as they are, for `core.files.readable`."""
-    lines = []
-    for row in rows:
-        lines.append(f"  {row.score:.2f}  {row.label}{_at(row.region)}")
-        lines += [f"    {look.distance:.3f}  {look.name}{_at(look.region)}  {look.reason}" for look in row.looks]
-    return lines
-
-
-def answers_as_lines(found: Sequence[Answer]) -> list[str]:
-    """The one list as text: each photo with the parts that it answers."""
-    return [
-        f"  {each.chance:.2f}  {each.name}  {', '.join(look.label for look in each.looks)}"
-        + (f"  and {each.alike} like it" if each.alike else "")
-        for each in found
-    ]
-
-
-def _at(region: Region | None) -> str:
-    return "" if region is None else "  at " + ", ".join(f"{side:.2f}" for side in region)
-
-
-def recommend_whole(
-    query: Float[np.ndarray, "queries f"], photo: int, gallery: Float[np.ndarray, "photos f"], *, most: int = 5
-) -> list[LookAlike]:
-    """The `most` gallery photos nearest as a whole; features at length 1."""
-    unit = [
-        torch.nn.functional.normalize(torch.from_numpy(side), dim=1) for side in (query[photo : photo + 1], gallery)
-    ]
-    near = rank_whole(*unit, k=min(most, len(gallery)))
-    pairs = zip(near.indices[0].tolist(), near.distances[0].tolist(), strict=True)
-    return [LookAlike(index, "whole picture", None, distance) for index, distance in pairs]
-
-
-def grid_rows(rows: list[Row], gallery: Collection) -> list[dict]:
-    """Rows as `fashionlib.plots.recommendation_grid` takes them."""
-    return [
-        {"label": f"{row.label} ({row.score:.2f})", "region": row.region, "cells": grid_cells(list(row.looks), gallery)}
-        for row in rows
-    ]
-
-
-def grid_cells(looks: list[LookAlike], gallery: Collection) -> list[dict]:
-    """Look-alikes as cells of that grid. Raises InputError where the gallery's photos are not at hand."""
-    images = _images(gallery)
-    return [
-        {"image": images[look.photo], "label": look.label, "distance": look.distance, "region": look.region}
-        for look in looks
-    ]
-
-
-def answers_cells(found: list[Answer], gallery: Collection) -> list[dict]:
-    """The one list as `fashionlib.plots.answers.answers_grid` takes it. Raises InputError as `grid_cells` does."""
-    images = _images(gallery)
-    return [
-        {"image": images[each.photo], "regions": {look.label: look.region for look in each.looks}} for each in found
-    ]
-
-
-def _images(gallery: Collection) -> np.ndarray:
-    if gallery.images is None:
-        raise InputError(
-            "this gallery has no images at hand: give Collection its images, or use a Gallery's thumbnails"
-        )
-    return gallery.images

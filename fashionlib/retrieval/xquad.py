@@ -34,20 +34,29 @@ def likely_answers(
 
 
 def chosen_together(
-    likely: Float[Tensor, "photos parts"], weights: Float[Tensor, " parts"], k: int, diversity: float
-) -> list[int]:
+    likely: Float[Tensor, "photos parts"], weights: Float[Tensor, " parts"], k: int, diversity: float,
+    relevance: Float[Tensor, " photos"] | None = None,
+) -> list[int]:  # fmt: skip
     """At most k photos chosen one after the other, as indices, in the order of choice: next is the one with the largest
 
         Σ over parts of weight · likely · ((1 − diversity) + diversity · Π over those chosen (1 − their likely)),
 
     of equals the first. At 0 that is the number of parts each is expected to answer; at 1 how many that are still
-    unanswered. A photo that answers nothing is never chosen. Raises InputError where the dial is not within 0 to 1.
+    unanswered. A photo that answers nothing is never chosen.
+
+    relevance: of each photo as a whole. With it the largest is relevance · (1 − diversity · share of what the photo
+    answers that is answered already): the first is the most relevant one, whatever the dial.
+
+    Raises InputError where the dial is not within 0 to 1.
     """
     check_dial(diversity)
     likely, chosen, open_ = likely.double(), [], torch.ones(likely.shape[1], dtype=torch.float64)
     left = torch.ones(len(likely), dtype=torch.bool)
     while len(chosen) < k and left.any():
         gains = likely @ (weights.double() * (1 - diversity + diversity * open_))
+        if relevance is not None:
+            answered = (likely @ (weights.double() * (1 - open_))) / (likely @ weights.double()).clamp(min=1e-9)
+            gains = relevance.double() * (1 - diversity * answered)
         best = int(torch.where(left, gains, -1.0).argmax())
         if gains[best] <= 0:
             break

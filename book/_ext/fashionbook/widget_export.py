@@ -215,7 +215,7 @@ def _part(
 ) -> dict:  # fmt: skip
     """One part of a query: the label, its score and region, and the look-alikes among the pool of the nearest."""
     seen = recommend.query
-    pool = pool_of(seen, photo, seen, label, left, POOL * LOOKS)
+    pool = pool_of(seen, photo, seen, [label], left, POOL * LOOKS)
     lists = [pool.chosen(LOOKS, dial) for dial in DIALS]
     looks = {
         place: {

@@ -1,0 +1,100 @@
+"""The packaged model from start to end, on a handful of drawn photos."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from fashionlib.data.closet import CLASSES
+from fashionlib.experiments.profile import load_profile
+from fashionlib.experiments.real_photos import _share, look, untouched
+from fashionlib.experiments.ship import shipped
+from fashionlib.gallery.extract import open_model, trunk_maps_of
+from fashionlib.gallery.gallery import open_gallery
+from fashionlib.models.tagger import load_model, save_model
+
+PROFILE = {
+    "data": {"name": "street_closet", "seed_splits": True}, "image_size": [96, 64],
+    "trunk": {"options": {"depths": [16, 32], "stride": 32}, "precision": "fp32"},
+    "training": {"epochs": 1, "batch": 16, "shift": 0.2, "copies": 1}, "seeds": [3],
+    "methods": {"parser": {"kind": "parser", "head": {"steps": 2, "hidden": 16, "reduce": 16, "texture": "none"}}},
+}  # fmt: skip
+
+
+@pytest.fixture
+def model(ccp, tmp_path, monkeypatch):
+    """A model made of 20 street photos and 40 closet photos of noise, by ten senders."""
+    draw, root = np.random.default_rng(0), tmp_path / "data"
+    (root / "closet" / "images").mkdir(parents=True)
+    (root / "ccp").symlink_to(ccp)
+    lines = ["image,sender_id,label,kids"]
+    for number in range(40):
+        Image.fromarray(draw.integers(0, 255, (60, 40, 3), dtype=np.uint8)).save(root / f"closet/images/p{number}.jpg")
+        lines.append(f"p{number},{number % 10},{CLASSES[number % 3]},False")
+    (root / "closet" / "images.csv").write_text("\n".join(lines))
+    (tmp_path / "home" / "profiles").mkdir(parents=True)
+    path = tmp_path / "home" / "profiles" / "small.yaml"
+    path.write_text(yaml.safe_dump(PROFILE))
+    monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path / "home"))
+    return save_model(shipped(load_profile(str(path), data=root)), tmp_path / "model", half=True)
+
+
+def test_the_packaged_model_is_calibrated_and_compares_whole_and_parts(model, tmp_path):
+    tagger = load_model(model)
+    slope, _ = tagger.calibration
+    assert slope > 0
+    assert 0.05 <= tagger.threshold <= 0.95
+    assert {"t-shirt", "blazer", "dress"} <= {*tagger.labels}
+    tags = tagger.tag(np.full((50, 30, 3), 200, np.uint8))[0]
+    assert tags
+    assert all(tag.score >= tagger.threshold for tag in tags[1:])
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    draw = np.random.default_rng(1)
+    for number in range(8):
+        colour = draw.integers(0, 255, (1, 1, 3))
+        Image.fromarray(np.broadcast_to(colour, (60, 40, 3)).astype(np.uint8)).save(photos / f"{number}.png")
+    gallery = open_gallery(photos, model)
+    found = gallery.together(np.asarray(Image.open(photos / "3.png")), most=3)
+    assert found[0].name == "3.png"
+
+
+def test_an_index_of_the_packaged_model_takes_less_than_6_kb_a_photo(model, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    draw = np.random.default_rng(1)
+    for number in range(130):
+        Image.fromarray(draw.integers(0, 255, (12, 8, 3), dtype=np.uint8)).save(photos / f"{number}.png")
+    open_gallery(photos, model)
+    size = sum(path.stat().st_size for path in (photos / ".fashionlib").rglob("*") if path.is_file())
+    assert size / 130 < 6000
+
+
+def test_controls_are_pooled_from_the_same_maps(model):
+    class Two:
+        ids = ("a", "b")
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            from fashionlib.data.base import Sample
+
+            image = np.random.default_rng(index).integers(0, 255, (96, 64, 3), dtype=np.uint8)
+            return Sample(image=image, id=self.ids[index])
+
+    tagger = open_model(model)
+    seen = look(tagger, Two())
+    assert {name: len(each[0]) for name, each in seen.controls.items()} == {
+        "backbone": 1280, "gem": 1280, "stripes": 4 * 1280,
+    }  # fmt: skip
+    from fashionlib.gallery.extract import decoded
+
+    maps = trunk_maps_of(tagger, [decoded(Two()[1].image, tagger.image_size)])
+    torch.testing.assert_close(untouched(tagger, maps)["gem"][0], seen.controls["gem"][1], rtol=1e-3, atol=1e-3)
+
+
+def test_an_empty_place_of_a_list_shows_no_photo_of_the_class():
+    assert _share(np.array(["a", "b", "a"]), [0, 2], "a") == 0.2
+    assert _share(np.array(["a", "b", "a"]), [], "a") == 0
