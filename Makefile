@@ -4,6 +4,9 @@ PROFILE ?= quick
 DATA    ?=
 SEEDS   ?=
 BIN     := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[book,test]'
+# the versions of the published numbers, where the interpreter is theirs; LOCK= takes the newest
+LOCK    ?= $(shell $(PYTHON) -c 'import sys; print("--constraint constraints.txt" * (sys.version_info[:2] == (3, 11)))')
 
 .PHONY: setup results book site verify miniature test test-gpu lint clean
 
@@ -13,7 +16,8 @@ setup: .venv/.installed
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "$(PYTHON) is not Python 3.10 to 3.13: name one with PYTHON=python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[book,test]'
+	$(INSTALL) $(LOCK) || { test -n "$(LOCK)" && echo "not all of constraints.txt is to be had here; newer releases are taken" \
+	  && $(INSTALL); }
 	@touch $@
 
 # the batch: notebooks through papermill; only what changed runs again

@@ -1,12 +1,15 @@
 """The house itself: what is installed, what is tracked, how large things grew."""
 
 import ast
+import json
 import subprocess
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "fashionlib").rglob("*.py"))
@@ -21,6 +24,20 @@ def test_environment_yml_installs_what_pyproject_names():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     pip = next(entry["pip"] for entry in environment if isinstance(entry, dict))
     assert sorted(pip) == sorted([*wanted, "--editable=."])
+
+
+def test_the_lock_holds_every_package_that_pyproject_names_in_the_versions_of_the_published_numbers():
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(line.count("==") == 1 and "/" not in line for line in lines)  # no address of a registry or a machine
+    pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    optional = project["optional-dependencies"]
+    for wanted in map(Requirement, [*project["dependencies"], *optional["book"], *optional["test"]]):
+        assert wanted.specifier.contains(pinned[canonicalize_name(wanted.name)]), wanted
+    made = json.loads((ROOT / "results" / "wardrobe" / "table1.json").read_text())[0]["versions"]
+    for name in ("torch", "torchvision", "timm", "numpy"):
+        assert pinned[name] == made[name]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

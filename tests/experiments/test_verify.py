@@ -69,6 +69,12 @@ def test_on_the_same_machine_every_bit_counts():
     assert {one.field for one in verdict.disagreements} == {"value", "low", "high", "seed 0"}
 
 
+def test_a_run_that_names_more_packages_is_still_of_the_same_machine():
+    more = {"versions": {**number().versions, "pillow": "13"}}
+    assert compare([number()], [number(**more)]).rule == "exact"
+    assert compare([number(**more)], [number()]).rule == "tolerance"
+
+
 @pytest.mark.parametrize(
     "other",
     [
