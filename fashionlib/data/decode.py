@@ -29,8 +29,9 @@ from fashionlib.core.threads import Budget, QuietModule
 from fashionlib.data.colour import Converter, converter_to_srgb, white_level
 
 MOST_PIXELS = 100_000_000  # a picture that unpacks to more than this is refused, not decoded
+MOST_SIDE = 65_535  # pixels of one side, as in a JPEG
 DECODING = Budget(MOST_PIXELS)
-QUIET = QuietModule("PIL.TiffImagePlugin")  # it warns of odd tags of TIFFs and EXIF
+QUIET = QuietModule("PIL.")  # it warns of odd tags of TIFFs and EXIF, and of large pictures
 _BAND = 4_000_000  # pixels converted to RGB at a time: intermediate copies stay small
 _MOST_CHUNKS = 200_000  # of a PNG
 _MOST_SCANS = 2_000_000_000  # pixels × scans of a JPEG: a small file can ask for hours of work
@@ -93,6 +94,8 @@ def _finish(image: Image.Image, profile: bytes | None, turn: int, scale: float) 
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise InputError(f"{width}×{height}, more than {MOST_PIXELS:,} pixels; resize it")
+    if max(width, height) > MOST_SIDE:
+        raise InputError(f"{width}×{height}, more than {MOST_SIDE:,} pixels on one side; resize it")
     if isinstance(image, JpegImagePlugin.JpegImageFile) and scale < 1:
         image.draft(None, (int(width * scale) + 1, int(height * scale) + 1))
     with DECODING.held(width * height if image.info.get("progressive") else image.width * image.height):

@@ -180,7 +180,7 @@ def test_a_float_picture_with_a_hole_is_read_and_floats_are_shown_in_their_range
 
 def test_a_tall_float_picture_is_looked_through_in_blocks(tmp_path):
     """Row by row took a minute for a few kilobytes whose height was damaged."""
-    Image.fromarray(np.full((400_000, 2), 0.5, np.float32)).save(tmp_path / "a.tif")
+    Image.fromarray(np.full((65_000, 12), 0.5, np.float32)).save(tmp_path / "a.tif")
     began = time.process_time()
     assert (read_photo(tmp_path / "a.tif") == 128).all()
     assert time.process_time() - began < 2
@@ -305,6 +305,22 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
         file.truncate(800_000_000)  # a hole: it takes no room
     with pytest.raises(InputError, match="800 MB, more than 700"):
         read_photo(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("size", [(1, 90_000_000), (90_000_000, 1), (0, 0), (2**31 - 1, 2**31 - 1)])
+def test_sides_that_no_photo_has_are_refused_before_anything_is_unpacked(tmp_path, size):
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0))
+    data = chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + data)
+    with pytest.raises(InputError, match=r"a\.png: (damaged image|.* more than .* pixels)"):
+        read_photo(tmp_path / "a.png")
+
+
+def test_a_picture_that_pillow_warns_of_as_large_is_read(tmp_path):
+    Image.new("1", (10_000, 9_000)).save(tmp_path / "a.tif", compression="group4")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert open_photo(tmp_path / "a.tif", (64, 64)).size == (9_000, 10_000)
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused(tmp_path):
