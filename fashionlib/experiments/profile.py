@@ -203,7 +203,10 @@ def project_root() -> Path:
     for folder in candidates:
         if (folder / "profiles").is_dir():
             return folder
-    raise InputError(f"no folder profiles/ in {here} or above; run from the project's folder or set FASHIONLIB_HOME")
+    raise InputError(
+        f"no folder profiles/ in {named or here}{'' if named else ' or above'}: profiles and notebooks come with the "
+        "repository, not with the installed package; run in its folder, or name that in FASHIONLIB_HOME"
+    )
 
 
 def absolute(root: str) -> str:
