@@ -149,7 +149,7 @@ def test_blanks_in_names_and_items_are_kept(inshop):
             "Eval/list_eval_partition.txt",
             "/02_2_side.jpg                            id_00000002",
             "/02_1_front.jpg                           id_00000003",
-            r"line 4: .*front.jpg stands in line 3 already; keep one of the rows",
+            r"line 4: .*front.jpg stands in line 3 already; keep one",
         ),
         ("Eval/list_eval_partition.txt", "6\n", "7\n", r"line 1: says 7 rows, but 6 follow"),
         ("Eval/list_eval_partition.txt", "6\n", "9" * 5000 + "\n", r"line 1: expected the number of rows, got '999"),

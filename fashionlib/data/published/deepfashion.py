@@ -14,7 +14,7 @@ import numpy as np
 from fashionlib.data.published.findings import Findings, Report
 from fashionlib.data.published.layout import Tree, find_file, find_photos
 from fashionlib.data.published.listed import CUT_OFF, POINTS, Boxes, Contents, Points, Tags
-from fashionlib.data.published.lists import Bad, Parse, Row, numbers_of, read_table, take_photos
+from fashionlib.data.published.lists import Bad, Parse, Row, numbers_of, read_table
 from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.data.published.values import read_values
 
@@ -42,9 +42,9 @@ class Release:
         names = [f"{folder}/{name}".lstrip("/") for folder in folders]
         return find_file(self.tree, self.root, names, report, self.hint)
 
-    def partition(self, parse: Parse, columns: str, keys: int = 1) -> tuple[Path | None, dict]:
+    def partition(self, parse: Parse, columns: str, photos: int = 1) -> tuple[Path | None, dict]:
         path = self.path("list_eval_partition.txt", self.found.add)
-        return path, read_table(path, parse, columns, self.found.add, keys=keys)
+        return path, read_table(path, parse, columns, self.found.add, photos=photos)
 
     def photos(self, contents: Contents) -> None:
         contents.files = find_photos(
@@ -99,6 +99,16 @@ class Release:
         return read_table(self.path(name, report), parse, columns, report, named=None, numbered=True)
 
 
+def item_and_status(statuses: Collection[str]) -> Parse:
+    """Reads an item's id, which may hold blanks, and one of the statuses, in any case of letters."""
+
+    def parse(text: str) -> tuple | None:
+        parts = text.rsplit(None, 1)
+        return (parts[0], parts[1].lower()) if len(parts) == 2 and parts[1].lower() in statuses else None
+
+    return parse
+
+
 def name_and_type(text: str) -> tuple | None:
     """A name, which may hold blanks, and a number after it."""
     parts = text.rsplit(None, 1)
@@ -110,7 +120,7 @@ def read_boxes(path: Path, index: Mapping[str, int], report: Report, labels: Seq
     kinds = labels is None
     columns = "image_name, clothes_type (1 to 3), pose_type or source_type, x_1, y_1, x_2, y_2"
     rows = read_table(path, _box_with_kind if kinds else _box, columns if kinds else "image_name, x_1, y_1, x_2, y_2",
-                      report)  # fmt: skip
+                      report, photos=1)  # fmt: skip
     chosen = [row for name, row in rows.items() if name in index]
     numbers = np.array([row.values[1] for row in chosen], dtype=np.int32).reshape(len(chosen), 6 if kinds else 4)
     photos, found_in = np.array([index[row.values[0]] for row in chosen], dtype=np.int64), [row.line for row in chosen]
@@ -130,20 +140,14 @@ def read_boxes(path: Path, index: Mapping[str, int], report: Report, labels: Seq
     return Boxes(path, values, lines, called)
 
 
-def _box_with_kind(text: str) -> tuple | Bad | None:
-    taken = take_photos(text)
-    if not isinstance(taken, tuple):
-        return taken
-    numbers = numbers_of(taken[1])
-    return (taken[0][0], numbers) if numbers and len(numbers) == 6 and 1 <= numbers[0] <= 3 else None
+def _box_with_kind(text: str) -> tuple | None:
+    numbers = numbers_of(text)
+    return (numbers,) if numbers and len(numbers) == 6 and 1 <= numbers[0] <= 3 else None
 
 
-def _box(text: str) -> tuple | Bad | None:
-    taken = take_photos(text)
-    if not isinstance(taken, tuple):
-        return taken
-    numbers = numbers_of(taken[1])
-    return (taken[0][0], numbers) if numbers and len(numbers) == 4 else None
+def _box(text: str) -> tuple | None:
+    numbers = numbers_of(text)
+    return (numbers,) if numbers and len(numbers) == 4 else None
 
 
 def read_landmarks(path: Path, index: Mapping[str, int], report: Report) -> Points:
@@ -154,7 +158,7 @@ def read_landmarks(path: Path, index: Mapping[str, int], report: Report) -> Poin
     columns = "image_name, clothes_type (1 to 3), variation_type (in some), then visibility, x and y of each landmark"
     values = np.full((len(index), len(POINTS), 3), CUT_OFF, dtype=np.int32)
     lines = np.zeros(len(index), dtype=np.int32)
-    rows = read_table(path, _landmarks, columns, report)
+    rows = read_table(path, _landmarks, columns, report, photos=1)
     for kind, places in _COLUMNS.items():
         chosen = [row for name, row in rows.items() if row.values[1] == kind and name in index]
         numbers = [index[row.values[0]] for row in chosen]
@@ -166,10 +170,7 @@ def read_landmarks(path: Path, index: Mapping[str, int], report: Report) -> Poin
 
 
 def _landmarks(text: str) -> tuple | Bad | None:
-    taken = take_photos(text)
-    if not isinstance(taken, tuple):
-        return taken
-    numbers = numbers_of(taken[1])
+    numbers = numbers_of(text)
     if not numbers or numbers[0] not in _PARTS:
         return None
     kind, wanted = numbers[0], 3 * len(_COLUMNS[numbers[0]])
@@ -177,7 +178,7 @@ def _landmarks(text: str) -> tuple | Bad | None:
     if len(points) != wanted or not {0, 1, 2}.issuperset(points[::3]):
         return Bad("lists", f"expected {wanted} numbers for {CLOTHES[kind - 1]} clothes, visibility (0, 1 or 2), x, y "
                             "of each landmark, got {}; correct the row")  # fmt: skip
-    return taken[0][0], kind, points
+    return kind, points
 
 
 def item_rows(products: Sequence[str]) -> tuple[dict[str, int], np.ndarray]:

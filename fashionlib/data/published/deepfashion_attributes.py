@@ -13,7 +13,7 @@ import numpy as np
 from fashionlib.data.published.deepfashion import Release, name_and_type, split_rows
 from fashionlib.data.published.findings import Findings
 from fashionlib.data.published.listed import Contents, Listed, Tags, check_empty, checked_option, checked_split
-from fashionlib.data.published.lists import Bad, numbers_of, read_table, take_photos
+from fashionlib.data.published.lists import numbers_of, read_table
 from fashionlib.data.published.values import read_values
 
 SPLITS = ("train", "val", "test")
@@ -43,7 +43,7 @@ class Attributes(Listed):
 def read(root: Path, found: Findings, *, tags: str = "both", crop: bool = False) -> Contents:
     """The whole benchmark; what is wrong with it is reported."""
     release = Release(root, Attributes.name, "", found)
-    path, rows = release.partition(_photo, "image_name, evaluation_status (train, val or test)")
+    path, rows = release.partition(_status, "image_name, evaluation_status (train, val or test)")
     statuses = [row.values[1] for row in rows.values()]
     contents = Contents(list(rows), split_rows(statuses, SPLITS), domains=[None] * len(rows))
     check_empty(contents.splits, path, found)
@@ -75,7 +75,8 @@ def _categories(release: Release, names: tuple[str, ...], number: dict[str, int]
     """The number of each photo's category, from 0; a photo without one is reported."""
     path, found = release.path("list_category_img.txt", release.found.add), release.found
     called = np.full(len(number), -1, dtype=np.int64)
-    for photo, (line, (_, category)) in read_table(path, _category, "image_name, category_label", found.add).items():
+    rows = read_table(path, _category, "image_name, category_label", found.add, photos=1)
+    for photo, (line, (_, category)) in rows.items():
         if not 1 <= category <= len(names):
             found.add("lists", path, f"the category is {{}}, expected 1 to {len(names)}; correct the row", line,
                       str(category))  # fmt: skip
@@ -88,16 +89,10 @@ def _categories(release: Release, names: tuple[str, ...], number: dict[str, int]
     return called.clip(0)
 
 
-def _photo(text: str) -> tuple | Bad | None:
-    taken = take_photos(text)
-    if not isinstance(taken, tuple):
-        return taken
-    return (*taken[0], taken[1].lower()) if taken[1].lower() in SPLITS else None
+def _status(text: str) -> tuple | None:
+    return (text.lower(),) if text.lower() in SPLITS else None
 
 
-def _category(text: str) -> tuple | Bad | None:
-    taken = take_photos(text)
-    if not isinstance(taken, tuple):
-        return taken
-    numbers = numbers_of(taken[1])
-    return (*taken[0], numbers[0]) if numbers and len(numbers) == 1 else None
+def _category(text: str) -> tuple | None:
+    numbers = numbers_of(text)
+    return (numbers[0],) if numbers and len(numbers) == 1 else None

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fashionlib.data.published.deepfashion import Release, item_rows, name_and_type
+from fashionlib.data.published.deepfashion import Release, item_and_status, item_rows, name_and_type
 from fashionlib.data.published.findings import Findings
 from fashionlib.data.published.listed import Contents, Listed, check_empty, checked_option, checked_split
-from fashionlib.data.published.lists import Bad, take_photos
 
 SPLITS = ("train", "val", "query", "gallery")
 GALLERIES = {"val+test": ("val", "test"), "test": ("test",)}
@@ -67,7 +66,7 @@ def read(
 ) -> Contents:
     """The whole benchmark; what is wrong with it is reported."""
     release = Release(root, ConsumerToShop.name, "_consumer2shop", found)
-    path, rows = release.partition(_pair, _COLUMNS, keys=2)
+    path, rows = release.partition(item_and_status(_STATUSES), _COLUMNS, photos=2)
     pairs = [Pair(*row.values, row.line) for row in rows.values()]
     first: dict[str, Pair] = {}
     for pair in pairs:
@@ -133,14 +132,6 @@ def _check_pairs(pairs: list[Pair], first: dict[str, Pair], path: Path | None, f
             else:
                 found.add("splits", path, "a photo is a consumer's and a shop's, such as {}; correct one of the rows",
                           pair.line, f"{name} (line {known.line})")  # fmt: skip
-
-
-def _pair(text: str) -> tuple | Bad | None:
-    taken = take_photos(text, 2)
-    if not isinstance(taken, tuple):
-        return taken
-    parts = taken[1].rsplit(None, 1)
-    return (*taken[0], parts[0], parts[1].lower()) if len(parts) == 2 and parts[1].lower() in _STATUSES else None
 
 
 def _attribute(text: str) -> tuple | None:

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.published.deepfashion import Release, item_rows, split_rows
+from fashionlib.data.published.deepfashion import Release, item_and_status, item_rows, split_rows
 from fashionlib.data.published.findings import Findings
 from fashionlib.data.published.listed import Contents, Listed, check_empty, checked_split
-from fashionlib.data.published.lists import Bad, take_photos
 
 STATUSES = ("train", "query", "gallery")
 _COLUMNS = "image_name, item_id, evaluation_status (train, query or gallery)"
@@ -55,7 +54,7 @@ def read(
 ) -> Contents:
     """The whole benchmark; what is wrong with it is reported."""
     release = Release(root, InShop.name, "_inshop", found)
-    path, rows = release.partition(_photo, _COLUMNS)
+    path, rows = release.partition(item_and_status(STATUSES), _COLUMNS)
     products = [row.values[1] for row in rows.values()]
     statuses = [row.values[2] for row in rows.values()]
     contents = Contents(list(rows), split_rows(statuses, STATUSES), products=products, domains=["shop"] * len(rows))
@@ -97,11 +96,3 @@ def held_out_items(items: Iterable[str], share: float) -> frozenset[str]:
     """This share of the items, one at least: those whose ids have the smallest hashes, whatever their order."""
     ordered = sorted({*items}, key=lambda item: hashlib.sha256(item.encode()).digest())
     return frozenset(ordered[: max(1, round(share * len(ordered)))])
-
-
-def _photo(text: str) -> tuple | Bad | None:
-    taken = take_photos(text)
-    if not isinstance(taken, tuple):
-        return taken
-    parts = taken[1].rsplit(None, 1)
-    return (*taken[0], parts[0], parts[1].lower()) if len(parts) == 2 and parts[1].lower() in STATUSES else None

@@ -38,19 +38,19 @@ Parse = Callable[[str], "tuple | Bad | None"]
 
 
 def read_table(
-    path: Path | None, parse: Parse, columns: str, report: Report, *, keys: int = 1, named: bool | None = True,
+    path: Path | None, parse: Parse, columns: str, report: Report, *, photos: int = 0, named: bool | None = True,
     counted: bool = True, numbered: bool = False,
 ) -> dict[Any, Row]:  # fmt: skip
     """The rows of a list whose line 1 counts them and whose line 2 names the columns; none where `path` is None.
 
     parse: the columns of a row, stripped; None or Bad where it is not as published. columns: the same in words.
-    keys: the result is by the first column, or by the first `keys` of them.
+    photos: how many columns before those are photos' names. The result is by them, or by the first column.
     named: whether there is a line of names; None where a name would pass for a row. counted: whether there is a count.
     numbered: whether others refer to the rows by their number, so that a row that is there twice is an error.
 
     Windows line ends, blanks and tabs, blank lines and a byte order mark are read as if they were not there. A row
     that repeats another one is read once. Reported: a row that does not parse, two rows of one key, a count that is
-    not that of the rows, missing names, a file that is no text.
+    not that of the rows, names that are missing or in another order, a file that is no text.
     """
     lines = _lines(path, columns, report) if path else []
     declared = _declared(lines, path, report) if path and counted else None
@@ -60,10 +60,11 @@ def read_table(
         text = line.strip()
         if not text:
             continue
-        values = parse(text) if len(text) < _LONGEST else None
+        values = _values(text, photos, parse)
         if named is not False:
-            missing, named = named is True and isinstance(values, tuple), False
-            if not missing:
+            is_row, named = named is True and isinstance(values, tuple), False
+            if not is_row:
+                _check_names(text, columns, path, report, number)
                 continue
             report("lists", path, f"expected the line of names ({columns}), got a row; restore it", number)
         found += 1
@@ -71,17 +72,37 @@ def read_table(
             bad = values or Bad("lists", f"expected {columns}, got {{}}; correct the row")
             report(bad.check, path, bad.text, number, repr(text[:120]))
             continue
-        key = values[0] if keys == 1 else values[:keys]
+        key = values[:photos] if photos > 1 else values[0]
         known = rows.setdefault(key, Row(number, values))
         if known.line != number:
             repeated += 1
             same = known.values == values and not numbered
-            what = "{} stands in line " + f"{known.line} already"
-            what += " (the same row, read once)" if same else "; keep one of the rows"
+            what = f"{{}} stands in line {known.line} already{' (the same row, read once)' if same else '; keep one'}"
             report("duplicates", path, what, number, str(key), **({"fatal": False} if same else {}))
     if declared is not None and declared not in (found, found - repeated):
         report("lists", path, f"says {declared:,} rows, but {found:,} follow; fetch the file again", 1)
     return rows
+
+
+def _values(text: str, photos: int, parse: Parse) -> tuple | Bad | None:
+    if len(text) > _LONGEST:
+        return None
+    if not photos:
+        return parse(text)
+    taken = take_photos(text, photos)
+    if not isinstance(taken, tuple):
+        return taken
+    rest = parse(taken[1])
+    return (*taken[0], *rest) if isinstance(rest, tuple) else rest
+
+
+def _check_names(text: str, columns: str, path: Path | None, report: Report, line: int) -> None:
+    """Report a line of names in which the columns come in another order than the published one."""
+    expected, names = re.findall(r"\w+_\w+", columns), text.split()
+    places = [expected.index(name) for name in names if name in expected]
+    if places != sorted(places):
+        what = f"expected the columns {columns}, got {{}}; put them into this order"
+        report("lists", path, what, line, repr(text[:120]), fatal=True)  # read in this order, all rows would be wrong
 
 
 def _lines(path: Path, columns: str, report: Report) -> list[str]:
