@@ -135,7 +135,7 @@ REFUSED = {  # by set or by all: what the line has to say
     "cut off": (in_lists(lambda text: text[:-30], "list_eval*"), "list_eval_partition.txt, line"),
     "empty": (in_lists(lambda text: b"", "list_eval*"), "list_eval_partition.txt: empty"),
     "no rows": (in_lists(lambda text: b"0\n" + text.split(b"\n")[1] + b"\n", "list_eval*"), "names no photo of train"),
-    "columns in another order": (in_lists(lambda text: text.replace(b"y_1 x_2", b"x_2 y_1"), "list_bbox*"), "into this"),
+    "columns in another order": (in_lists(lambda text: text.replace(b"y_1 x_2", b"x_2 y_1"), "list_bbox*"), "put them"),
     "a huge row": (in_lists(lambda text: text + b"img/a b" * 30_000, "list_eval*"), "expected image_"),
     "half the photos": (lambda root: [path.unlink() for path in sorted(root.rglob("*.jpg"))[::2]], "unpack the photos"),
     "pipes": (lambda root: [(p.unlink(), os.mkfifo(p)) for p in root.rglob("list_eval*")], "no regular file"),
