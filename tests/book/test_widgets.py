@@ -410,7 +410,7 @@ def ledger(method, k):
     return [pytest.approx([entry.value, entry.low, entry.high], abs=5.1e-4) for entry in found]
 
 
-@pytest.mark.parametrize("name", ["metrics", "index"])
+@pytest.mark.parametrize("name", ["metrics", "retrieval"])
 def test_the_curves_are_read_at_any_k_by_keyboard(open_page, name):
     page = open_page(name)
     slider = block(page, "curves").locator(".slider input")
