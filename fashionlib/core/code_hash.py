@@ -35,6 +35,9 @@ def _imports(source: str, package: str = "") -> frozenset[str]:
                 found.add(node.module)
         elif lazy and package:
             found.update(f"{package}.{module}" for module in ast.literal_eval(node.value))
+    if "iter_modules" in source:  # whatever lies in the packages that it imports
+        for name in [name for name in found if (path := _file(name)) and path.name == "__init__.py"]:
+            found.update(f"{name}.{path.stem}" for path in PACKAGE.joinpath(*name.split(".")[1:]).glob("*.py"))
     return frozenset(found)
 
 

@@ -16,7 +16,7 @@ from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.experiments.table1 import METRICS
 from fashionlib.ledger.ledger import Entry, entry, write
 from fashionlib.metrics.bootstrap import mean_interval
-from fashionlib.models.tagger import HEADS
+from fashionlib.models.heads import HEADS
 from fashionlib.training.loop import predict
 
 PAPER, OURS = "parser-paper", "parser"

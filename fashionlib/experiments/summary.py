@@ -16,7 +16,8 @@ from fashionlib.experiments.methods import run_folder, training_seconds
 from fashionlib.experiments.profile import Profile
 from fashionlib.experiments.topk import rankers
 from fashionlib.ledger.ledger import Entry
-from fashionlib.models.tagger import HEADS, Tagger
+from fashionlib.models.heads import HEADS
+from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval.recommend import Row
 
 

@@ -21,27 +21,9 @@ from fashionlib.data.base import Box
 from fashionlib.data.photos import Placement, letterbox, open_photo
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.backbones import build_trunk, fold, frozen_trunk, is_packaged
-from fashionlib.models.baselines.csra import CSRA, CSRAOptions
-from fashionlib.models.baselines.darn import DARN, DARNOptions
-from fashionlib.models.baselines.fashionnet import FashionNet, FashionNetOptions
-from fashionlib.models.baselines.inoue import Inoue, InoueBaseline, InoueBaselineOptions, InoueOptions
-from fashionlib.models.baselines.siamese import Siamese, SiameseOptions
-from fashionlib.models.baselines.stylenet import StyleNet, StyleNetOptions
-from fashionlib.models.baselines.triplet import Triplet, TripletOptions
-from fashionlib.models.baselines.veit import Veit, VeitOptions
-from fashionlib.models.baselines.whole import WholeImage, WholeOptions
-from fashionlib.models.baselines.wtbi import WTBI, WTBIOptions
-from fashionlib.models.parser import Parser, ParserOptions
+from fashionlib.models.heads import HEADS
 from fashionlib.models.pretrained import model_folder
 from fashionlib.models.saved import CONFIG, WEIGHTS, building, read_config, read_weights, sealed_config
-
-HEADS = {
-    "parser": (Parser, ParserOptions), "whole": (WholeImage, WholeOptions), "csra": (CSRA, CSRAOptions),
-    "stylenet": (StyleNet, StyleNetOptions), "inoue-baseline": (InoueBaseline, InoueBaselineOptions),
-    "veit": (Veit, VeitOptions), "inoue": (Inoue, InoueOptions), "siamese": (Siamese, SiameseOptions),
-    "triplet": (Triplet, TripletOptions), "wtbi": (WTBI, WTBIOptions), "darn": (DARN, DARNOptions),
-    "fashionnet": (FashionNet, FashionNetOptions),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

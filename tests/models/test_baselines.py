@@ -2,7 +2,12 @@
 
 import dataclasses
 import math
+import os
+import shutil
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,11 +26,13 @@ from fashionlib.models.baselines.stylenet import StyleNet, StyleNetOptions, rank
 from fashionlib.models.baselines.triplet import MinedTriplets, Triplet
 from fashionlib.models.baselines.veit import Veit, VeitOptions, clipped, taught
 from fashionlib.models.baselines.wtbi import NEVER, WTBI, WTBIOptions, garment_pairs
-from fashionlib.models.tagger import HEADS, Tagger, load_model, save_model
+from fashionlib.models.heads import HEADS
+from fashionlib.models.tagger import Tagger, load_model, save_model
 from fashionlib.training.inputs import MapInputs
 from fashionlib.training.loop import predict, train
 from fashionlib.training.options import TrainingOptions
 
+ROOT = Path(__file__).parents[2]
 RIVALS = ("stylenet", "inoue-baseline", "veit", "inoue", "siamese", "triplet", "wtbi", "darn", "fashionnet")
 DEPTHS, LABELS, CELLS = (6, 10), 5, (4, 3)
 SMALL = {"hidden": 16, "dropout": 0.0}
@@ -502,3 +509,30 @@ def test_a_triplet_network_is_not_taught_by_photos_without_a_product():
     head = Triplet(DEPTHS, LABELS).eval()
     terms = head.loss(head(maps()), tags(), main=torch.full((12,), -1))
     assert terms["ranking"] == 0
+
+
+def test_the_baseline_of_the_readme_is_found_by_its_file_alone_and_learns(tmp_path):
+    """In a copy of the package, as a user adds it."""
+    readme = (ROOT / "README.md").read_text()
+    code = readme.split("baselines/maxpool.py`:\n\n```python\n")[1].split("```")[0]
+    shutil.copytree(ROOT / "fashionlib", tmp_path / "fashionlib", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "fashionlib" / "models" / "baselines" / "maxpool.py").write_text(code)
+    script = """
+import torch
+from fashionlib.models.tagger import Tagger
+torch.manual_seed(0)
+trunk = {"depths": [16], "stride": 16}
+model = Tagger(labels=["a", "b"], image_size=(32, 32), kind="maxpool", trunk=trunk, pretrained=False)
+maps, targets = torch.rand(8, 112, 2, 2), torch.eye(2).repeat(4, 1)
+optimiser, values = torch.optim.SGD(model.head.parameters(), 0.01), []
+for _ in range(30):
+    optimiser.zero_grad()
+    loss = sum(model.head.loss(model.head(maps), targets).values())
+    loss.backward()
+    optimiser.step()
+    values.append(float(loss))
+assert values[-1] < values[0], values
+"""
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -51,3 +51,6 @@ class CSRA(nn.Module):
 
     def loss(self, output: Output, targets: Float[Tensor, "b c"]) -> dict[str, Tensor]:
         return {"classification": self.classification(output.scores, targets)}
+
+
+HEADS = {"csra": (CSRA, CSRAOptions)}

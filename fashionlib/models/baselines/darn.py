@@ -75,3 +75,6 @@ class DARN(nn.Module):
             "classification": self.classification(output.scores, targets),
             "ranking": self.options.ranking * ranking,
         }
+
+
+HEADS = {"darn": (DARN, DARNOptions)}

@@ -127,3 +127,6 @@ def finding_loss(
     placed = F.cross_entropy(where.flatten(0, 1), cell.flatten(), reduction="none").view_as(seen)
     visible = F.binary_cross_entropy_with_logits(seen, there.float(), reduction="none")
     return (placed * there).sum() / there.sum().clamp(min=1) + (visible * known).sum() / known.sum().clamp(min=1)
+
+
+HEADS = {"fashionnet": (FashionNet, FashionNetOptions)}

@@ -66,3 +66,6 @@ class InoueBaseline(WholeImage):
 
     Simplified: VGG16 there, the common trunk here. So it is the head `whole`, by the name that Table 1 gives it.
     """
+
+
+HEADS = {"inoue": (Inoue, InoueOptions), "inoue-baseline": (InoueBaseline, InoueBaselineOptions)}

@@ -84,3 +84,6 @@ class Siamese(ByProduct):
 def order_by_product(draw: np.random.Generator, batch: int, main: np.ndarray, share: float) -> np.ndarray:
     """An epoch in which `share` of each batch are pairs of photos of the same product."""
     return paired_order(draw, batch, by_product(main[:, None]), share)
+
+
+HEADS = {"siamese": (Siamese, SiameseOptions)}

@@ -97,3 +97,6 @@ def ranking_loss(
 def _distances(descriptors: Tensor, first: Tensor, second: Tensor) -> Tensor:
     apart = (descriptors[:, None] - descriptors[None]).square().sum(-1)
     return apart[first, second].clamp(min=1e-12).sqrt()  # no slope without end at 0
+
+
+HEADS = {"stylenet": (StyleNet, StyleNetOptions)}

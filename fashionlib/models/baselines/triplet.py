@@ -65,3 +65,6 @@ class MinedTriplets(nn.Module):
     def forward(self, descriptors: Float[Tensor, "b f"], main: Int[Tensor, " b"]) -> Float[Tensor, ""]:
         descriptors, products = descriptors.float(), identities(main)
         return self.margin(descriptors, products, self.mine(descriptors, products)).reshape(())
+
+
+HEADS = {"triplet": (Triplet, TripletOptions)}

@@ -124,3 +124,6 @@ def taught(
 ) -> Float[Tensor, "b c"]:
     """What the classifier is taught: verified tags where there are some, else what is believed. Without a gradient."""
     return torch.where(verified[:, None], clean, believed.detach())
+
+
+HEADS = {"veit": (Veit, VeitOptions)}

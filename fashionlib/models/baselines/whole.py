@@ -42,3 +42,6 @@ class WholeImage(nn.Module):
 
     def loss(self, output: Output, targets: Float[Tensor, "b c"]) -> dict[str, Tensor]:
         return {"classification": self.classification(output.scores, targets)}
+
+
+HEADS = {"whole": (WholeImage, WholeOptions)}

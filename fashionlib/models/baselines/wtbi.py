@@ -104,3 +104,6 @@ def garment_pairs(products: Int[Tensor, " b"]) -> tuple[Int[Tensor, " n"], Int[T
     first, second = torch.triu_indices(len(shown), len(shown), 1, device=products.device)
     first, second = shown[first], shown[second]
     return first, second, products[first] == products[second]
+
+
+HEADS = {"wtbi": (WTBI, WTBIOptions)}
