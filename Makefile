@@ -53,4 +53,5 @@ lint: setup
 
 # what runs leave; the ledger, the published notebooks and .venv stay
 clean:
-	rm -rf runs .snakemake book/_build book/runs/ccp book/runs/paper book/runs/smoke results/smoke
+	rm -rf runs .snakemake book/_build results/smoke results/paper-smoke*
+	git clean -fdXq book/runs

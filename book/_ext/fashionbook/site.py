@@ -33,8 +33,19 @@ def contents_of(profile: str) -> dict:
             name = chapter["file"].replace(f"runs/{PUBLISHED}/", f"runs/{profile}/")
             if not name.startswith("runs/") or (project_root() / "book" / f"{name}.ipynb").exists():
                 kept.append({**chapter, "file": name})
+        if any(chapter["file"].startswith(f"runs/{profile}/") for chapter in kept):
+            kept += _pages_of_parts(profile)
         part["chapters"] = kept
     return contents
+
+
+def _pages_of_parts(profile: str) -> list[dict[str, str]]:
+    """The executed notebooks of the profile's other data sets."""
+    book = project_root() / "book"
+    return [
+        {"file": path.relative_to(book).with_suffix("").as_posix()}
+        for path in sorted(book.glob(f"runs/{profile}@*/*.ipynb"))
+    ]
 
 
 def build(profile: str) -> None:
