@@ -36,7 +36,7 @@ _BAND = 4_000_000  # pixels converted to RGB at a time: intermediate copies stay
 _MOST_CHUNKS = 200_000  # of a PNG
 _MOST_SCANS = 2_000_000_000  # pixels × scans of a JPEG: a small file can ask for hours of work
 _END = b"\xff\xd9"  # a JPEG's end marker
-_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"})  # the chunks of a PNG that are its picture
+_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})  # the chunks of a PNG that are its picture
 
 
 class UnknownFormat(Exception):
@@ -77,6 +77,8 @@ def decode(file: io.BufferedIOBase, enough: Reduce) -> Picture:
 def decode_image(image: Image.Image) -> Picture:
     """An open picture as `decode` gives it, in its own size."""
     with QUIET:
+        _check_size(*image.size)
+        image.load()  # a PNG's EXIF may come after its pixels
         return _finish(image, image.info.get("icc_profile"), orientation(image), 1.0)
 
 
@@ -92,10 +94,7 @@ def _decode(file: io.BufferedIOBase, enough: Reduce) -> Picture:
 
 def _finish(image: Image.Image, profile: bytes | None, turn: int, scale: float) -> Picture:
     width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise InputError(f"{width}×{height}, more than {MOST_PIXELS:,} pixels; resize it")
-    if max(width, height) > MOST_SIDE:
-        raise InputError(f"{width}×{height}, more than {MOST_SIDE:,} pixels on one side; resize it")
+    _check_size(width, height)
     if isinstance(image, JpegImagePlugin.JpegImageFile) and scale < 1:
         image.draft(None, (int(width * scale) + 1, int(height * scale) + 1))
     with DECODING.held(width * height if image.info.get("progressive") else image.width * image.height):
@@ -104,6 +103,13 @@ def _finish(image: Image.Image, profile: bytes | None, turn: int, scale: float) 
         pixels = _pixels(image, shrink, converter_to_srgb(profile))
     pixels = np.ascontiguousarray(_TURNS[turn](pixels))
     return Picture(pixels, (width, height) if turn >= 5 else (height, width))
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise InputError(f"{width}×{height}, more than {MOST_PIXELS:,} pixels; resize it")
+    if max(width, height) > MOST_SIDE:
+        raise InputError(f"{width}×{height}, more than {MOST_SIDE:,} pixels on one side; resize it")
 
 
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation: how the pixels become upright
@@ -121,7 +127,8 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation: h
 def orientation(image: Image.Image) -> int:
     """1 to 8, however the tag is stored (number, text, bytes, a list of one); 1 where it cannot be understood."""
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        exif = Image.Image.getexif(image)  # a PNG's own method decodes the picture, and would hide that it is damaged
+        value = exif.get(ExifTags.Base.Orientation, 1)
         if isinstance(value, (tuple, list)):
             value = value[0]
         if isinstance(value, bytes):
@@ -203,7 +210,9 @@ def _picture_chunks(file: io.BufferedIOBase) -> tuple[io.BufferedIOBase, bytes |
         if len(head) < 8:
             break
         length, name = struct.unpack(">I4s", head)
-        if name in _KEPT:
+        if name == b"eXIf":  # to the front, right behind the header: Pillow reads it there without decoding
+            kept.insert(2, head + file.read(length + 4))
+        elif name in _KEPT:
             kept.append(head + file.read(length + 4))
         elif name == b"iCCP" and profile is None:
             profile = file.read(length)

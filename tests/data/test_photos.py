@@ -1,5 +1,6 @@
 """The one reader of photos: what strangers' files hold, and what it never does with them."""
 
+import io
 import os
 import socket
 import struct
@@ -92,6 +93,29 @@ def test_what_a_png_holds_beside_its_picture_does_not_cost_it(tmp_path, extra):
     (tmp_path / "a.png").write_bytes(content[:33] + extra + content[33:])
     assert (read_photo(tmp_path / "a.png") == np.asarray(picture())).all()
     assert PngImagePlugin.MAX_TEXT_CHUNK == 1024 * 1024  # of other users of Pillow
+
+
+def test_a_png_whose_data_are_damaged_is_not_a_black_picture(tmp_path):
+    """Pillow's PNG decodes when it is asked for EXIF; asked again after the error, it gave an empty picture."""
+    noise = Image.effect_noise((64, 48), 60)
+    noise.save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    start = content.index(b"IDAT") + 4
+    for place in (start, start + 1, start + 300, len(content) // 2):
+        harmed = content[:place] + bytes(40) + content[place + 40 :]
+        (tmp_path / "a.png").write_bytes(harmed)
+        with pytest.raises(InputError, match=r"a\.png: damaged image"):
+            read_photo(tmp_path / "a.png")
+        with pytest.raises(InputError, match=r"damaged image"):
+            read_photo(Image.open(io.BytesIO(harmed)))
+
+
+def test_exif_behind_the_pixels_of_a_png_turns_them(tmp_path):
+    picture().save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[:-12] + chunk(b"eXIf", exif(3, b"\x06")[6:]) + content[-12:])
+    assert read_photo(tmp_path / "a.png").shape == (24, 16, 3)
+    assert read_photo(Image.open(tmp_path / "a.png")).shape == (24, 16, 3)
 
 
 def rgb_profile(primaries, gamma):
