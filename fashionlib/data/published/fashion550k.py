@@ -59,9 +59,11 @@ def read(root: Path, found: Findings) -> Contents:
     contents.counts = {"photos": photos, "labels": len(noisy.labels), "duplicates": len(repeated)}
     contents.counts |= {called[split]: len(rows) for split, rows in splits.items()}
     contents.tags = {"noisy": noisy, "verified": _verified(street, noisy, splits)}
-    if repeated.size and (repeated.max() >= photos or repeated.min() < 0):
-        found.add("arrays", root / "duplicateids.npy", f"numbers outside 0..{photos - 1}, such as {repeated.max()}; "
-                  "it does not belong to this list of photos")  # fmt: skip
+    outside = repeated[(repeated < 0) | (repeated >= photos)]
+    if outside.size:
+        shown = f"{outside.size:,}, such as {outside[0]}"
+        found.add("arrays", root / "duplicateids.npy", f"holds numbers outside 0..{photos - 1} ({shown}); it belongs to "
+                  "another list of photos")  # fmt: skip
     left_out = np.concatenate([splits["val"], splits["test"], repeated])
     contents.splits = {
         "train": np.setdiff1d(np.arange(photos), left_out), "verified": splits["train"], "val": splits["val"],

@@ -135,7 +135,7 @@ def _broken_link(path: Path) -> str:
         return f"a link to {os.readlink(path)}, which is not there"
     if path.is_file() and path.stat().st_size < 4096:
         text = path.read_text(encoding="utf-8", errors="replace").strip()
-        if text and "\0" not in text and (path.parent / text).is_dir():
+        if text and "\0" not in text and os.path.isdir(path.parent / text):
             return f"a link that was copied as a text: make it a link to {text} again"
     return ""
 
