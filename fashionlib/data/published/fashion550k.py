@@ -62,8 +62,8 @@ def read(root: Path, found: Findings) -> Contents:
     outside = repeated[(repeated < 0) | (repeated >= photos)]
     if outside.size:
         shown = f"{outside.size:,}, such as {outside[0]}"
-        found.add("arrays", root / "duplicateids.npy", f"holds numbers outside 0..{photos - 1} ({shown}); it belongs to "
-                  "another list of photos")  # fmt: skip
+        found.add("arrays", root / "duplicateids.npy", f"holds numbers outside 0..{photos - 1} ({shown}); it belongs "
+                  "to another list of photos")  # fmt: skip
     left_out = np.concatenate([splits["val"], splits["test"], repeated])
     contents.splits = {
         "train": np.setdiff1d(np.arange(photos), left_out), "verified": splits["train"], "val": splits["val"],
