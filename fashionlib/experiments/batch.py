@@ -43,7 +43,7 @@ def _fingerprint(profile: Profile, job: Job, states: Mapping[str, str]) -> str:
     part = profile.on(job.part)
     here = states if job.name == "topk" else {part.data.name: states[part.data.name]}
     if job.name != "topk":  # another data set that came to disk changes nothing here
-        part = replace(part, tagging={}, retrieval={}, elsewhere={}, absent={})
+        part = replace(part, tagging={}, retrieval={}, elsewhere={}, absent={}, lacking={})
     return hashlib.sha256(repr((part, here, cells, used, own)).encode()).hexdigest()[:16]
 
 

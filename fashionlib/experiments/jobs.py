@@ -106,8 +106,10 @@ def notices(profile: Profile) -> list[str]:
     if not usable(profile):
         absent[profile.data.name] = f"no folder {profile.folder}; {PUBLISHED[profile.data.name].hint}"
     causes: dict[str, list[str]] = {}
+    for method, what in profile.lacking.items():
+        causes.setdefault(f"{profile.data.name} has no {what} to learn from", []).append(method)
     for notebook, why in impossible(profile).items():
         causes.setdefault(why, []).append(notebook)
-    left = [f"left out: {', '.join(notebooks)}: {why}" for why, notebooks in causes.items()]
+    left = [f"left out: {', '.join(names)}: {why}" for why, names in causes.items()]
     told = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
     return told if profile.ablation or not usable(profile) else told + left

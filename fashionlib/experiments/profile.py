@@ -21,6 +21,10 @@ from fashionlib.core.options import Count, FileName, Whole, build, choose, read_
 from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.training.options import TrainingOptions
 
+_LEARNS_FROM = {
+    **dict.fromkeys(("veit", "inoue"), "verified tags"),
+    **dict.fromkeys(("siamese", "triplet", "wtbi", "darn", "fashionnet"), "products"),
+}
 RETRIEVAL = ("inshop", "c2s")  # where products may be looked for
 
 
@@ -71,6 +75,7 @@ class Profile:
     ablation: the way from `parser-paper` to `parser` is all that is measured.
     root: the folder of the data set; or one that holds a folder for each; or "NAME=folder,NAME=folder".
     absent: the other data sets that are not on disk, with where to ask for them.
+    lacking: the methods that the data set has nothing to teach, and what they learn from.
     """
 
     name: FileName
@@ -87,6 +92,7 @@ class Profile:
     root: str | None = None
     elsewhere: dict = field(default_factory=dict)
     absent: dict = field(default_factory=dict)
+    lacking: dict = field(default_factory=dict)
 
     def method(self, name: str) -> MethodOptions:
         """Raises InputError where the profile has no such method."""
@@ -236,7 +242,7 @@ def load_profile(name: object, *, data: object = None, seeds: object = None, che
         profile = replace(profile, seeds=_seeds(seeds))
     if profile.data.name != "wardrobe" and not profile.root:
         raise InputError(f"profile {profile.name} needs its data: add DATA=folder (or -p data folder with papermill)")
-    return profile.on(part) if part else _present(profile)
+    return _taught(profile.on(part) if part else _present(profile))
 
 
 def text_of(parameter: object) -> str:
@@ -285,6 +291,17 @@ def _merged(old: Mapping, new: Mapping) -> dict:
     """`old` with what `new` says instead, mapping by mapping."""
     both = [key for key in new if isinstance(new[key], dict) and isinstance(old.get(key), dict)]
     return {**old, **new, **{key: _merged(old[key], new[key]) for key in both}}
+
+
+def _taught(profile: Profile) -> Profile:
+    """The profile without the methods that learn from what its data set does not say of photos."""
+    if profile.data.name not in PUBLISHED:
+        return profile
+    known = PUBLISHED[profile.data.name].knows
+    wanted = {method: _LEARNS_FROM.get(profile.method(method).kind) for method in profile.methods}
+    lacking = {method: what for method, what in wanted.items() if what and what not in known}
+    methods = {method: options for method, options in profile.methods.items() if method not in lacking}
+    return replace(profile, methods=methods, lacking=lacking)
 
 
 def _present(profile: Profile) -> Profile:

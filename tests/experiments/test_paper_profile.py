@@ -159,6 +159,21 @@ def test_what_a_data_set_cannot_give_is_left_out_before_anything_is_trained(data
     ]
 
 
+def test_methods_that_a_data_set_has_nothing_to_teach_are_left_out_and_said(data, tmp_path):
+    path = tmp_path / "mine.yaml"
+    kinds = ("whole", "veit", "inoue", "wtbi", "fashionnet")
+    methods = ", ".join(f"{kind}: {{kind: {kind}}}" for kind in kinds)
+    told = {}
+    for name in ("fashion144k", "fashion550k", "deepfashion_c2s"):
+        path.write_text(f"data: {{name: {name}}}\nmethods: {{{methods}}}\n")
+        profile = load_profile(str(path), data=data)
+        told[name] = {*profile.methods}, notices(profile)[0] if profile.lacking else ""
+    assert told["fashion144k"][0] == {"whole"}
+    assert told["fashion550k"][0] == {"whole", "veit", "inoue"}
+    assert told["deepfashion_c2s"][0] == {"whole", "wtbi", "fashionnet"}
+    assert told["deepfashion_c2s"][1] == "left out: veit, inoue: deepfashion_c2s has no verified tags to learn from"
+
+
 def test_a_part_is_a_profile_by_itself(data):
     part = load_profile("paper-smoke@fashion550k", data=data)
     assert part == load_profile("paper-smoke", data=data).on("fashion550k")

@@ -14,7 +14,7 @@ class Published:
     counts: by what is counted, the published number. layout: the files that are read, below the data set's folder.
     ask: where the data are to be had, and what has to be known to unpack them.
     splits: which of train, val and test a run has of it. options: how a run loads it. parts: whether it says where each
-    label's garment is on a photo.
+    label's garment is on a photo. knows: what else methods may learn from, "products" or "verified tags".
     """
 
     title: str
@@ -25,6 +25,7 @@ class Published:
     splits: tuple[str, ...] = ("train", "val", "test")
     options: Mapping[str, Any] = field(default_factory=dict)
     parts: bool = False
+    knows: tuple[str, ...] = ()
 
     @property
     def hint(self) -> str:
@@ -90,6 +91,7 @@ PUBLISHED: dict[str, Published] = {
                 "duplicateids.npy", "annotation/noisy.npy", "annotation/verified.npy",
                 "annotation/labels.txt (names of the 66 labels, one a line)"),
         counts={"photos": 550661, "labels": 66, "verified train photos": 3000, "val photos": 300, "test photos": 2000},
+        knows=("verified tags",),
     ),
     "deepfashion_inshop": Published(
         title="DeepFashion, In-shop Clothes Retrieval Benchmark (Liu and others, CVPR 2016)",
@@ -100,7 +102,7 @@ PUBLISHED: dict[str, Published] = {
                 "Img/img/WOMEN/… (img.zip, unpacked in Img)"),
         counts={"photos": 52712, "items": 7982, "train photos": 25882, "train items": 3997, "query photos": 14218,
                 "gallery photos": 12612, "query items": 3985, "gallery items": 3985},
-        splits=("train", "val"), options={"held_out": 0.1},
+        splits=("train", "val"), options={"held_out": 0.1}, knows=("products",),
     ),
     "deepfashion_c2s": Published(
         title="DeepFashion, Consumer-to-shop Clothes Retrieval Benchmark (Liu and others, CVPR 2016)",
@@ -111,7 +113,7 @@ PUBLISHED: dict[str, Published] = {
                 "Anno/list_attr_cloth.txt and Anno/list_attr_items.txt (attributes)",
                 "Img/img/CLOTHING/… (img.zip, unpacked in Img)"),
         counts={"photos": 239557, "pairs": 195540},
-        splits=("train", "val"),
+        splits=("train", "val"), knows=("products",),
     ),
     "deepfashion_attributes": Published(
         title="DeepFashion, Category and Attribute Prediction Benchmark (Liu and others, CVPR 2016)",
