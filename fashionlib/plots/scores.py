@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 TABLE1 = {
     "ap_all": "AP all, on scores", "map": "mAP, on scores",
-    "ap_all_top6": "AP all, on the top 6 labels", "map_top6": "mAP, on the top 6 labels",
+    "ap_all_top6": "AP all, top 6 labels", "map_top6": "mAP, top 6 labels",
 }  # fmt: skip
 PUBLISHED_CURVES = {"topk_inshop": "deepfashion_inshop", "topk_c2s": "deepfashion_c2s"}
 PAPER = "Semantic parsing (the paper)"
@@ -185,7 +185,12 @@ def ablation_figure(gains: Mapping[str, Mapping[str, tuple[float, float, float]]
                   xerr=reach, error_kw={"ecolor": mpl.rcParams["xtick.color"], "linewidth": 1.2})  # fmt: skip
         for row, (value, _, high) in shown:
             axes.annotate(
-                f"{value:+.1f}", (max(high, 0), row), (4, 0), textcoords="offset points", va="center", fontsize=8.5
+                f"{value:+.1f}".replace("-", "−"),
+                (max(high, 0), row),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8.5,
             )
     axes.axvline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
     axes.set_yticks(range(len(groups)), [names.CHANGES.get(name, name).replace(": ", ":\n") for name in groups])

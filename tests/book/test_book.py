@@ -234,3 +234,26 @@ def test_directives_hold_no_typed_number_but_in_roles():
             r"^```\{(?:claims|ledger-figure|ledger-table|figure-of)\}(.*?)^```", text, flags=re.S | re.M
         ):
             assert set(typed_decimals(block)) <= {"95%"}, name
+
+
+@pytest.mark.parametrize(
+    ("asked", "page"),
+    [
+        ("architecture", "method"), ("baseline", "rivals"), ("ablation", "ablation"), ("MMR", "lists"),
+        ("Fig. 2", "method"), ("Table 1", "tagging"), ("Fig. 3", "retrieval"), ("Fig. 4", "recommendations"),
+    ],
+)  # fmt: skip
+def test_the_search_leads_to_the_page_of_a_field_s_word_first(site, browser, asked, page):
+    tab = browser.new_page()
+    tab.goto(f"{(site / 'search.html').as_uri()}?q={asked}")
+    first = tab.wait_for_selector("ul.search li a").get_attribute("href")
+    tab.close()
+    assert first.partition(".html")[0] == page
+
+
+def test_no_line_of_code_scrolls_sideways_at_the_width_of_a_desk(visits):
+    for name, (page, _) in visits.items():
+        wide = page.evaluate(
+            "[...document.querySelectorAll('div.highlight pre')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+        )
+        assert wide == 0, name

@@ -102,19 +102,19 @@ class AblationTable(LedgerDirective):
         ]
         table, body = _table([headings])
         for group in by_metric["ap_all"]:
-            cells = [names.CHANGES.get(group, group)]
+            cells = [[nodes.Text(names.CHANGES.get(group, group))]]
             cells += [_points(of[group].get(kind)) for of in by_metric.values() for kind in KINDS]
-            body += nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
+            body += nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
         one = found[0]
         note = f"Points with 95% intervals; {names.dataset(one.dataset)}, n = {one.n}, {len(one.seeds)} seeds."
         return [table, nodes.paragraph("", note, classes=["ledger-source"])]
 
 
-def _points(triple: tuple[float, float, float] | None) -> str:
+def _points(triple: tuple[float, float, float] | None) -> list[nodes.Node]:
     if triple is None:
-        return DASH
+        return [nodes.Text(DASH)]
     value, low, high = (f"{100 * part:+.1f}".replace("-", "−") for part in triple)
-    return f"{value} ({low} to {high})"
+    return [nodes.Text(value), nodes.inline("", f"{low} to {high}", classes=["interval"])]
 
 
 class FeatureRows(LedgerDirective):
