@@ -9,6 +9,8 @@ METHODS = {
     "parser": "Parser (ours)", "parser-paper": "Paper's configuration",
     "parser-released": "Released code's configuration", "fixed-learned": "Learned layout",
     "fixed": "Fixed stripes", "csra": "CSRA", "whole": "Whole picture", "backbone": "Untrained backbone",
+    "gem": "Untrained backbone, GeM", "stripes": "Untrained backbone, stripes", "shipped": "Packaged model",
+    "shipped-row": "Packaged model, first row", "shipped-parts": "Packaged model, part by part",
     "prior": "Label frequencies", "stylenet": "StyleNet", "inoue-baseline": "Inoue baseline", "inoue": "Inoue et al.",
     "veit": "Veit et al.", "veit-uncleaned": "Veit et al., uncleaned", "siamese": "Siamese", "triplet": "Triplet",
     "wtbi": "WTBI", "darn": "DARN", "fashionnet": "FashionNet",
@@ -43,6 +45,8 @@ METRICS = {
     "area": "box area",
     "relevance@10": "relevance", "part_coverage@10": "part coverage",
     "intra_list@10": "intra-list distance", "alpha_ndcg@10": "α-nDCG", "coverage_ratio@10": "coverage ratio",
+    "first_tag": "first tag right", "precision10": "precision of 10", "false_shoes": "shoes on tops",
+    "ece": "calibration error",
     "centre_r": "r of box centres", "ap_all_moved": "AP all, shifted photos", "map_moved": "mAP, shifted photos",
     "follows_x": "slope, horizontal", "follows_y": "slope, vertical", "following_steps": "following steps",
 }  # fmt: skip

@@ -11,7 +11,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 
 from fashionbook.directives import DASH, LedgerDirective, _table
-from fashionbook.text import duration, entries, hover, made, shown
+from fashionbook.text import duration, entries, hover, interval, made, shown
 from fashionlib.core import names
 from fashionlib.core.options import build
 from fashionlib.experiments.ablation import gains
@@ -145,4 +145,35 @@ class FeatureRows(LedgerDirective):
         if not body.children:
             words = "Each alone, and the untrained backbone, are not in the ledger: which of them helps is open."
             return [nodes.paragraph("", words, classes=["ledger-missing"])]
+        return [table]
+
+
+class PhotoRows(LedgerDirective):
+    """{photo-rows} PROFILE EXPERIMENT: every number of the experiment, one row per data set, metric and method."""
+
+    required_arguments, final_argument_whitespace = 1, True
+    has_content = False
+
+    @property
+    def profile(self) -> str:
+        return self.arguments[0].split()[0]
+
+    @property
+    def may_lack(self) -> bool:
+        return True
+
+    def experiments(self) -> list[str]:
+        return self.arguments[0].split()[1:]
+
+    def draw(self) -> list[nodes.Node]:
+        headings = ("Data", "Measure", "Method", "Value", "minus untrained backbone")
+        table, body = _table([[(heading, 1) for heading in headings]])
+        found = [one for one in self.entries(self.experiments()[0]) if not one.metric.endswith("_gain")]
+        for one in sorted(found, key=lambda each: (each.dataset, each.metric, -each.value)):
+            cells = [[nodes.Text(text)] for text in
+                     (names.dataset(one.dataset), names.metric(one.metric), names.method(one.method))]  # fmt: skip
+            cells.append([hover(one, shown(one)), nodes.inline("", interval(one), classes=["interval"])])
+            versus = one.versus and (one.versus["value"], one.versus["low"], one.versus["high"])
+            cells.append(_points(versus) if versus else [nodes.Text(DASH)])
+            body += nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
         return [table]

@@ -25,7 +25,7 @@ from sphinx.util.docutils import ReferenceRole, SphinxRole
 
 from fashionbook import widgets as touchblocks
 from fashionbook.api import add_buttons, plain_docstring
-from fashionbook.budget import AblationTable, BudgetTable, FeatureRows
+from fashionbook.budget import AblationTable, BudgetTable, FeatureRows, PhotoRows
 from fashionbook.claims import Claims
 from fashionbook.directives import LedgerFigure, LedgerTable, LedgerTimes
 from fashionbook.figures import FigureOf
@@ -178,6 +178,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("budget-table", BudgetTable)
     app.add_directive("ablation-table", AblationTable)
     app.add_directive("feature-rows", FeatureRows)
+    app.add_directive("photo-rows", PhotoRows)
     app.add_directive("figure-of", FigureOf)
     touchblocks.setup(app)
     app.add_directive("ledger-runs", LedgerRuns)
