@@ -5,6 +5,8 @@ Every table, figure, verdict and alt text takes its names from here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 METHODS = {
     "parser": "Parser (ours)", "parser-paper": "Paper's configuration",
     "parser-released": "Released code's configuration", "fixed-learned": "Learned layout",
@@ -71,6 +73,14 @@ VERSUS = ("_over_", "_gain")  # marks a paired difference in a metric's name
 
 def method(name: str) -> str:
     return METHODS.get(name) or LISTS.get(name) or FEATURES.get(name) or name
+
+
+def ordered(present: Iterable[str]) -> list[str]:
+    """These methods in the order of the table; unknown ones, such as baselines of one's own, come last."""
+    found = dict.fromkeys(present)
+    return [name for name in {**METHODS, **LISTS} if name in found] + [
+        name for name in found if name not in METHODS and name not in LISTS
+    ]
 
 
 def dataset(name: str) -> str:

@@ -32,7 +32,7 @@ def method_colours() -> dict[str, str]:
 
 def _dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
     """A row per method: the value as a dot with its number, the 95% interval as a line."""
-    palette = method_colours()
+    palette = {**dict.fromkeys(methods, str(mpl.rcParams["xtick.color"])), **method_colours()}
     axes.grid(axis="y", visible=False)
     for entry in entries:
         row = methods.index(entry.method)
@@ -53,9 +53,9 @@ def table1_figure(entries: Sequence[Entry]) -> Figure:
 
     Raises InputError when no entry is one of Table 1's metrics.
     """
-    wanted = [entry for entry in entries if entry.metric in TABLE1 and entry.method in names.METHODS]
+    wanted = [entry for entry in entries if entry.metric in TABLE1]
     metrics = [metric for metric in TABLE1 if any(entry.metric == metric for entry in wanted)]
-    methods = [name for name in names.METHODS if any(entry.method == name for entry in wanted)][::-1]
+    methods = names.ordered(entry.method for entry in wanted)[::-1]
     if not wanted:
         raise InputError(f"no entry of {list(TABLE1)} to draw; run the experiment table1 first")
     rows = -(-len(metrics) // 2)
@@ -76,13 +76,11 @@ def all_methods(entries: Sequence[Entry], metric: str = "ap_all") -> Figure:
 
     entries: of experiment table1, of several profiles. Raises InputError where none has the metric.
     """
-    wanted = [entry for entry in entries if entry.metric == metric and entry.method in names.METHODS]
+    wanted = [entry for entry in entries if entry.metric == metric]
     if not wanted:
         raise InputError(f"no entry of {metric} to draw; run the experiment table1 first")
     profiles = list(dict.fromkeys(entry.profile for entry in wanted))
-    methods = {profile: [name for name in names.METHODS
-                         if any((e.profile, e.method) == (profile, name) for e in wanted)][::-1]
-               for profile in profiles}  # fmt: skip
+    methods = {profile: names.ordered(e.method for e in wanted if e.profile == profile)[::-1] for profile in profiles}
     figure = new_figure(0.4 + sum(0.55 + 0.27 * len(rows) for rows in methods.values()))
     grid = figure.subplots(len(profiles), 1, sharex=True, squeeze=False,
                            height_ratios=[1.5 + len(methods[profile]) for profile in profiles])[:, 0]  # fmt: skip
@@ -124,7 +122,7 @@ def topk_curves(entries: Sequence[Entry], published: Sequence[Row] | None = None
 def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
     """Parser and whole picture, each named at its right end; the other methods thin and grey."""
     lines = {}
-    for name in names.METHODS:
+    for name in names.ordered(entry.method for entry in entries):
         found = [(int(e.metric[3:]), e) for e in entries if e.method == name and e.metric[3:].isdigit()]
         lines |= {name: [e for _, e in sorted(found, key=lambda pair: pair[0])]} if found else {}
         if len({k for k, _ in found}) < len(found):

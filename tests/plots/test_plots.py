@@ -230,3 +230,12 @@ def test_the_ablations_rows_say_what_was_changed_to_what():
     figure = plots.ablation_figure({"losses on boxes": {"added": (0.05, 0.04, 0.06), "removed": (0.0, -0.01, 0.01)}})
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Losses on boxes:\non → off"
     assert "gain when made to the paper's network" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_a_baseline_of_ones_own_stands_in_every_figure_after_the_known_ones():
+    entries = [entry("maxpool", "ap_all", 0.3), entry("parser", "ap_all", 0.5)]
+    for figure in (plots.table1_figure(entries), plots.all_methods(entries)):
+        rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        assert rows == ["maxpool", "Parser (ours)"]
+    curves = [entry(method, f"top{k}", 0.1 * k, "topk_c2s") for method in ("maxpool", "parser") for k in (1, 2)]
+    assert len(plots.topk_curves(curves).axes[0].lines) == 2

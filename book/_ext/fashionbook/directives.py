@@ -116,7 +116,7 @@ class LedgerTable(LedgerDirective):
     def _ours(self, metrics: Sequence[str]) -> dict[str, list[Entry | None]]:
         """By method, in the order of the rows, one entry a metric; the paired difference last."""
         found = self.entries(self.arguments[0])
-        known = [method for method in {**names.METHODS, **names.LISTS} if any(e.method == method for e in found)]
+        known = names.ordered(entry.method for entry in found if names.VERSUS[0] not in entry.metric)
         rows: dict[str, list[Entry | None]] = {
             method: [results.find(found, method=method, metric=metric) for metric in metrics]
             for method in self.options.get("methods", " ".join(known)).split()

@@ -139,7 +139,7 @@ class Curves(LedgerFigure):
     def draw(self) -> list[nodes.Node]:
         found = {name: self.entries(name) for name in self.experiments()}
         present = {entry.method for one in found.values() for entry in one}
-        methods = [name for name in names.METHODS if name in present]
+        methods = names.ordered(sorted(present))
         strong = [name for name in STRONG if name in present] or methods[:1]
         ks = sorted({k for one in found.values() for entry in one if (k := _k(entry))})
         panels = [
