@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,14 @@ class TimmTrunk(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
         """images: RGB in 0..1."""
         grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
-        return torch.cat([to_grid(maps, grid) for maps in self.body((images - self.mean) / self.std)], dim=1)
+        try:
+            found = self.body((images - self.mean) / self.std)
+        except AssertionError as error:  # a transformer for photos of one size
+            raise InputError(
+                f"trunk timm/{self.name} takes no photos of this size ({error}); set image_size"
+            ) from error
+        maps = [each if each.shape[1] == d else each.movedim(-1, 1) for each, d in zip(found, self.depths, strict=True)]
+        return torch.cat([to_grid(each, grid) for each in maps], dim=1)
 
     def extra_repr(self) -> str:
         """What weights do not show, and the maps depend on."""
@@ -83,12 +91,11 @@ def _created(name: str, places: Sequence[int] | None = None, weights: bool | dic
         options["out_indices"] = places
     if isinstance(weights, dict):
         options["pretrained_cfg_overlay"] = {"state_dict": weights, "hf_hub_id": None, "url": "", "file": None}
-    sized = {"dynamic_img_size": True, "dynamic_img_pad": True}
     try:
-        try:
-            return timm.create_model(name, **options, **sized)
-        except TypeError:  # a network of convolutions, or one whose size is fixed
-            return timm.create_model(name, **options)
+        for sized in ({"dynamic_img_size": True, "dynamic_img_pad": True}, {"strict_img_size": False}):
+            with contextlib.suppress(TypeError):  # a network of convolutions, or one whose size is fixed
+                return timm.create_model(name, **options, **sized)
+        return timm.create_model(name, **options)
     except Exception as error:  # of many kinds: no maps, no network, no weights, weights of another model
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         hint = "; name a file of its weights with pretrained: path" if weights is True else ""
