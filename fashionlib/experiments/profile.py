@@ -183,7 +183,7 @@ class Profile:
 
 def folder_of(root: str | None, dataset: str) -> str | None:
     """Where `root` has the data set: what it names for it, or the folder of its name below; `root` itself where it
-    holds no data set's folder.
+    holds no data set's folder, and for a data set that is made of several of them.
     """
     if root is None or dataset == "wardrobe":
         return None
@@ -191,7 +191,7 @@ def folder_of(root: str | None, dataset: str) -> str | None:
     if named:
         return named.get(dataset)
     below = Path(root) / dataset
-    shared = any((Path(root) / name).is_dir() for name in PUBLISHED if name != "folder")
+    shared = dataset in PUBLISHED and any((Path(root) / name).is_dir() for name in PUBLISHED if name != "folder")
     return str(below if shared else root)
 
 

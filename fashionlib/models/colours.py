@@ -34,7 +34,7 @@ class Colours(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> Float[Tensor, "b bins y x"]:
         """images: RGB in 0..1."""
         images = images.float()
-        covered = ((images - LETTERBOX).abs().amax(1, keepdim=True) > 1e-3).float()  # b 1 h w
+        covered = shown(images)
         fine = (grid[0] * FINE, grid[1] * FINE)
         share = F.adaptive_avg_pool2d(covered, fine)
         colour = F.adaptive_avg_pool2d(images * covered, fine) / share.clamp(min=1e-6)
@@ -43,6 +43,11 @@ class Colours(nn.Module):
         near = near / near.sum(-1, keepdim=True).clamp(min=1e-9)
         bins = near.unflatten(0, (len(images), fine[0] * fine[1])).transpose(1, 2).unflatten(2, fine)
         return F.avg_pool2d(bins * share, FINE)
+
+
+def shown(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """1 where the photo is, 0 where the letterbox is."""
+    return ((images - LETTERBOX).abs().amax(1, keepdim=True) > 1e-3).float()
 
 
 def to_lab(rgb: Float[Tensor, "b 3 *n"]) -> Float[Tensor, "b 3 *n"]:

@@ -70,6 +70,11 @@ class Descriptor(nn.Module):
         lifted = self.lift(maps[:, -self.blocks[-1] :, :, None])[..., 0].clamp(0, 6)  # ReLU6
         return attention @ torch.cat([lifted, maps], 1).transpose(1, 2)
 
+    def pooled(self, maps: Float[Tensor, "b d n"], attention: Float[Tensor, "b 1 n"]) -> Float[Tensor, "b lifted"]:
+        """The lifted channels' generalised mean (GeM, p = 3; Radenović, Tolias, Chum, TPAMI 2019) over the photo."""
+        lifted = self.lift(maps[:, -self.blocks[-1] :, :, None])[..., 0].clamp(1e-6, 6)
+        return (lifted.pow(3) * attention).sum(-1).pow(1 / 3)
+
     def standardised(self, features: Float[Tensor, "*n width"]) -> Float[Tensor, "*n width"]:
         """Mean 0 and deviation 1 over photos, then each block at length 1."""
         scaled = (features - self.mean) / self.deviation

@@ -20,7 +20,7 @@ from fashionlib.core.options import BelowOne, Count, NotNegative, Share, Whole
 from fashionlib.core.output import Output
 from fashionlib.models import losses
 from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, crop, crop_weights, upright, whole_picture
-from fashionlib.models.descriptor import Descriptor, covered
+from fashionlib.models.descriptor import LIFTED, Descriptor, covered
 from fashionlib.models.texture import TextureEncoding
 
 Anchors = Literal["body", "circle", "centre", "stripes"]  # see `anchor_boxes`
@@ -51,6 +51,8 @@ class ParserOptions:
         the shallowest features, for retrieval) or "none".
     compare: what retrieval compares, "texture", "attended" (the trunk's features under the step's attention, each depth
         at length 1), "both", or "projected" (a step's projected features beside the whole photo's, see `Descriptor`).
+    whole_share: with "projected", the share in each step's scores of a linear classifier of the whole photo, which is
+        fitted after training (`fashionlib.experiments.ship`); 0 for none.
     context: with "projected", the share of the whole photo in the squared distance of two steps.
     codewords: K of the texture encoding.
     dropout: on a region's features and before its scores.
@@ -76,6 +78,7 @@ class ParserOptions:
     pool: Literal["mean", "flatten"] = "mean"
     texture: Literal["scores", "beside", "none"] = "beside"
     compare: Literal["texture", "attended", "both", "projected"] = "both"
+    whole_share: Share = 0.0
     context: Share = 0.7
     codewords: Count = 32
     dropout: BelowOne = 0.3
@@ -120,6 +123,8 @@ class Parser(nn.Module):
             self.texture_score = nn.Linear(options.codewords * self.depths[0], labels)
         if options.compare == "projected":
             self.descriptor = Descriptor(self.depths)
+            if options.whole_share:
+                self.whole = nn.Linear(LIFTED, labels).requires_grad_(False)
         self.register_buffer("pull", anchor_boxes(options.pull, options.steps)[:, 2:])
         self.classification = getattr(losses, options.classification)
 
@@ -151,7 +156,11 @@ class Parser(nn.Module):
             torch.stack(each[first:], 1) for each in (scores, looked, attentions, vectors)
         )
         if options.compare == "projected":
-            features, textures = self._projected(raw.flatten(2), colours.flatten(2), attention.flatten(2)), None
+            raw, colours = raw.flatten(2), colours.flatten(2)
+            features, textures = self._projected(raw, colours, attention.flatten(2)), None
+            if options.whole_share:
+                whole = self.whole(self.descriptor.pooled(raw, covered(colours, raw.shape[2])))
+                steps = torch.lerp(steps, whole.unsqueeze(1).expand_as(steps), options.whole_share)
         else:
             features, textures = self._compared(standard, attention.flatten(2), vectors)
         return Output(

@@ -7,7 +7,6 @@ closet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,15 +41,17 @@ def likeness(
 
 def _part_likeness(query: Collection, photo: int, gallery: Collection, near: Tensor) -> Float[Tensor, " near"]:
     """Mean over labels of 1 − d²/2, each weighted by the geometric mean of both photos' scores."""
+    assert isinstance(gallery.parts.features, Tensor)
+    assert isinstance(query.parts.features, Tensor)
     scores = torch.from_numpy(query.scores[photo])
-    labels: Sequence[int] = [int(label) for label in torch.nonzero(scores >= FAINT).flatten()] or [int(scores.argmax())]
-    total, weights = torch.zeros(len(near)), torch.full((len(near),), 1e-6)
-    for label in labels:
-        weight = (scores[label] * torch.from_numpy(gallery.scores[near.numpy(), label])).sqrt()
-        apart = gallery.parts.of(near, label) - query.parts.of(torch.tensor([photo]), label)
-        total += weight * (1 - apart.square().sum(1) / 2)
-        weights += weight
-    return total / weights
+    labels = torch.nonzero(scores >= min(FAINT, float(scores.max()))).flatten()
+    others, own = gallery.parts.features[near].float(), query.parts.features[photo].float()
+    lengths = others.square().sum(-1, keepdim=True) + own.square().sum(-1)
+    squares = lengths - 2 * others @ own.T  # near, steps there, steps here
+    there, here = gallery.parts.best_step[near][:, labels], query.parts.best_step[photo, labels]
+    apart = squares[torch.arange(len(near))[:, None], there, here]
+    weights = (scores[labels] * torch.from_numpy(gallery.scores[near.numpy()])[:, labels]).sqrt().clamp(min=1e-6)
+    return (weights * (1 - apart / 2)).sum(1) / weights.sum(1)
 
 
 def relevance(alike: Float[Tensor, " photos"]) -> Float[Tensor, " photos"]:

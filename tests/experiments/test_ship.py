@@ -6,11 +6,12 @@ import torch
 import yaml
 from PIL import Image
 
+from fashionlib.data import load
 from fashionlib.data.closet import CLASSES
 from fashionlib.experiments.profile import load_profile
 from fashionlib.experiments.real_photos import _share, look, untouched
 from fashionlib.experiments.ship import shipped
-from fashionlib.gallery.extract import open_model, trunk_maps_of
+from fashionlib.gallery.extract import decoded, open_model, trunk_maps_of
 from fashionlib.gallery.gallery import open_gallery
 from fashionlib.models.tagger import load_model, save_model
 
@@ -44,12 +45,13 @@ def test_the_packaged_model_is_calibrated_and_compares_whole_and_parts(model, tm
     tagger = load_model(model)
     slope, _ = tagger.calibration
     assert slope > 0
+    assert tagger.options.whole_share > 0
     assert 0.05 <= tagger.threshold <= 0.95
     assert {"t-shirt", "blazer", "dress"} <= {*tagger.labels}
     tags = tagger.tag(np.full((50, 30, 3), 200, np.uint8))[0]
     assert tags
     assert all(tag.score >= tagger.threshold for tag in tags[1:])
-    photos = tmp_path / "photos"
+    photos = tmp_path / "gallery"
     photos.mkdir()
     draw = np.random.default_rng(1)
     for number in range(8):
@@ -61,7 +63,7 @@ def test_the_packaged_model_is_calibrated_and_compares_whole_and_parts(model, tm
 
 
 def test_an_index_of_the_packaged_model_takes_less_than_6_kb_a_photo(model, tmp_path):
-    photos = tmp_path / "photos"
+    photos = tmp_path / "gallery"
     photos.mkdir()
     draw = np.random.default_rng(1)
     for number in range(130):
@@ -71,27 +73,16 @@ def test_an_index_of_the_packaged_model_takes_less_than_6_kb_a_photo(model, tmp_
     assert size / 130 < 6000
 
 
-def test_controls_are_pooled_from_the_same_maps(model):
-    class Two:
-        ids = ("a", "b")
-
-        def __len__(self):
-            return 2
-
-        def __getitem__(self, index):
-            from fashionlib.data.base import Sample
-
-            image = np.random.default_rng(index).integers(0, 255, (96, 64, 3), dtype=np.uint8)
-            return Sample(image=image, id=self.ids[index])
-
-    tagger = open_model(model)
-    seen = look(tagger, Two())
-    assert {name: len(each[0]) for name, each in seen.controls.items()} == {
-        "backbone": 1280, "gem": 1280, "stripes": 4 * 1280,
-    }  # fmt: skip
-    from fashionlib.gallery.extract import decoded
-
-    maps = trunk_maps_of(tagger, [decoded(Two()[1].image, tagger.image_size)])
+def test_controls_are_pooled_from_the_same_maps(model, tmp_path):
+    (tmp_path / "two").mkdir()
+    for number in range(2):
+        image = np.random.default_rng(number).integers(0, 255, (96, 64, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / "two" / f"{number}.png")
+    tagger, photos = open_model(model), load("folder", tmp_path / "two", "all")
+    seen = look(tagger, photos)
+    lengths = {name: each.shape[1] for name, each in seen.controls.items()}
+    assert lengths == {"backbone": 1280, "gem": 1280, "stripes": 4 * 1280}
+    maps = trunk_maps_of(tagger, [decoded(photos[1].image, tagger.image_size)])
     torch.testing.assert_close(untouched(tagger, maps)["gem"][0], seen.controls["gem"][1], rtol=1e-3, atol=1e-3)
 
 
