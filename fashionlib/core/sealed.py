@@ -6,17 +6,23 @@ that was copied, restored or touched is read once; one that nobody touched is tr
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
+import shutil
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from fashionlib.core.files import readable, written_aside
+from fashionlib.core.errors import InputError
+from fashionlib.core.files import build_aside, readable, written_aside
+from fashionlib.core.threads import in_order
 
 MOST_JSON = 1 << 30  # bytes; an endless file is not read to its end
 _PIECE = 1 << 20
@@ -67,6 +73,18 @@ def content_hash(path: Path | str) -> str:
     return digest.hexdigest()
 
 
+def content_hashes(paths: Iterable[Path]) -> Iterator[str]:
+    """`content_hash` of each; "gone" where a file cannot be read."""
+
+    def one(path: Path) -> str:
+        try:
+            return content_hash(path)
+        except (OSError, Damaged):
+            return "gone"
+
+    return in_order(one, paths, ahead=64)
+
+
 def bytes_hash(content: bytes) -> str:
     """`content_hash` of a file with this content."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
@@ -82,17 +100,36 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """What `write_json` wrote. Raises Damaged where it is anything else, and OSError as `open` does."""
-    content = read_bytes(path).strip()
-    head, _, text = content.partition(b', "values": ')
-    if head != b'{"checksum": "' + bytes_hash(text[:-1]).encode() + b'"' or text[-1:] != b"}":
+    head, _, text = read_bytes(path).partition(b', "values": ')
+    if head != b'{"checksum": "' + bytes_hash(text[:-2]).encode() + b'"' or text[-2:] != b"}\n":
         raise Damaged("its checksum does not fit")
-    values = json.loads(text[:-1])  # of our own writing, and so neither nested too deep nor of other types
+    values = json.loads(text[:-2])  # of our own writing, and so neither nested too deep nor of other types
     if not isinstance(values, dict):
         raise Damaged("no JSON object")
     return values
 
 
 SEAL = "seal.json"
+_HALF_MADE = r"\.{kind}-[0-9a-f]{{16}}-\w{{8}}"  # as `build_aside` calls a folder of a cache until it is whole
+_YOUNG = 60  # seconds in which a half-made folder is left alone, whatever its lock says
+
+
+def cached(folder: Path, build: Callable[[Path], None]) -> Path:
+    """A folder of a cache, called KIND-KEY: made by `build` where it is not there, and again where it is damaged.
+
+    What a killed run left half-made of this kind is removed. Raises InputError where the disk fails.
+    """
+    _remove_half_made(folder)
+    if os.path.lexists(folder) and (fault := fault_of(folder)):
+        notice(f"{folder}: damaged ({fault}); it is made again")
+        shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()
+
+    def whole(aside: Path) -> None:
+        with _locked(aside):
+            build(aside)
+            seal(aside)
+
+    return build_aside(folder, whole)
 
 
 def seal(folder: Path) -> None:
@@ -105,16 +142,53 @@ def fault_of(folder: Path) -> str:
     """What is wrong with a folder that `seal` was called on; empty where it is whole."""
     try:
         rows = read_json(folder / SEAL)
-        return next(filter(None, (_fault(folder / name, row) for name, row in rows.items())), "")
+        now = {name: [*stat_of(folder / name), row[-1]] for name, row in rows.items()}
+        for name in (name for name in rows if rows[name] != now[name]):
+            if content_hash(folder / name) != rows[name][-1]:
+                return f"{name}: its checksum does not fit"
     except (OSError, Damaged) as error:
-        return f"{SEAL}: {getattr(error, 'strerror', None) or error}"
+        return getattr(error, "strerror", None) or str(error)
+    if now != rows:  # copied or touched, and read now: that need not be done each time
+        with contextlib.suppress(InputError):
+            write_json(folder / SEAL, now)
+    return ""
 
 
-def _fault(path: Path, row: Iterable[Any]) -> str:
-    *was, digest = row
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """While the block runs, and no longer than the process lives, others see that the folder is being made."""
     try:
-        if tuple(was) == stat_of(path) or digest == content_hash(path):
-            return ""
-        return f"{path.name}: its checksum does not fit"
-    except (OSError, Damaged) as error:
-        return f"{path.name}: {getattr(error, 'strerror', None) or error}"
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        yield
+        return
+    try:
+        is_free(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_free(handle: int) -> bool | None:
+    """Locks an open file or folder if no other process has; None where the system or the disk has no locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
+def _remove_half_made(folder: Path) -> None:
+    pattern = re.compile(_HALF_MADE.format(kind=re.escape(folder.name.partition("-")[0])))
+    with contextlib.suppress(OSError):
+        for path in [path for path in folder.parent.iterdir() if pattern.fullmatch(path.name)]:
+            age = time.time() - path.stat().st_mtime
+            handle = os.open(path, os.O_RDONLY)
+            free = is_free(handle)
+            os.close(handle)
+            if age > _YOUNG and (free or (free is None and age > 24 * 60 * 60)):
+                shutil.rmtree(path, ignore_errors=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded
+from fashionlib.core.sealed import content_hashes, stat_of
 from fashionlib.data.base import Sample
 from fashionlib.data.photos import SUFFIXES, UNREAD, read_photo, why_unread
 
@@ -59,17 +61,23 @@ class Folder:
         return None
 
     def fingerprint(self) -> str:
-        """Changes when a photo is added, removed or changed (size or time)."""
-        rows = [f"{id_!r} {_state(self.root / id_)}" for id_ in self.ids]
+        """Changes when a photo is added, removed or changed (size or times)."""
+        return self._hash(_state(self.root / id_) for id_ in self.ids)
+
+    def content_fingerprint(self) -> str:
+        """Changes when a photo is added, removed, or changed in its content; reads every photo."""
+        return self._hash(content_hashes(self.root / id_ for id_ in self.ids))
+
+    def _hash(self, states: Iterable[object]) -> str:
+        rows = [f"{id_!r} {state}" for id_, state in zip(self.ids, states, strict=True)]
         return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _state(path: Path) -> str:
     try:
-        stat = path.stat()
+        return repr(stat_of(path))
     except OSError:  # removed meanwhile
         return "gone"
-    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 @dataclass

@@ -19,7 +19,8 @@ from jaxtyping import Float, UInt8
 from torch.utils.data import DataLoader
 
 from fashionlib.core.errors import InputError, PassingError
-from fashionlib.core.files import build_aside, room_for
+from fashionlib.core.files import room_for
+from fashionlib.core.sealed import Damaged, cached, read_json, write_json
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import PHOTOS_VERSION, letterbox
 from fashionlib.data.published.findings import too_many
@@ -84,16 +85,14 @@ class _Resized(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[int, Sample | None, str | PassingError]:
+    def __getitem__(self, index: int) -> tuple[int, Sample | None, InputError | None]:
         """The number, the sample with its image resized (and nothing else that is large), or why there is none."""
         try:
             sample = self.dataset[index]
-        except PassingError as error:
-            return index, None, error
         except InputError as error:
-            return index, None, str(error)
+            return index, None, error
         image = letterbox(sample.image, self.size)[0]
-        return index, Sample(image=image, id=sample.id, labels=sample.labels, product=sample.product), ""
+        return index, Sample(image=image, id=sample.id, labels=sample.labels, product=sample.product), None
 
 
 def load_photos(
@@ -109,19 +108,37 @@ def load_photos(
     readable photo at all, and in every other data set for the first one. Where a fault of disk or memory left a photo
     out, nothing is kept: the next call reads it again.
     """
-    what = f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {PHOTOS_VERSION}"
+    content = dataset.fingerprint() if cache is None else content_of(dataset, Path(cache))
+    what = f"{dataset.name} {dataset.split} {content} {size} {PHOTOS_VERSION}"
     key = hashlib.sha256(what.encode()).hexdigest()[:16]
     if cache is None:
         with tempfile.TemporaryDirectory() as folder:
             _decode(dataset, size, Path(folder), workers)
             return _open(dataset, Path(folder), key, in_memory=True)
     folder = Path(cache) / f"photos-{key}"
-    build_aside(folder, lambda aside: _decode(dataset, size, aside, workers))
+    cached(folder, lambda aside: _decode(dataset, size, aside, workers))
     if not (folder / "passing").exists():
         return _open(dataset, folder, key)
     photos = _open(dataset, folder, key, in_memory=True)
     shutil.rmtree(folder, ignore_errors=True)
     return photos
+
+
+def content_of(dataset: Dataset, cache: Path) -> str:
+    """Names what a data set holds, wherever and whenever its files were copied.
+
+    Sizes and times find what was read of the same files before; photos are read again where these have changed.
+    """
+    read = getattr(dataset, "content_fingerprint", None)
+    if read is None:
+        return dataset.fingerprint()
+    known = cache / f"content-{dataset.fingerprint()}.json"
+    try:
+        return read_json(known)["content"]
+    except (OSError, Damaged):
+        content = read()
+        write_json(known, {"content": content})
+        return content
 
 
 def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int | None) -> None:
@@ -143,7 +160,7 @@ def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int 
                 if isinstance(problem, PassingError):
                     (folder / "passing").touch()
             else:
-                raise InputError(str(problem))
+                raise problem
     if len(skipped) == len(dataset):
         raise InputError(f"none of the {len(dataset)} photos can be read; the first: {next(iter(skipped.values()))}")
     if isinstance(dataset, Listed) and too_many(len(skipped), len(dataset)):

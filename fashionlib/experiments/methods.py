@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.sealed import Damaged, notice, read_json, write_json
 from fashionlib.data import load
 from fashionlib.data.augment import MIRRORED, PLAIN, View
 from fashionlib.data.published.fashion550k import Fashion550k
@@ -107,7 +107,10 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     folder = run_folder(profile, method, seed)
     fingerprint = _fingerprint(profile, method, seed, training, validation)
     if _finished(folder).get("fingerprint") == fingerprint:
-        return load_model(folder)
+        try:
+            return load_model(folder)
+        except InputError as error:
+            notice(f"{error} (which is done now)")
     checks = (inputs_of(profile, validation), validation.tags) if options.hold_out else None
     training = training if options.hold_out else _together(training, validation)
     inputs = inputs_of(profile, training, training_views(options))
@@ -128,7 +131,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
         known=known,
     )  # fmt: skip
     if distributed.first():
-        _finish(folder, {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
+        write_json(folder / "finished.json", {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
     return load_best(model, folder)
 
 
@@ -213,11 +216,8 @@ def _fingerprint(profile: Profile, method: str, seed: int, *photos: Photos) -> s
 
 
 def _finished(folder: Path) -> dict:
-    path = folder / "finished.json"
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def _finish(folder: Path, facts: dict) -> None:
-    aside = folder / ".finished.json"
-    aside.write_text(json.dumps(facts))
-    os.replace(aside, folder / "finished.json")
+    """What is written of a finished run; nothing where there is none or it is damaged: the run is then gone on with."""
+    try:
+        return read_json(folder / "finished.json")
+    except (OSError, Damaged):
+        return {}

@@ -28,6 +28,7 @@ from fashionlib.core.sealed import (
     Stat,
     bytes_hash,
     content_hash,
+    is_free,
     notice,
     read_bytes,
     read_json,
@@ -217,14 +218,11 @@ def held(place: Path) -> Iterator[None]:
 
 
 def _lock(handle: int, place: Path) -> None:
-    with contextlib.suppress(ImportError, OSError):  # Windows and some network disks have no such locks
+    if is_free(handle) is False:
+        notice(f"{place}: another process is bringing this index up to date; waiting for its end")
         import fcntl
 
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            notice(f"{place}: another process is bringing this index up to date; waiting for its end")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def _remove(place: Path, keep: set[str] | None) -> None:

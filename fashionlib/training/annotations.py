@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.files import build_aside
+from fashionlib.core.sealed import cached
 from fashionlib.data.augment import View
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import placement_of
+from fashionlib.data.store import content_of
 from fashionlib.data.wardrobe.outfits import SLOTS
 
 ANNOTATIONS_VERSION = 1  # raise it when `marks_of` makes something else of the same samples
@@ -37,7 +38,7 @@ def marks_of(dataset: Dataset, size: tuple[int, int], cache: Path) -> dict[str, 
     main: photos; the product that the photo is of, or else the one of which most is to be seen.
     landmarks: photos × points × (x, y, seen); see `landmarks`.
     """
-    what = f"{dataset.name} {dataset.split} {dataset.fingerprint()} {size} {ANNOTATIONS_VERSION}"
+    what = f"{dataset.name} {dataset.split} {content_of(dataset, cache)} {size} {ANNOTATIONS_VERSION}"
     key = hashlib.sha256(what.encode()).hexdigest()[:16]
 
     def build(folder: Path) -> None:
@@ -52,7 +53,7 @@ def marks_of(dataset: Dataset, size: tuple[int, int], cache: Path) -> dict[str, 
             shown=np.array(shown, dtype=bool),
         )  # fmt: skip
 
-    with np.load(build_aside(cache / f"marks-{key}", build) / "marks.npz") as file:
+    with np.load(cached(cache / f"marks-{key}", build) / "marks.npz") as file:
         return {name: file[name] for name in file.files}
 
 

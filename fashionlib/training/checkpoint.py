@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import csv
 import io
+import zipfile
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from fashionlib.core.files import written_aside
+from fashionlib.core.sealed import Damaged, notice, opened
+from fashionlib.models.saved import read_config, read_weights
 from fashionlib.models.tagger import Tagger, save_model
 
 
@@ -55,16 +58,33 @@ class State:
 
     def restore(self) -> tuple[int, float, list[dict]]:
         """Epochs done, the best validation so far, the history."""
-        for aside in self.folder.glob(".*"):  # what a killed run left half-written
-            aside.unlink(missing_ok=True)
-        if not self.path.exists():
-            return 0, -1.0, []
-        saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        if saved["fingerprint"] != self.fingerprint:
+        for name in ("last.pt", "history.csv", "config.json", "model.safetensors"):
+            for aside in self.folder.glob(f".{name}.*"):  # what a killed run left half-written
+                aside.unlink(missing_ok=True)
+        saved = self._saved()
+        if saved.get("fingerprint") != self.fingerprint:
             return 0, -1.0, []
         for name, part in self.parts.items():
             part.load_state_dict(saved[name])
         return saved["epoch"], saved["best"], saved["history"]
+
+    def _saved(self) -> dict:
+        """The state on disk; nothing where there is none, or it or the model kept beside it is damaged."""
+        try:
+            with opened(self.path) as file:
+                if damaged := zipfile.ZipFile(file).testzip():
+                    raise Damaged(f"the checksum of {damaged} does not fit")
+                file.seek(0)
+                saved = torch.load(file, map_location="cpu", weights_only=True)
+            if saved["fingerprint"] == self.fingerprint:
+                read_weights(self.folder, read_config(self.folder).get("weights"))
+            return saved
+        except FileNotFoundError:
+            return {}
+        except Exception as error:  # torch and zipfile raise whatever a damaged file makes them
+            why = " ".join(str(error).split())
+            notice(f"{self.path}: cannot be gone on from ({why}); this method is trained from its start")
+            return {}
 
     def save(self, epoch: int, best: float, history: list[dict], model: Tagger) -> float:
         """Keep the epoch, and the model if it is the best so far; returns the best validation.

@@ -15,7 +15,8 @@ from rich.progress import track
 from torch import nn
 
 from fashionlib.core.device import autocast, batch_of, device, on_every_core, resolved
-from fashionlib.core.files import build_aside, room_for
+from fashionlib.core.files import room_for
+from fashionlib.core.sealed import cached
 from fashionlib.data.augment import PLAIN, View, images_to_float
 from fashionlib.data.store import Photos
 from fashionlib.models.backbones import fold
@@ -55,8 +56,10 @@ def trunk_maps(
                 maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, shape)
             maps[start : start + len(piece)] = piece
             start += len(piece)
+        if maps is not None:
+            maps.flush()
 
-    return np.load(build_aside(Path(cache) / f"maps-{key}", build) / "maps.npy", mmap_mode="r")
+    return np.load(cached(Path(cache) / f"maps-{key}", build) / "maps.npy", mmap_mode="r")
 
 
 def _maps(trunk: nn.Module, photos: Photos, view: View, precision: str, batch: int) -> Iterator[np.ndarray]:

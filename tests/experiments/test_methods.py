@@ -1,7 +1,6 @@
 """From a profile to a trained method: which photos it learns from, and which epoch it keeps."""
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +87,6 @@ def test_a_run_says_what_it_is_of_before_it_is_taken_up_again(profile):
     """Another choice of photos is another run: the finished one is not handed out in its place."""
     fit(profile, "whole")
     finished = run_folder(profile, "whole", 0) / "finished.json"
-    before = json.loads(finished.read_text())["fingerprint"]
+    before = read_json(finished)["fingerprint"]
     fit(replace(profile, training=replace(profile.training, hold_out=True)), "whole")
-    assert json.loads(finished.read_text())["fingerprint"] != before
+    assert read_json(finished)["fingerprint"] != before

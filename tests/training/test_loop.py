@@ -329,3 +329,26 @@ def test_a_configuration_with_an_unknown_option_is_named(tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="unknown key 'stepps'; did you mean steps"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["last.pt", "model.safetensors", "config.json"])
+@pytest.mark.parametrize("harm", ["bit", "cut", "empty", "pipe"])
+def test_a_damaged_state_is_said_in_one_line_and_the_run_starts_anew(tmp_path, name, harm, capsys):
+    """Seen to end in a traceback, or to go on from other weights."""
+    teach(tmp_path / "whole", epochs=2)
+    teach(tmp_path / "harmed", epochs=2)
+    path = tmp_path / "harmed" / name
+    content = path.read_bytes()
+    place = len(content) // 2
+    if harm == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    else:
+        bit = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        path.write_bytes({"bit": bit, "cut": content[:place], "empty": b""}[harm])
+    teach(tmp_path / "harmed", epochs=2)
+    said = [line for line in capsys.readouterr().err.splitlines() if "trained from its start" in line]
+    assert len(said) == 1
+    assert name in said[0]
+    for saved in ("model.safetensors", "config.json"):
+        assert (tmp_path / "harmed" / saved).read_bytes() == (tmp_path / "whole" / saved).read_bytes()

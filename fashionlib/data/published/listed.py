@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.sealed import content_hashes, stat_of
 from fashionlib.data.base import Box, Landmark, Sample
 from fashionlib.data.photos import read_photo
 from fashionlib.data.published.findings import Findings, Report, too_many
@@ -149,11 +149,17 @@ class Listed:
         return None if self._targets is None else self._targets.astype(np.float32)
 
     def fingerprint(self) -> str:
-        """Changes when a photo (size or time of change) or what the lists say of it does."""
+        """Changes when a photo (size or times) or what the lists say of it does."""
+        return self._hash(stat_of(f"{self.root}/{file}") for file in self._files)
+
+    def content_fingerprint(self) -> str:
+        """Changes with the content of a photo or what the lists say of it; reads every photo."""
+        return self._hash(content_hashes(self.root / file for file in self._files))
+
+    def _hash(self, states: Iterable[object]) -> str:
         digest = hashlib.sha256(repr((VERSION, self.name, self.split, self.crop, self.labels)).encode())
-        for number, (id_, file) in enumerate(zip(self.ids, self._files, strict=True)):
-            state = os.stat(f"{self.root}/{file}")
-            said = (id_, state.st_size, state.st_mtime_ns, self._domains[number], self._products[number : number + 1])
+        for number, (id_, state) in enumerate(zip(self.ids, states, strict=True)):
+            said = (id_, state, self._domains[number], self._products[number : number + 1])
             digest.update(repr(said).encode("utf-8", "surrogateescape"))
         for marks in (self._boxes, self._points):
             if marks:
