@@ -1,7 +1,8 @@
 """How varied a list of recommendations is, and how much of the query it answers.
 
 A query's intents are the parts that it truly shows. `matches` says of each photo of a list which of them it matches, so
-no number here depends on a model's opinion. Values are one a query; `mean_value` is their statistic for a bootstrap.
+no number here depends on a model's opinion. All serve one set and two: whoever makes the lists leaves the query itself
+out of its own list and of its candidates. Values are one a query; `mean_value` is their statistic for a bootstrap.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
+from fashionlib.metrics.rankings import check_lists
 
 Matches = Bool[np.ndarray, "queries ranks intents"]
 
@@ -43,10 +45,12 @@ def alpha_ndcg_at_k(
     diversity in information retrieval evaluation", SIGIR 2008.
 
     gallery: what each candidate matches of each query, for the ideal list, which is chosen greedily as in the paper.
-    A query that no candidate matches gets 0. Raises InputError where alpha is not in 0..1 or lists are shorter than k.
+    A query that no candidate matches gets 0. Raises InputError where alpha is not in 0..1, lists are shorter than k, or
+    a list holds more photos that match the same parts than there are candidates, as one with a photo twice does.
     """
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha is {alpha}: expected a number from 0 (repeats count fully) to 1 (not at all)")
+    _check_candidates(_first(matches, k), gallery)
     found = _discounted(_first(matches, k), alpha)
     ideal = np.array([_ideal(candidates, k, alpha) for candidates in gallery])
     return np.divide(found, ideal, out=np.zeros(len(found)), where=ideal > 0)
@@ -58,10 +62,11 @@ def intra_list_distance_at_k(
     """The mean distance between two of the first k photos of a list (C.-N. Ziegler et al., WWW 2005, as a distance).
 
     lists: photos by number, −1 for an empty place. apart: distances of all photos from each other. A list of fewer than
-    two photos gets 0. Raises InputError where the lists are shorter than k.
+    two photos gets 0. Raises InputError where the lists are shorter than k or a photo stands twice in one.
     """
     if lists.shape[1] < k:
         raise InputError(f"the lists hold {lists.shape[1]} photos: give a k from 1 to that number, not {k}")
+    check_lists(lists)
     first = lists[:, :k]
     there = (first >= 0).astype(float)
     pairs = there[:, :, None] * there[:, None, :] * (1 - np.eye(k))
@@ -123,6 +128,22 @@ def _first(matches: np.ndarray, k: int) -> np.ndarray:
     if not 1 <= k <= matches.shape[1]:
         raise InputError(f"the lists hold {matches.shape[1]} photos: give a k from 1 to that number, not {k}")
     return matches[:, :k]
+
+
+def _check_candidates(matches: np.ndarray, gallery: np.ndarray) -> None:
+    """Raises InputError where a list cannot be made of the candidates."""
+    weights = np.random.default_rng(0).integers(1, 2**63, matches.shape[2], dtype=np.uint64)
+    listed, there = matches @ weights, gallery @ weights  # one number for the parts that a photo matches, modulo 2^64
+    for rank in range(matches.shape[1]):
+        same = listed[:, rank : rank + 1]
+        surplus = ((listed == same).sum(1) > (there == same).sum(1)) & matches[:, rank].any(1)
+        if surplus.any():
+            query = int(np.flatnonzero(surplus)[0])
+            parts = np.flatnonzero(matches[query, rank]).tolist()
+            raise InputError(
+                f"query {query}: the list holds more photos that match the parts {parts} than there are candidates, "
+                f"among them the one at {rank + 1}; list each photo once, and hand over all candidates"
+            )
 
 
 def _check_intents(matches: np.ndarray, intents: np.ndarray) -> None:

@@ -1,4 +1,7 @@
-"""Top-k retrieval (§5, Fig. 3): hit@k of a ranking."""
+"""Top-k retrieval (§5, Fig. 3): hit@k of a ranking.
+
+Every function here serves two sets, queries and a gallery, and with `own` one set whose photos ask for each other.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from jaxtyping import Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
 from fashionlib.metrics.arrays import Weights, as_array, multiplicities
+from fashionlib.metrics.rankings import checked_ranking, product_codes, without_own
 
 Unmatched = Literal["count", "drop"]
 
@@ -22,16 +26,22 @@ def first_hit_ranks(
     query_products: Shaped[Any, " _queries"],
     gallery_products: Shaped[Any, " _gallery"],
     queries_without_match: Unmatched = "count",
+    own: Shaped[Any, " _queries"] | None = None,
 ) -> Int[np.ndarray, " kept"]:
     """The rank, from 1, of each query's first gallery image of the same product; `NEVER` without one.
 
-    ranking: gallery indices, best first; -1 is an empty place.
+    ranking: gallery indices, best first; -1 is an empty place. Products: numbers or names of one kind; what is not
+    known (-1, "", None, NaN) is the same product as nothing else.
+    own: for queries that lie in the gallery themselves (one set), their index there, or -1; a query is no candidate of
+    its own and not relevant to itself, and its place in the ranking is taken by those behind it. Without it queries and
+    gallery are two sets.
     queries_without_match: a query whose product is not in the gallery at all counts as a miss ("count",
     as torchmetrics does) or is left out ("drop", as pytorch-metric-learning and the released code do).
 
-    Raises InputError on lengths that do not fit and on indices outside the gallery.
+    Raises InputError on lengths that do not fit, on indices outside the gallery, and where an image stands twice in a
+    query's ranking.
     """
-    hits, matches = _hits(ranking, query_products, gallery_products, queries_without_match)
+    hits, matches = _hits(ranking, query_products, gallery_products, queries_without_match, own)
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, NEVER)[_kept(matches, queries_without_match)]
 
 
@@ -52,13 +62,14 @@ def top_k_accuracy(
     gallery_products: Shaped[Any, " _gallery"],
     k: Iterable[int] = TOP_K,
     queries_without_match: Unmatched = "count",
+    own: Shaped[Any, " _queries"] | None = None,
 ) -> dict[int, float]:
     """hit@k by k: the share of queries with at least one of the k nearest of the same product (Fig. 3).
 
     Arguments and errors as in `first_hit_ranks`; InputError too when a k exceeds the ranking's length.
     """
     ks = _cutoffs(k, ranking)
-    first = first_hit_ranks(ranking, query_products, gallery_products, queries_without_match)
+    first = first_hit_ranks(ranking, query_products, gallery_products, queries_without_match, own)
     return {cutoff: float(hit_rate(first, cutoff)) for cutoff in ks}
 
 
@@ -68,6 +79,7 @@ def recall_fraction_at_k(
     gallery_products: Shaped[Any, " _gallery"],
     k: Iterable[int] = TOP_K,
     queries_without_match: Unmatched = "count",
+    own: Shaped[Any, " _queries"] | None = None,
 ) -> dict[int, float]:
     """fraction@k by k: the share of a query's relevant gallery images among its k nearest, mean over queries.
 
@@ -75,30 +87,28 @@ def recall_fraction_at_k(
     has one gallery image. Arguments and errors as in `top_k_accuracy`.
     """
     ks = _cutoffs(k, ranking)
-    hits, matches = _hits(ranking, query_products, gallery_products, queries_without_match)
+    hits, matches = _hits(ranking, query_products, gallery_products, queries_without_match, own)
     kept = _kept(matches, queries_without_match)
     found = np.cumsum(hits[kept], axis=1)[:, np.array(ks) - 1] / np.maximum(matches[kept], 1)[:, None]
     return dict(zip(ks, found.mean(axis=0).tolist(), strict=True))
 
 
 def _hits(
-    ranking: Any, query_products: Any, gallery_products: Any, queries_without_match: str
+    ranking: Any, query_products: Any, gallery_products: Any, queries_without_match: str, own: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whether each ranked image is of the query's product, and how many such images the gallery has."""
     if queries_without_match not in ("count", "drop"):
         raise InputError(f'queries_without_match is {queries_without_match!r}: expected "count" or "drop".')
-    ranking, queries, gallery = as_array(ranking), as_array(query_products), as_array(gallery_products)
-    if ranking.ndim != 2 or len(ranking) != len(queries):
-        raise InputError(f"The ranking has shape {ranking.shape}: expected a row for each of {len(queries)} queries.")
-    if ranking.size and not -1 <= ranking.min() <= ranking.max() < len(gallery):
-        raise InputError(
-            f"The ranking holds indices from {ranking.min()} to {ranking.max()}: expected gallery indices "
-            f"from 0 to {len(gallery) - 1}, or -1 for an empty place."
-        )
-    products, codes = np.unique(np.concatenate([gallery, queries]), return_inverse=True)
-    gallery, queries = codes[: len(gallery)], codes[len(gallery) :]
-    hits = (gallery[ranking] == queries[:, None]) & (ranking >= 0)
-    return hits, np.bincount(gallery, minlength=len(products))[queries]
+    codes, queries = product_codes(gallery_products, query_products)
+    ranking = checked_ranking(ranking, len(queries), len(codes))
+    matches = np.bincount(codes[codes >= 0], minlength=max(queries.max(initial=0) + 1, 1))[np.maximum(queries, 0)]
+    if own is not None:
+        own = checked_ranking(as_array(own)[:, None], len(queries), len(codes))[:, 0]
+        ranking = without_own(ranking, own)
+        matches = matches - ((own >= 0) & (codes[own] == queries))
+    known = queries >= 0
+    hits = (codes[ranking] == queries[:, None]) & (ranking >= 0) & known[:, None]
+    return hits, np.where(known, matches, 0)
 
 
 def _kept(matches: np.ndarray, queries_without_match: str) -> np.ndarray:

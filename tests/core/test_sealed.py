@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from handmade import make_inshop
+from handmade import make_fashion144k
 
 from fashionlib.core.sealed import Damaged, cached, fault_of, read_json, write_json
 from fashionlib.data import load
@@ -87,15 +87,15 @@ def test_any_bit_of_a_json_file_that_flips_is_seen(tmp_path, place):
 
 def test_a_fresh_copy_of_a_data_set_finds_its_decoded_photos_and_a_changed_photo_does_not(tmp_path):
     """Seen to decode all photos again after `git clone`, and to keep a photo that changed with its time set back."""
-    first, cache = make_inshop(tmp_path / "first"), tmp_path / "cache"
-    key = load_photos(load("deepfashion_inshop", first, "train"), (32, 32), cache=cache).fingerprint
+    first, cache = make_fashion144k(tmp_path / "first"), tmp_path / "cache"
+    key = load_photos(load("fashion144k", first, "train"), (32, 32), cache=cache).fingerprint
     again = shutil.copytree(first, tmp_path / "again", copy_function=shutil.copy)
-    assert load_photos(load("deepfashion_inshop", again, "train"), (32, 32), cache=cache).fingerprint == key
-    photo = next(again.rglob("02_1_front.jpg"))
+    assert load_photos(load("fashion144k", again, "train"), (32, 32), cache=cache).fingerprint == key
+    photo = again / "photos" / "000.jpg"
     times = photo.stat()
     flipped(photo, -20)
     os.utime(photo, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert load("deepfashion_inshop", again, "train").content_fingerprint() != key
+    assert load("fashion144k", again, "train").content_fingerprint() != key
     names = {path.name for path in cache.glob("content-*")}
-    dataset = load("deepfashion_inshop", again, "train")
+    dataset = load("fashion144k", again, "train")
     assert f"content-{dataset.fingerprint()}.json" not in names

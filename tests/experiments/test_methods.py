@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.sealed import read_json
 from fashionlib.experiments.methods import fit, inputs_of, new_model, photos_of, run_folder, training_views
 from fashionlib.experiments.profile import load_profile
 from fashionlib.experiments.summary import sentence_about_training

@@ -106,7 +106,8 @@ def test_alpha_ndcg_prefers_a_new_part_to_one_that_was_shown_already():
     varied = np.array([[[1, 0], [0, 1]]], dtype=bool)
     assert alpha_ndcg_at_k(varied, varied, 2)[0] == pytest.approx(1.0)
     expected = (1 + 0.5 / math.log2(3)) / (1 + 1 / math.log2(3))
-    assert alpha_ndcg_at_k(repeated, varied, 2)[0] == pytest.approx(expected)
+    gallery = np.array([[[1, 0], [0, 1], [1, 0]]], dtype=bool)
+    assert alpha_ndcg_at_k(repeated, gallery, 2)[0] == pytest.approx(expected)
     assert alpha_ndcg_at_k(repeated & False, varied & False, 2)[0] == 0.0
 
 

@@ -108,10 +108,8 @@ def test_the_same_seed_gives_the_same_scores_to_the_last_bit(tmp_path):
 
 
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_result(tmp_path):
-    script = (
-        "from test_training import teach; from pathlib import Path; import sys; teach(Path(sys.argv[1]), epochs=400)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    script = "from test_loop import teach; from pathlib import Path; import sys; teach(Path(sys.argv[1]), epochs=400)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")], env=environment)
     history = tmp_path / "killed" / "history.csv"
     deadline = time.monotonic() + 120
