@@ -190,6 +190,8 @@ def folder_of(root: str | None, dataset: str) -> str | None:
     named = named_folders(root)
     if named:
         return named.get(dataset)
+    if dataset not in PUBLISHED or dataset == "folder":
+        return root
     below = Path(root) / dataset
     shared = dataset in PUBLISHED and any((Path(root) / name).is_dir() for name in PUBLISHED if name != "folder")
     return str(below if shared else root)

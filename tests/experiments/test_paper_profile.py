@@ -192,6 +192,6 @@ def test_a_part_is_a_profile_by_itself(data):
 )
 def test_a_wrong_data_set_is_named(tmp_path, capsys, text, message):
     path = tmp_path / "mine.yaml"
-    path.write_text("data: {name: wardrobe}\n" + ("" if "methods" in text else "methods: {}\n") + text)
+    path.write_text("data: {name: wardrobe}\n" + ("" if "methods" in text else "methods: {y: {kind: whole}}\n") + text)
     assert main([str(path)]) == 2
     assert message in capsys.readouterr().err
