@@ -55,7 +55,9 @@ def chosen_together(
     while len(chosen) < k and left.any():
         gains = likely @ (weights.double() * (1 - diversity + diversity * open_))
         if relevance is not None:
-            answered = (likely @ (weights.double() * (1 - open_))) / (likely @ weights.double()).clamp(min=1e-9)
+            total = likely @ weights.double()
+            answered = (likely @ (weights.double() * (1 - open_))) / total.clamp(min=1e-9)
+            answered[total <= 1e-9] = float((1 - open_).max())  # what answers nothing is no relief
             gains = relevance.double() * (1 - diversity * answered)
         best = int(torch.where(left, gains, -1.0).argmax())
         if gains[best] <= 0:

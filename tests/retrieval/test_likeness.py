@@ -74,6 +74,11 @@ def test_with_relevance_the_dial_penalises_what_is_answered_already():
     assert chosen_together(likely, torch.ones(2), 3, 0.5, relevance_) == [0, 2, 1]  # 0.9 · (1 − 0.5 · 0.9) < 0.6
 
 
+def test_a_photo_that_answers_nothing_is_penalised_like_one_that_answers_what_is_answered():
+    likely = torch.tensor([[0.9], [0.8], [0.0]])
+    assert chosen_together(likely, torch.ones(1), 3, 1.0, torch.tensor([1.0, 0.9, 0.8])) == [0, 1, 2]
+
+
 def test_names_of_one_garment_in_one_place_are_one_part():
     assert same_kind("t-shirt", "longsleeve")
     assert same_kind("dress", "top")
