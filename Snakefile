@@ -37,4 +37,4 @@ for name, job in JOBS.items():
             runtime=60 * HOURS if job.notebook == "train" else 240,  # minutes
             mem_mb=1000 * MEMORY,
         shell:
-            "{sys.executable} -m fashionlib.experiments.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"
+            "{sys.executable:q} -m fashionlib.experiments.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"

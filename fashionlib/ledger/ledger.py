@@ -199,6 +199,9 @@ def _checked(values: Mapping[str, Any]) -> Entry:
     low, high = plain["low"], plain["high"]
     if (low is None) != (high is None) or (low is not None and low > high):
         raise InputError(f"The interval is {low} to {high}: expected low <= high, or None for both.")
+    # a bootstrap's interval may end just short of its own value, and no more than that
+    if low is not None and not 2 * low - high - 0.1 <= plain["value"] <= 2 * high - low + 0.1:
+        raise InputError(f"The value {plain['value']} lies outside its interval, {low} to {high}: run it again.")
     return Entry(**plain)
 
 

@@ -273,3 +273,9 @@ def test_the_commit_is_that_of_the_sources_and_says_when_they_changed(tmp_path):
     assert commit_of(tmp_path) == "v1"
     (package / "core" / "errors.py").write_text("changed = True\n")
     assert commit_of(tmp_path) == "v1+changes"
+
+
+def test_a_value_far_outside_its_own_interval_is_refused():
+    """Seen to be printed in the book: 0.999 with 0.760 to 0.783."""
+    with pytest.raises(InputError, match="lies outside its interval"):
+        entry(value=0.999, low=0.760, high=0.783)
