@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lazy_loader
 
-__version__ = "0.2.0"
+__version__ = "0.1.0"
 
 # imported when first used, so that `import fashionlib` costs nothing and no module imports all the others
 __getattr__, __dir__, __all__ = lazy_loader.attach(

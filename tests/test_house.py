@@ -53,7 +53,7 @@ def test_files_stay_under_350_lines_and_functions_under_40(path):
 def test_notebooks_have_parameters_no_outputs_and_define_nothing_of_the_method(path):
     notebook = nbformat.read(path, as_version=4)
     assert notebook.cells[0].source.startswith("# ")
-    assert notebook.cells[0].source.splitlines()[0].endswith("?")
+    assert "?" in notebook.cells[0].source  # the title is the field's name, or the question itself
     tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
     assert tags.count("parameters") == 1
     for cell in notebook.cells:

@@ -74,6 +74,20 @@ def read(
         contents.splits |= {"train": train[~is_out], "val": train[is_out]}
     check_empty(contents.splits, path, found)
     first = {(row.values[1], row.values[2]): row.line for row in reversed(rows.values())}
+    _check_items(items, first, path, found)
+    release.photos(contents)
+    release.marks(contents, crop=crop)
+    order, item_of = item_rows(products)
+    lines = {item: next(first[item, split] for split in STATUSES if (item, split) in first) for item in order}
+    contents.tags["attributes"] = release.items(lambda text: (text,), lines, path, attributes=attributes)
+    contents.tags["attributes"].rows = item_of
+    return contents
+
+
+def _check_items(
+    items: dict[str, dict[str, None]], first: dict[tuple[str, str], int], path: Path | None, found: Findings
+) -> None:
+    """Reported: items that are in the training split and in another one, and queries without a gallery photo."""
     for item in items["train"]:
         other = next((split for split in ("query", "gallery") if item in items[split]), "")
         if other:
@@ -83,13 +97,6 @@ def read(
         if item not in items["gallery"]:
             found.add("splits", path, "an item is asked for, but not in the gallery, such as {}", first[item, "query"],
                       item)  # fmt: skip
-    release.photos(contents)
-    release.marks(contents, crop=crop)
-    order, item_of = item_rows(products)
-    lines = {item: next(first[item, split] for split in STATUSES if (item, split) in first) for item in order}
-    contents.tags["attributes"] = release.items(lambda text: (text,), lines, path, attributes=attributes)
-    contents.tags["attributes"].rows = item_of
-    return contents
 
 
 def held_out_items(items: Iterable[str], share: float) -> frozenset[str]:

@@ -76,12 +76,15 @@ def read_table(
         known = rows.setdefault(key, Row(number, values))
         if known.line != number:
             repeated += 1
-            same = known.values == values and not numbered
-            what = f"{{}} stands in line {known.line} already{' (the same row, read once)' if same else '; keep one'}"
-            report("duplicates", path, what, number, str(key), **({"fatal": False} if same else {}))
+            _report_repeated(known, known.values == values and not numbered, path, report, number, str(key))
     if declared is not None and declared not in (found, found - repeated):
         report("lists", path, f"says {declared:,} rows, but {found:,} follow; fetch the file again", 1)
     return rows
+
+
+def _report_repeated(known: Row, same: bool, path: Path | None, report: Report, number: int, key: str) -> None:
+    what = f"{{}} stands in line {known.line} already{' (the same row, read once)' if same else '; keep one'}"
+    report("duplicates", path, what, number, key, **({"fatal": False} if same else {}))
 
 
 def _values(text: str, photos: int, parse: Parse) -> tuple | Bad | None:
