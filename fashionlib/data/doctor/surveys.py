@@ -35,7 +35,7 @@ def read_ccp(root: Path, found: Findings) -> Contents:
             continue
         try:
             size = look_at(root / "photos" / f"{id_}.jpg").size
-            kind, _ = annotation_of(root, id_, len(labels), size[::-1] if size else None)
+            kind, _ = annotation_of(root, id_, len(labels), (size[1], size[0]) if size else None)
             contents.counts["photos with masks"] += kind == "pixel-level"
         except InputError as error:
             file, _, what = str(error).partition(": ")

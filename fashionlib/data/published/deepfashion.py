@@ -51,7 +51,7 @@ class Release:
             self.tree, self.root, contents.names, contents.splits, self.found.add, self.hint, _PHOTOS
         )
 
-    def marks(self, contents: Contents, *, crop: bool, labels: Sequence[str] | None = None) -> None:
+    def marks(self, contents: Contents, *, crop: bool, labels: list[str] | None = None) -> None:
         """Put boxes and landmarks into the contents; rows that cannot be used are left out.
 
         crop: whether a missing list of boxes is an error. labels: by photo, what its box holds, for the list without a
@@ -115,7 +115,7 @@ def name_and_type(text: str) -> tuple | None:
     return (parts[0],) if len(parts) == 2 and parts[1].isdecimal() else None
 
 
-def read_boxes(path: Path, index: Mapping[str, int], report: Report, labels: Sequence[str] | None = None) -> Boxes:
+def read_boxes(path: Path, index: Mapping[str, int], report: Report, labels: list[str] | None = None) -> Boxes:
     """The box of each photo (by name, its number); sides that stand the wrong way round are sorted."""
     kinds = labels is None
     columns = "image_name, clothes_type (1 to 3), pose_type or source_type, x_1, y_1, x_2, y_2"

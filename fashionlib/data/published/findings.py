@@ -46,7 +46,7 @@ class Findings:
         self._found: dict[tuple, Finding] = {}
 
     def add(
-        self, check: str, file: str | Path, text: str, place: int | str | None = None, got: str = "", *,
+        self, check: str, file: str | Path | None, text: str, place: int | str | None = None, got: str = "", *,
         fatal: bool = True,
     ) -> None:  # fmt: skip
         """Report a cause; one of the same check, file and text is another place of the same cause.

@@ -179,7 +179,7 @@ def find_photos(
         share = f": {int(lost[splits[worst]].sum()):,} of {len(splits[worst]):,} photos of {worst!r}" if worst else ""
         fatal = any(too_many(int(lost[rows].sum()), len(rows)) for rows in splits.values())
         what = f"is listed but missing{share}; {'unpack the photos again' if fatal else 'left out'}"
-        for number in np.flatnonzero(lost):
+        for number in np.flatnonzero(lost).tolist():
             report("photos", root, what, base.path(names[number]), fatal=fatal)
     return files
 

@@ -37,7 +37,7 @@ class Boxes:
     path: Path
     values: Int[np.ndarray, "photos 4"]
     lines: Int[np.ndarray, " photos"]
-    labels: Sequence[str]
+    labels: list[str]
 
 
 @dataclass
@@ -77,8 +77,8 @@ class Contents:
     files: list[str | None] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     tags: dict[str, Tags] = field(default_factory=dict)
-    products: Sequence[str] = ()
-    domains: Sequence[str | None] = ()
+    products: list[str] = field(default_factory=list)
+    domains: list[str | None] = field(default_factory=list)
     boxes: Boxes | None = None
     points: Points | None = None
 
