@@ -47,9 +47,8 @@ def read_table(
     photos: how many columns before those are photos' names. The result is by them, or by the first column.
     named: whether there is a line of names; None where a name would pass for a row. counted: whether there is a count.
     numbered: whether others refer to the rows by their number, so that a row that is there twice is an error.
-
-    Windows line ends, blanks and tabs, blank lines and a byte order mark are read as if they were not there. A row
-    that repeats another one is read once. Reported: a row that does not parse, two rows of one key, a count that is
+    Windows line ends, blanks and tabs, blank lines and a byte order mark are read as if they were not there. A repeated
+    row is read once. Reported: a row that does not parse, two rows of one key, a count that is
     not that of the rows, names that are missing or in another order, a file that is no text.
     """
     lines = _lines(path, columns, report) if path else []
@@ -57,8 +56,7 @@ def read_table(
     rows: dict[Any, Row] = {}
     found = repeated = 0
     for number, line in islice(enumerate(lines, 1), int(counted), None):
-        text = line.strip()
-        if not text:
+        if not (text := line.strip()):
             continue
         values = _values(text, photos, parse)
         if named is not False:
@@ -69,8 +67,7 @@ def read_table(
             report("lists", path, f"expected the line of names ({columns}), got a row; restore it", number)
         found += 1
         if not isinstance(values, tuple):
-            bad = values or Bad("lists", f"expected {columns}, got {{}}; correct the row")
-            report(bad.check, path, bad.text, number, repr(text[:120]))
+            _report_bad(values, columns, path, report, number, text)
             continue
         key = values[:photos] if photos > 1 else values[0]
         known = rows.setdefault(key, Row(number, values))
@@ -80,6 +77,11 @@ def read_table(
     if declared is not None and declared not in (found, found - repeated):
         report("lists", path, f"says {declared:,} rows, but {found:,} follow; fetch the file again", 1)
     return rows
+
+
+def _report_bad(bad: Bad | None, columns: str, path: Path | None, report: Report, number: int, text: str) -> None:
+    bad = bad or Bad("lists", f"expected {columns}, got {{}}; correct the row")
+    report(bad.check, path, bad.text, number, repr(text[:120]))
 
 
 def _report_repeated(known: Row, same: bool, path: Path | None, report: Report, number: int, key: str) -> None:
