@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fashionlib.retrieval.recommend import Collection
 
 WHOLE = 0.7  # share of the whole photo; the parts have the rest
-LABELS = 0.2  # what agreement of the labels adds
+LABELS = 0.6  # what agreement of the labels adds
 SHORTLIST = 2000  # photos nearest as a whole and in labels whose parts are compared, too
 FAINT = 0.05  # labels below take no part
 NEAR = 5  # the likeness of this neighbour is the unit of distance
