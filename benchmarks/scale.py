@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fashionlib.metrics import top_k_assignments
+from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.retrieval.part_features import PartFeatures, mapped_features
 from fashionlib.retrieval.ranking import Ranking, rank_parts
 

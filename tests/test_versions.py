@@ -107,6 +107,7 @@ def test_drawn_photos():
     check("wardrobe VERSION", wardrobe.VERSION, rows)
 
 
+@pytest.mark.filterwarnings("ignore:deepfashion:UserWarning")  # photos without a row of landmarks
 def test_published_samples(tmp_path):
     inshop, c2s = handmade.make_inshop(tmp_path / "inshop"), handmade.make_c2s(tmp_path / "c2s")
     sets = [
@@ -128,6 +129,7 @@ def test_ccp_samples(tmp_path):
         )  # JPEG decoders round differently
 
 
+@pytest.mark.filterwarnings("ignore:deepfashion:UserWarning")  # photos without a row of landmarks
 def test_annotations(tmp_path):
     inshop = handmade.make_inshop(tmp_path / "inshop")
     sets = [Wardrobe("train", counts={"train": 5}, size=SIZE), load("deepfashion_inshop", inshop, "train")]

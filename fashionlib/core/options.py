@@ -98,7 +98,7 @@ def _said(kind: Any, fault: Mapping[str, Any], where: str) -> str:
         hint = typing.get_args(_hint(kind, above[:-1]))[0] if last == "[key]" else _hint(kind, fault["loc"])
         known = [str(each) for each in typing.get_args(hint)]
         return f"{where}, key {key}: got {value!r}{_meant(value, known, 'choose one of')}"
-    said = _SAID.get(problem, fault["msg"][:1].lower() + fault["msg"][1:]).format(**fault.get("ctx", {}))
+    said = str(_SAID.get(problem, fault["msg"][:1].lower() + fault["msg"][1:])).format(**fault.get("ctx", {}))
     return f"{where}, key {key}: {said}, got {value!r}"
 
 

@@ -72,6 +72,6 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
             return Folder(root, **options)
         if name == "ccp" and split in GARMENTS:
             return CCPShop(root, split, **options)
-        return _ROOTED[name](root, split, **options)
+        return _ROOTED[name](root, split, **options)  # pyright: ignore[reportReturnType]
     except TypeError as error:
         raise InputError(f"the data set {name} does not take these options: {error}") from error

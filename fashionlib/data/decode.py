@@ -145,8 +145,8 @@ def _open(file: io.BufferedIOBase) -> tuple[ImageFile.ImageFile, bytes | None]:
     kind = _kind(file)
     if kind is PngImagePlugin.PngImageFile:
         file, profile = _picture_chunks(file)
-        return kind(file), profile
-    return kind(file), None
+        return kind(file), profile  # pyright: ignore[reportArgumentType]
+    return kind(file), None  # pyright: ignore[reportArgumentType]
 
 
 def _kind(file: io.BufferedIOBase) -> type[ImageFile.ImageFile]:
@@ -186,7 +186,7 @@ _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"
 def heif_class() -> type[ImageFile.ImageFile]:
     """What opens HEIC. Raises UnknownFormat where pillow-heif is not installed."""
     try:
-        from pillow_heif import HeifImageFile
+        from pillow_heif import HeifImageFile  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UnknownFormat("HEIC is read where pillow-heif is installed; pip install pillow-heif") from None
     return HeifImageFile
@@ -257,7 +257,7 @@ def _pixels(image: Image.Image, shrink: int, to_srgb: Converter | None) -> np.nd
     out = np.empty((-(-height // shrink), -(-width // shrink), 3), np.uint8)
     for top in range(0, height, rows):
         band = _to_rgb(image.crop((0, top, width, min(top + rows, height))), to_srgb, white)
-        out[top // shrink : (top + rows) // shrink] = _shrunk(band, shrink)
+        out[top // shrink : (top + rows) // shrink] = _shrunk(band, shrink)  # pyright: ignore[reportArgumentType]
     return out
 
 

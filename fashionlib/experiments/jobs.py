@@ -92,7 +92,7 @@ def impossible(profile: Profile) -> dict[str, str]:
             lacks.setdefault(notebook, "it compares the methods `parser` and `whole`, and the profile lacks one")
     if "parser" not in kinds:
         lacks.setdefault("attention", "it looks at the method `parser`, which the profile lacks")
-    return lacks
+    return {**lacks}
 
 
 def usable(profile: Profile) -> bool:
@@ -113,3 +113,16 @@ def notices(profile: Profile) -> list[str]:
     left = [f"left out: {', '.join(names)}: {why}" for why, names in causes.items()]
     told = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
     return told if profile.ablation or not usable(profile) else told + left
+
+
+def rankers(profile: Profile, task: str) -> dict[str, Profile]:
+    """The methods whose features find products, and the profile that trains each.
+
+    Those of the profile are trained on its own data alone. Where products are looked for in another data set, those
+    that are trained on that one's training photos rank, too.
+    """
+    there = profile.searched(task)[0]
+    trained = dict.fromkeys(profile.methods, profile)
+    if there in profile.parts:
+        trained = {**trained, **dict.fromkeys(profile.on(there).methods, profile.on(there)), **trained}
+    return {method: trainer for method, trainer in trained.items() if trainer.method(method).kind != "prior"}

@@ -139,7 +139,7 @@ def _together(*splits: Photos) -> Photos:
     """The photos of all splits as one, in the files in which they are."""
     first = splits[0]
     return replace(
-        first, images=Joined([split.images for split in splits]),
+        first, images=Joined([split.images for split in splits]),  # pyright: ignore[reportArgumentType]
         targets=np.concatenate([split.tags for split in splits]),
         ids=tuple(id_ for split in splits for id_ in split.ids),
         products=tuple(product for split in splits for product in split.products),

@@ -141,7 +141,7 @@ class Profile:
 
     def searched(self, task: str) -> tuple[str, dict]:
         """The data set in which this task looks for products, and its options."""
-        options = dict(self.retrieval[task] or {})
+        options = dict(self.retrieval[task] or {})  # pyright: ignore[reportArgumentType]
         if "data" not in options:
             return self.data.name, dict(self.data.options)
         return options.pop("data"), options

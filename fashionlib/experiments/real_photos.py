@@ -30,9 +30,10 @@ from fashionlib.experiments.profile import load_profile, project_root
 from fashionlib.gallery.extract import decoded, open_model, see_maps, trunk_maps_of
 from fashionlib.gallery.gallery import collection_of, threshold_of
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.metrics import average_precision_all, first_hit_ranks, hit_rate, mean_average_precision
 from fashionlib.metrics.bootstrap import Interval, mean_interval
 from fashionlib.metrics.calibration import expected_calibration_error
+from fashionlib.metrics.retrieval import first_hit_ranks, hit_rate
+from fashionlib.metrics.tagging import average_precision_all, mean_average_precision
 from fashionlib.models.pretrained import DEFAULT, model_folder
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval.part_features import PartFeatures
@@ -206,7 +207,7 @@ def _street(model: Tagger, data: Path, seed: int, add: Callable[..., None]) -> l
     for metric, value in (("ap_all", average_precision_all), ("map", mean_average_precision)):
         add(photos, "shipped", metric, mean_interval(value, [(scores, targets)], resamples=200), "scores, one view")
     error = expected_calibration_error(scores.ravel(), targets.ravel() > 0)
-    add(photos, "shipped", "ece", Interval(error, None, None), "10 bins over all pairs of photo and label")
+    add(photos, "shipped", "ece", Interval(error, None, None), "10 bins over all pairs of photo and label")  # pyright: ignore[reportArgumentType]
     return []
 
 

@@ -15,7 +15,7 @@ from fashionlib.experiments.methods import fit, inputs_of, photos_of
 from fashionlib.experiments.profile import Profile
 from fashionlib.experiments.table1 import TOP
 from fashionlib.experiments.topk import part_features
-from fashionlib.metrics import top_k_assignments
+from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.models.attention import boxes_of
 from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.recommend import (

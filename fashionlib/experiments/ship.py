@@ -47,8 +47,8 @@ def shipped(profile: Profile, method: str = METHOD) -> Tagger:
     photos = photos_of(profile, "train", seed)
     inputs = inputs_of(profile, photos, training_views(profile.training_of(method)))
     assert isinstance(inputs, MapInputs)
-    project(model.head.descriptor, inputs, photos)
-    fit_whole(model.head, inputs, photos)
+    project(model.head.descriptor, inputs, photos)  # pyright: ignore[reportArgumentType]
+    fit_whole(model.head, inputs, photos)  # pyright: ignore[reportArgumentType]
     validation = photos_of(profile, "val", seed)
     scores, known = known_pairs(model, validation)
     model.calibration = platt(scores, known)
@@ -119,7 +119,7 @@ def _pooled(head: Parser, inputs: MapInputs, photos: Photos, view: int) -> Float
         maps = inputs.take(indices, np.full(len(indices), view)).cpu()
         share = torch.ones(len(maps), 1, *maps.shape[-2:])
         if view < 2:
-            share = F.adaptive_avg_pool2d(shown(images_to_float(photos.images[indices]).cpu()), maps.shape[-2:])
+            share = F.adaptive_avg_pool2d(shown(images_to_float(photos.images[indices]).cpu()), maps.shape[-2:])  # pyright: ignore[reportArgumentType]
         attention = (share.flip(-1) if view == 1 else share).flatten(2)
         rows.append(head.descriptor.pooled(maps.flatten(2), attention / attention.sum(-1, keepdim=True)))
     return torch.cat(rows)

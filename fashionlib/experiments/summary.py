@@ -12,9 +12,9 @@ from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.attention import Looks
+from fashionlib.experiments.jobs import rankers
 from fashionlib.experiments.methods import run_folder, training_seconds
 from fashionlib.experiments.profile import Profile
-from fashionlib.experiments.topk import rankers
 from fashionlib.ledger.ledger import Entry
 from fashionlib.models.heads import HEADS
 from fashionlib.models.tagger import Tagger

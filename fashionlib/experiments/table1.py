@@ -14,8 +14,8 @@ from fashionlib.data.store import Photos
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, prior_scores, training_seconds
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.ledger.ledger import Entry, entry, write, write_scores
-from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
 from fashionlib.metrics.bootstrap import mean_interval
+from fashionlib.metrics.tagging import average_precision_all, mean_average_precision, top_k_assignments
 from fashionlib.training.loop import predict
 
 RIVAL = "whole"  # every other method is compared with it, photo by photo

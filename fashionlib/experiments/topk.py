@@ -15,12 +15,14 @@ from fashionlib.core.files import written_aside
 from fashionlib.data.augment import PLAIN
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
+from fashionlib.experiments.jobs import rankers
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, training_seconds
 from fashionlib.experiments.profile import RETRIEVAL, Profile, project_root
 from fashionlib.experiments.table1 import OTHERS, RIVAL, TOP
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.metrics import TOP_K, first_hit_ranks, hit_rate, top_k_assignments
 from fashionlib.metrics.bootstrap import Interval, mean_interval
+from fashionlib.metrics.retrieval import TOP_K, first_hit_ranks, hit_rate
+from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.retrieval.ranking import PartFeatures, Ranking, rank_parts, rank_whole
 from fashionlib.training.loop import Predictions, predict
 
@@ -68,19 +70,6 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
         entries += [_difference(own, other, hits, profile.resamples) for other in others]
     write(entries, project_root(), profile.name, experiment)
     return entries
-
-
-def rankers(profile: Profile, task: str) -> dict[str, Profile]:
-    """The methods whose features find products, and the profile that trains each.
-
-    Those of the profile are trained on its own data alone. Where products are looked for in another data set, those
-    that are trained on that one's training photos rank, too.
-    """
-    there = profile.searched(task)[0]
-    trained = dict.fromkeys(profile.methods, profile)
-    if there in profile.parts:
-        trained = {**trained, **dict.fromkeys(profile.on(there).methods, profile.on(there)), **trained}
-    return {method: trainer for method, trainer in trained.items() if trainer.method(method).kind != "prior"}
 
 
 def _protocol(trainer: Profile, method: str, elsewhere: bool) -> str:

@@ -20,7 +20,7 @@ from fashionlib.gallery.copies import Copies
 from fashionlib.gallery.extract import decode, open_model, see, thumbnail
 from fashionlib.gallery.index import index_folder, model_hash, update
 from fashionlib.gallery.store import Manifest, read_manifest
-from fashionlib.metrics import top_k_assignments
+from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.models.pretrained import DEFAULT, model_folder
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval import recommend as lookalikes

@@ -87,7 +87,7 @@ def read_manifest(place: Path, model: str) -> Manifest | None:
     """This model's index, without the photos of shards that are gone or damaged; None where there is none of it."""
     try:
         values = read_json(place / MANIFEST)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
         raise InputError(f"{place / MANIFEST}: cannot be read; check its rights, or name another --index") from error
@@ -115,7 +115,7 @@ def _sound(place: Path, name: str, known: Stat | None) -> Stat | None:
         if now == known or f"fashionlib-{content_hash(path)}.safetensors" == name:
             return now
         why = "its checksum does not fit"
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         why = "it is gone"
     except (OSError, Damaged) as error:
         why = getattr(error, "strerror", None) or str(error)

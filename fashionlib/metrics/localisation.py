@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.photos import Placement, placement_of
-from fashionlib.metrics import Weights
+from fashionlib.metrics.arrays import Weights
 
 LEAST = 20  # masked photos that a label needs to count
 

@@ -131,7 +131,7 @@ def _weighted_average_precision(
     most = np.bincount(block).max() * counts.max()
     kind = np.float32 if most < 1 << 24 else np.float64  # in which whole numbers are exact
     seen_in = _sums(block, images[: len(block)], (len(ends), counts.shape[1]), kind)
-    hit_in = _sums(np.searchsorted(scoring, group[targets]), images[targets], seen_in.shape, kind)
+    hit_in = _sums(np.searchsorted(scoring, group[targets]), images[targets], seen_in.shape, kind)  # pyright: ignore[reportArgumentType]
     rows = max(1, _CELLS_AT_ONCE // len(ends))
     for start in range(0, len(counts), rows):
         chunk = np.ascontiguousarray(counts[start : start + rows].T, dtype=kind)

@@ -52,7 +52,7 @@ class TimmTrunk(nn.Module):
         """images: RGB in 0..1."""
         grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
         try:
-            found = self.body((images - self.mean) / self.std)
+            found = self.body((images - self.mean) / self.std)  # pyright: ignore[reportOperatorIssue]
         except AssertionError as error:  # a transformer for photos of one size
             raise InputError(
                 f"trunk timm/{self.name} takes no photos of this size ({error}); set image_size"
@@ -94,7 +94,7 @@ def _created(name: str, places: Sequence[int] | None = None, weights: bool | dic
     try:
         for sized in ({"dynamic_img_size": True, "dynamic_img_pad": True}, {"strict_img_size": False}):
             with contextlib.suppress(TypeError):  # a network of convolutions, or one whose size is fixed
-                return timm.create_model(name, **options, **sized)
+                return timm.create_model(name, **options, **sized)  # pyright: ignore[reportArgumentType]
         return timm.create_model(name, **options)
     except Exception as error:  # of many kinds: no maps, no network, no weights, weights of another model
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -122,4 +122,4 @@ def _weights(name: str, path: str) -> dict[str, Tensor]:
             f"trunk timm/{name}, pretrained: {path}: the weights are of another model, {len(missing)} of {len(needed)} "
             f"are missing, the first is {missing[0]}"
         )
-    return dict(found)
+    return dict(found)  # pyright: ignore[reportArgumentType, reportReturnType]

@@ -36,7 +36,7 @@ def _dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
     axes.grid(axis="y", visible=False)
     for entry in entries:
         row = methods.index(entry.method)
-        axes.plot([entry.low, entry.high], [row, row], color=palette[entry.method], linewidth=2.2)
+        axes.plot([entry.low, entry.high], [row, row], color=palette[entry.method], linewidth=2.2)  # pyright: ignore[reportArgumentType]
         axes.plot(
             entry.value, row, "D" if entry.method == "parser" else "o", color=palette[entry.method], markersize=5.5
         )

@@ -38,7 +38,7 @@ def nearest(
 
     exact: all distances of some queries in single precision, rows × gallery.
     """
-    mean = gallery.features[:512].float().mean((0, 1))
+    mean = gallery.features[:512].float().mean((0, 1))  # pyright: ignore[reportArgumentType]
     halves = _Half(query, mean), _Half(gallery, mean)
     sample = torch.linspace(0, len(query) - 1, min(SAMPLE, len(query))).long()
     error = 1.5 * float((_coarse(*halves, sample) - exact(sample)).abs().max())
@@ -100,7 +100,7 @@ def _coarse(query: _Half, gallery: _Half, rows: Int[Tensor, " rows"]) -> Float[T
 
 def _exactly(query: PartFeatures, gallery: PartFeatures, row: int, at: Int[Tensor, " near"]) -> Float[Tensor, " near"]:
     """The distances of one query to these gallery photos, in single precision."""
-    ours, theirs = query.features[row].float(), gallery.features[at].float()  # s f, n s f
+    ours, theirs = query.features[row].float(), gallery.features[at].float()  # s f, n s f  # pyright: ignore[reportArgumentType]
     squares = ours.square().sum(1)[:, None, None] + theirs.square().sum(2)
     apart = (squares - 2 * (ours @ theirs.flatten(0, 1).T).view_as(squares)).clamp(min=0).sqrt()  # s n s
     best = gallery.best_step[at].long().T  # c n

@@ -65,7 +65,7 @@ def trunk_maps(
 def _maps(trunk: nn.Module, photos: Photos, view: View, precision: str, batch: int) -> Iterator[np.ndarray]:
     trunk = fold(copy.deepcopy(trunk)).to(device(), memory_format=torch.channels_last)
     if device().type == "cpu" and not isinstance(trunk, TimmTrunk):
-        trunk = swift(trunk, photos.images.shape[1:3])
+        trunk = swift(trunk, photos.images.shape[1:3])  # pyright: ignore[reportArgumentType]
     draws, batch = view.draws(photos.ids), batch_of(batch)
 
     def seen(start: int) -> np.ndarray:

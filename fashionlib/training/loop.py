@@ -23,7 +23,7 @@ from fashionlib.core.device import autocast, batch_of, compiled, device
 from fashionlib.core.errors import InputError
 from fashionlib.core.output import Output, in_single
 from fashionlib.data.supervision import Supervision
-from fashionlib.metrics import average_precision_all, mean_average_precision
+from fashionlib.metrics.tagging import average_precision_all, mean_average_precision
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training.batches import Piece, batches
 from fashionlib.training.checkpoint import Averaged, State
@@ -151,7 +151,7 @@ def _average_precisions(scores: np.ndarray, targets: np.ndarray) -> dict[str, fl
         by_label = float(mean_average_precision(scores, targets))
     else:
         columns = [(scores[row, c], targets[row, c]) for c, row in enumerate(known.T) if (targets[:, c] > 0).any()]
-        by_label = float(np.mean([average_precision_all(s[:, None], t[:, None]) for s, t in columns]))
+        by_label = float(np.mean([average_precision_all(s[:, None], t[:, None]) for s, t in columns]))  # pyright: ignore[reportArgumentType]
     overall = average_precision_all(scores[known][:, None], targets[known][:, None])
     return {"val_ap_all": float(overall), "val_map": by_label}
 

@@ -322,7 +322,7 @@ def uncovered(hit):
 
 
 def test_a_part_clicked_on_the_photo_shows_its_look_alikes_with_reasons(open_page):
-    page = open_page("explorer")
+    page = open_page("recommendations")
     given, place = data(page, "explorer"), block(page, "explorer")
     assert_cards(page, *wanted(given, 0, 0, 0))
     for part in (2, 1):
@@ -333,7 +333,7 @@ def test_a_part_clicked_on_the_photo_shows_its_look_alikes_with_reasons(open_pag
 
 
 def test_parts_and_queries_are_chosen_with_arrow_keys(open_page):
-    page = open_page("explorer")
+    page = open_page("recommendations")
     given, place = data(page, "explorer"), block(page, "explorer")
     place.locator(".choice input").first.focus()
     page.keyboard.press("ArrowRight")
@@ -348,7 +348,7 @@ def test_parts_and_queries_are_chosen_with_arrow_keys(open_page):
 
 
 def test_all_parts_at_once_say_what_each_photo_answers_and_how_many_parts_they_match(open_page):
-    page = open_page("explorer")
+    page = open_page("recommendations")
     given, place = data(page, "explorer"), block(page, "explorer")
     query = given["queries"][0]
     place.locator(".choice input").nth(len(given["queries"]) + len(query["parts"])).check()
@@ -366,7 +366,7 @@ def test_all_parts_at_once_say_what_each_photo_answers_and_how_many_parts_they_m
 
 
 def test_the_dial_turns_by_keyboard_and_pointer_and_marks_what_is_new(open_page):
-    page = open_page("explorer")
+    page = open_page("recommendations")
     given, place = data(page, "explorer"), block(page, "explorer")
     dial = place.locator(".slider input")
     dial.focus()
@@ -383,7 +383,7 @@ def test_the_dial_turns_by_keyboard_and_pointer_and_marks_what_is_new(open_page)
 
 
 def test_what_the_setting_costs_on_all_photos_is_the_ledgers_number(open_page):
-    page = open_page("explorer")
+    page = open_page("recommendations")
     curve = results.read(ROOT, "wardrobe", "diversity_curve")
     block(page, "explorer").locator(".slider input").focus()
     for dial in (0, 0.25, 0.5, 0.75, 1):

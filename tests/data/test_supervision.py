@@ -204,7 +204,7 @@ def miniature(tmp_path, monkeypatch):
     def made(name):
         write_miniature(name, tmp_path / name, photos=60)
         path = tmp_path / "profiles" / f"{name}.yaml"
-        path.write_text(f"data: {{name: {name}}}\nimage_size: [48, 32]\nmethods: {{}}\n")
+        path.write_text(f"data: {{name: {name}}}\nimage_size: [48, 32]\nmethods: {{whole: {{kind: whole}}}}\n")
         return load_profile(name, data=tmp_path / name)
 
     return made

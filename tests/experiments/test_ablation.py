@@ -95,7 +95,7 @@ def test_the_figure_has_a_bar_for_each_gain_and_says_its_value():
     }
     axes = ablation_figure(triples).axes[0]
     assert sorted(bar.get_width() for bar in axes.patches) == pytest.approx([-1.0, 2.0, 10.0])
-    assert {text.get_text() for text in axes.texts} == {"+2.0", "-1.0", "+10.0"}
+    assert {text.get_text() for text in axes.texts} == {"+2.0", "−1.0", "+10.0"}
 
 
 def test_the_sentence_says_which_groups_help_cost_or_do_nothing():

@@ -15,10 +15,9 @@ from fashionlib.core.errors import InputError
 from fashionlib.data import load
 from fashionlib.data.published.miniature import write_miniatures
 from fashionlib.experiments.batch import main
-from fashionlib.experiments.jobs import jobs_of, notices
+from fashionlib.experiments.jobs import jobs_of, notices, rankers
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, run_folder
 from fashionlib.experiments.profile import load_profile
-from fashionlib.experiments.topk import rankers
 from fashionlib.ledger import ledger
 from fashionlib.models.tagger import load_model
 from fashionlib.training.loop import predict

@@ -78,7 +78,7 @@ def parameters(profile: Profile, method: str, labels: int) -> int:
 
 @cache
 def _depths(trunk: str, options: str) -> tuple[int, ...]:
-    return tuple(build_trunk(trunk, **json.loads(options), pretrained=False).depths)
+    return tuple(build_trunk(trunk, **json.loads(options), pretrained=False).depths)  # pyright: ignore[reportArgumentType]
 
 
 class AblationTable(LedgerDirective):
@@ -172,8 +172,8 @@ class PhotoRows(LedgerDirective):
         for one in sorted(found, key=lambda each: (each.dataset, each.metric, -each.value)):
             cells = [[nodes.Text(text)] for text in
                      (names.dataset(one.dataset), names.metric(one.metric), names.method(one.method))]  # fmt: skip
-            cells.append([hover(one, shown(one)), nodes.inline("", interval(one), classes=["interval"])])
+            cells.append([hover(one, shown(one)), nodes.inline("", interval(one), classes=["interval"])])  # pyright: ignore[reportArgumentType]
             versus = one.versus and (one.versus["value"], one.versus["low"], one.versus["high"])
-            cells.append(_points(versus) if versus else [nodes.Text(DASH)])
+            cells.append(_points(versus) if versus else [nodes.Text(DASH)])  # pyright: ignore[reportArgumentType]
             body += nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
         return [table]

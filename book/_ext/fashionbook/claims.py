@@ -71,7 +71,7 @@ class Claims(LedgerDirective):
         lines += [nodes.paragraph("", "", *_evidence(entry), classes=["claim-evidence"]) for entry in found]
         if "note" in cell:
             lines.append(nodes.paragraph("", "", *self._inline(cell["note"]), classes=["claim-note"]))
-        return lines
+        return lines  # pyright: ignore[reportReturnType]
 
 
 def _evidence(entry: Entry) -> list[nodes.Node]:

@@ -139,11 +139,11 @@ def _shapes(title: str, profile_name: str, method: str) -> diagrams.Shapes:
     stride = profile.trunk.options.get("stride", 16)
     options = HEADS["parser"][1](**profile.method(method).head)
     before = options.texture == "scores"
-    channels = sum(trunk.depths)
+    channels = sum(trunk.depths)  # pyright: ignore[reportArgumentType]
     reduced = options.reduce or channels
     return diagrams.Shapes(
         title, (height, width), channels, reduced, (height // stride, width // stride), options.steps,
-        options.codewords, reduced if before else trunk.depths[0], options.hidden, before, options.look == "map",
+        options.codewords, reduced if before else trunk.depths[0], options.hidden, before, options.look == "map",  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
 
 

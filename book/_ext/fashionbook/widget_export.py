@@ -29,7 +29,7 @@ from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.experiments.recommend import Recommender, recommender, telling_queries
 from fashionlib.experiments.relevance import Relevance, relevance_of
 from fashionlib.ledger.ledger import read
-from fashionlib.metrics import average_precision_all
+from fashionlib.metrics.tagging import average_precision_all
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval.mmr import diversified
@@ -73,7 +73,7 @@ def export(profile: Profile) -> Path | None:
     widget_data.write(root, "playground", run, {"sheet": sheet, **_playground(shown, scores)})
     widget_data.write(root, "steps", run, {"sheet": sheet, **_steps(shown)})
     explorer, used = _explorer(shown, recommend, relevance_of(profile, shown.photos, seed))
-    small = [_small(np.asarray(shown.photos.images[photo])) for photo in used]
+    small = [_small(np.asarray(shown.photos.images[photo])) for photo in used]  # pyright: ignore[reportArgumentType]
     gallery = widget_data.write_sheet(widget_data.folder(root, profile.name) / "gallery.webp", small, 20, 50)
     widget_data.write(root, "explorer", run, {"sheet": sheet, "gallery": gallery, **explorer})
     return widget_data.folder(root, profile.name)

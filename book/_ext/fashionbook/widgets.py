@@ -22,7 +22,7 @@ from fashionbook.html import Content, block, figure, picture, table
 from fashionbook.text import entries, interval
 from fashionlib.core import names
 from fashionlib.ledger.ledger import Entry, find
-from fashionlib.metrics import average_precision_all, mean_average_precision, top_k_assignments
+from fashionlib.metrics.tagging import average_precision_all, mean_average_precision, top_k_assignments
 
 TOP = 6  # the paper's "top 6 highest-ranked labels"
 STRONG = ("parser", "whole")  # the curves that stand out at first
