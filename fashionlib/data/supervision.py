@@ -26,7 +26,7 @@ Rows = Int[np.ndarray, " _rows"]
 class Supervision:
     """The photos' tags and what else the head needs to know of them.
 
-    targets: photos × labels. known: arrays by name, a row a photo. views, moves and mixes say how the inputs come:
+    targets: photos × labels. known: arrays by name, one row per photo. views, moves and mixes say how the inputs come:
     in several views, moved about anew each time, blended with one another.
 
     Raises InputError where the head needs what is not known, or what such inputs make untrue.

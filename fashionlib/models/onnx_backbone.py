@@ -23,7 +23,7 @@ class RuntimeTrunk(nn.Module):
     It computes in the thread that calls it, and several may at once. Two threads with a photo each do a quarter more
     than two cores that share sixteen: none waits for the other, and the maps stay in the processor's caches.
 
-    Raises NotImplementedError where the trunk computes what `Graph` has no words for.
+    Raises NotImplementedError where the trunk uses an operator that `Graph` does not support.
     """
 
     def __init__(self, trunk: nn.Module, size: tuple[int, int]):
@@ -44,7 +44,7 @@ class RuntimeTrunk(nn.Module):
 
 
 def in_runtime(trunk: nn.Module, size: tuple[int, int]) -> nn.Module:
-    """`trunk` in ONNX Runtime; as it is where it computes what `Graph` has no words for."""
+    """`trunk` in ONNX Runtime; as it is where it uses an operator that `Graph` does not support."""
     try:
         return RuntimeTrunk(trunk, size)
     except NotImplementedError:
@@ -86,7 +86,7 @@ class Graph:
     def _call(self, node: Any) -> None:
         name = str(node.target)
         if name not in self.WORDS or node.kwargs:
-            raise NotImplementedError(f"no words for {name} {node.kwargs or ''}")
+            raise NotImplementedError(f"unsupported operator {name} {node.kwargs or ''}")
         self.WORDS[name](self, node)
 
     def _add(self, kind: str, inputs: list[str], node: Any, **attributes: Any) -> None:

@@ -49,7 +49,7 @@ def check_dial(diversity: float) -> None:
 
 
 def by_turns(rows: Sequence[Sequence[int]], k: int) -> list[int]:
-    """One list of k out of a row a part: each part's quota is filled in turn, and no candidate comes twice.
+    """One list of k out of one row per part: each part's quota is filled in turn, and no candidate comes twice.
 
     rows: candidates of each part, best first. A part that has run out leaves its turns to the others.
     """

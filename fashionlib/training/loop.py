@@ -55,7 +55,7 @@ def train(
 
     folder: takes the best weights so far, `history.csv`, and the state of the last epoch, from which an interrupted
     run of the same `fingerprint` goes on; a run of another one starts anew. known: what the head learns from beyond
-    tags, a row a photo, see `fashionlib.data.supervision`.
+    tags, one row per photo, see `fashionlib.data.supervision`.
 
     Of several processes each learns from its share of every batch. Losses that compare photos compare those of one
     process; batch norms are over all photos on GPUs, over each process's own on processors. One process writes.

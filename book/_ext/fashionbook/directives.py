@@ -195,7 +195,7 @@ def _row(name: str, ours: Sequence[Entry | None], theirs: Sequence[str]) -> node
 
 
 class LedgerTimes(LedgerDirective):
-    """{ledger-times} table1 topk_inshop: wall time and device of each run, a row a method."""
+    """{ledger-times} table1 topk_inshop: wall time and device of each run, one row per method."""
 
     required_arguments, final_argument_whitespace = 1, True
 

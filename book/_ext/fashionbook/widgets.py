@@ -1,4 +1,4 @@
-"""The book's directives for things to touch: {touch-playground}, {touch-steps}, {touch-explorer}, {touch-curves}.
+"""The book's directives for interactive widgets: {touch-playground}, {touch-steps}, {touch-explorer}, {touch-curves}.
 
 Each puts a still block on the page, made here and whole without scripts, and beside it the data from which a script of
 book/_static/touch builds the one that moves. Labels may be anybody's words: all text is escaped.
