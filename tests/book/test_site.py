@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fashionbook import widget_data
+from fashionbook import site, widget_data
 from fashionbook.site import contents_of
 
 from fashionlib.ledger import ledger as results
@@ -51,7 +51,7 @@ def quick(tmp_path) -> Path:
     return tmp_path
 
 
-def test_the_book_of_the_small_run_is_built_without_a_warning(quick):
+def test_the_book_of_the_small_run_is_built_without_a_warning_and_once(quick, monkeypatch):
     """As `make book` does it: every page stands without the methods and runs that only the published profile has."""
     pytest.importorskip("jupyter_book", reason="the extra 'book' is not installed")
     command = [sys.executable, "-m", "fashionbook.site", "quick"]
@@ -62,4 +62,17 @@ def test_the_book_of_the_small_run_is_built_without_a_warning(quick):
     }
     done = subprocess.run(command, cwd=quick, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "not run" in (quick / "book/_build/html/index.html").read_text()
+    front = quick / "book/_build/html/index.html"
+    assert "not run" in front.read_text()
+    before = front.stat().st_mtime_ns
+    again = subprocess.run(command, cwd=quick, env=environment, capture_output=True, text=True, check=True)
+    assert "up to date" in again.stdout
+    assert front.stat().st_mtime_ns == before
+    monkeypatch.setenv("FASHIONLIB_HOME", str(quick))
+    built, contents = (quick / "book/_build/built.txt").read_text(), contents_of("quick")
+    assert site._state(contents) == built
+    for changed in (quick / "book/glossary.md", quick / "results/quick/table1.json", front):
+        text = changed.read_text()
+        changed.write_text(text + "\n")
+        assert site._state(contents) != built, changed
+        changed.write_text(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.experiments.profile import project_root
 
 PUBLISHED = "wardrobe"  # the profile whose executed notebooks are kept in the project
+SOURCES = ("book/**/*", "results/**/*", "fashionlib/**/*", "notebooks/*", "profiles/*", "tests/**/*.py", "*.*")
 
 
 def pages(contents: dict) -> list[str]:
@@ -49,11 +51,19 @@ def _pages_of_parts(profile: str) -> list[dict[str, str]]:
 
 
 def build(profile: str) -> None:
-    """Build the book of `profile`'s results into book/_build/html. Raises InputError where it fails or is not whole."""
+    """Build the book of `profile`'s results into book/_build/html. Raises InputError where it fails or is not whole.
+
+    Nothing is done where the book that stands there was built from the same files.
+    """
     root = project_root()
     refresh(profile)
     contents = contents_of(profile)
     place = root / "book" / "_build"
+    built = place / "built.txt"
+    if built.is_file() and built.read_text() == _state(contents):
+        check(contents)
+        print(f"the book of profile {profile} is up to date: book/_build/html/index.html")
+        return
     for stale in (place / "html" / "runs", place / ".doctrees"):
         shutil.rmtree(stale, ignore_errors=True)
     place.mkdir(parents=True, exist_ok=True)
@@ -66,7 +76,20 @@ def build(profile: str) -> None:
     if failed:
         raise InputError("the book was not built; the reasons stand above")
     check(contents)
+    built.write_text(_state(contents))
     print(f"the book of profile {profile}: book/_build/html/index.html")
+
+
+def _state(contents: dict) -> str:
+    """Changes with the pages to be built, every file that they are made from, and the pages that stand there."""
+    root = project_root()
+    digest = hashlib.sha256(yaml.safe_dump(contents).encode())
+    built = (root / "book" / "_build" / "html").glob("**/*.html")
+    sources = (path for pattern in SOURCES for path in root.glob(pattern) if "_build" not in path.parts)
+    for path in sorted({*built, *sources}):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(root).as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def check(contents: dict) -> None:
