@@ -119,9 +119,9 @@ def measured(profile: Profile, method: str, folder: Path, photos: int = 64) -> M
     )  # fmt: skip
 
 
-def loading(profile: Profile, folder: Path, most: int = 200) -> tuple[float, float]:
+def loading(profile: Profile, folder: Path, k: int = 200) -> tuple[float, float]:
     """Photos a second of processor time, decoded and resized, and read back from a file as the cache keeps them."""
-    paths = sorted(folder.rglob("*.jpg"))[:most]
+    paths = sorted(folder.rglob("*.jpg"))[:k]
     if not paths:
         raise InputError(f"{folder}: no .jpg in it; name a folder with JPEG photos")
     began = time.process_time()
@@ -169,8 +169,8 @@ def main(arguments: Sequence[str]) -> None:
         train(model, ImageInputs(images), targets, (few, targets[:8]), options, Path(scratch))
     passes = 2 if options.mirror_test else 1
     training = (time.process_time() - began - 8 * passes * reading) / photos
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # kB on Linux
-    print(json.dumps({"training_s": training, "reading_s": reading, "peak_gb": most}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # kB on Linux
+    print(json.dumps({"training_s": training, "reading_s": reading, "peak_gb": peak}))
 
 
 if __name__ == "__main__":

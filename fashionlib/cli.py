@@ -36,7 +36,7 @@ Index = Annotated[
 def tag(
     photos: Annotated[list[Path], typer.Argument(help="Photos of any size.")],
     model: Model = DEFAULT,
-    most: Annotated[int, typer.Option(help="Tags a photo.", min=1)] = 6,
+    k: Annotated[int, typer.Option("--most", "-k", help="Tags a photo.", min=1)] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
 ) -> None:
     """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels).
@@ -46,7 +46,7 @@ def tag(
     from fashionlib.models.tagger import load_model
 
     tagger, unread = load_model(model), 0
-    for photo, tags in zip(photos, tagger.tag_many(photos, most=most), strict=True):
+    for photo, tags in zip(photos, tagger.tag_many(photos, k=k), strict=True):
         if isinstance(tags, InputError):
             unread += 1
             complain(str(tags))
@@ -65,7 +65,7 @@ def tag(
 def doctor(
     dataset: Annotated[str, typer.Argument(help="ccp, closet, catalogue, folder, fashion144k, deepfashion_inshop …")],
     folder: Annotated[Path, typer.Argument(help="Where its files lie.")],
-    most: Annotated[int, typer.Option(help="Faults printed of each check; 0 prints all.", min=0)] = 20,
+    limit: Annotated[int, typer.Option("--most", help="Faults printed of each check; 0 prints all.", min=0)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every fault.")] = False,
 ) -> None:
     """Say what is wrong with a data set's folder and where to ask for the data; exit code 1 if it cannot be loaded."""
@@ -82,7 +82,7 @@ def doctor(
     if as_json:
         print(json.dumps(diagnosis.as_dict()))
     else:
-        print_diagnosis(diagnosis, Console(), most=most)
+        print_diagnosis(diagnosis, Console(), limit=limit)
     raise typer.Exit(0 if diagnosis.sound else 1)
 
 
@@ -142,7 +142,7 @@ def recommend(
     if out is not None:
         checked_out(out)
     gallery = open_gallery(folder, model, index)
-    rows, found = gallery.answer(photo, per_part=per_part, most=together, diversity=diversity, parts=parts)
+    rows, found = gallery.answer(photo, per_part=per_part, k=together, diversity=diversity, parts=parts)
     if out is not None:
         write_page(out, photo, rows, gallery, together=found, diversity=diversity)
     if as_json:

@@ -45,7 +45,7 @@ def test_tags_are_those_of_the_model_best_first(call, model, photo):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == str(photo)
-    expected = load_model(model).tag(np.asarray(Image.open(photo)), most=4)[0]
+    expected = load_model(model).tag(np.asarray(Image.open(photo)), k=4)[0]
     assert [line.partition("  at ")[0] for line in lines[1:]] == [f"  {tag.score:.2f}  {tag.label}" for tag in expected]
 
 
@@ -155,7 +155,7 @@ def test_a_model_that_comes_with_the_package_is_small_and_tags_a_photo(name):
     model = load_model(name)
     assert len(model.labels) == (61 if name == DEFAULT else 56)
     image = np.random.default_rng(0).integers(0, 255, (120, 80, 3), dtype=np.uint8)
-    tags = model.tag(image, most=3)[0]
+    tags = model.tag(image, k=3)[0]
     assert [tag.score for tag in tags] == sorted((tag.score for tag in tags), reverse=True)
     for tag in tags:
         x1, y1, x2, y2 = tag.box
@@ -170,6 +170,6 @@ def test_a_model_that_comes_with_the_package_names_what_real_photos_show(ccp_roo
     model, hits = load_model(name), 0
     for number in range(8):
         sample = photos[number]
-        best = model.tag(sample.image, most=1)[0][0].label
+        best = model.tag(sample.image, k=1)[0][0].label
         hits += best in photos.labels and sample.labels[photos.labels.index(best)] > 0
     assert hits >= 6

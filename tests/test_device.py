@@ -161,7 +161,7 @@ def test_a_folder_is_indexed_and_recommended_from_there_as_here(away, tmp_path):
     expected = open_gallery(folder, model, tmp_path / "here").recommend(folder / "001.png")
     with away():
         gallery = open_gallery(folder, model, tmp_path / "there")
-        rows, together = gallery.answer(folder / "001.png", per_part=3, most=3, diversity=0.5, parts=3)
+        rows, together = gallery.answer(folder / "001.png", per_part=3, k=3, diversity=0.5, parts=3)
     assert [row.label for row in rows] == [row.label for row in expected][:3]
     assert together
 

@@ -64,8 +64,8 @@ def room_for(size: int, folder: Path) -> None:
     """
     free = shutil.disk_usage(folder).free
     if size > free:
-        many, left = f"{size / 1e9:.1f} GB", f"{free / 1e9:.1f}"
-        raise InputError(f"{folder}: {many} are to be written here and {left} are free; {REMEDIES['ENOSPC']}")
+        many, room = f"{size / 1e9:.1f} GB", f"{free / 1e9:.1f}"
+        raise InputError(f"{folder}: {many} are to be written here and {room} are free; {REMEDIES['ENOSPC']}")
 
 
 @contextmanager

@@ -49,12 +49,12 @@ def opened(path: Path) -> IO[bytes]:
     raise Damaged("no regular file")
 
 
-def read_bytes(path: Path, most: int = MOST_JSON) -> bytes:
-    """All of a regular file. Raises Damaged where it is none or larger than `most`, and OSError as `open` does."""
+def read_bytes(path: Path, limit: int = MOST_JSON) -> bytes:
+    """All of a regular file. Raises Damaged where it is none or larger than `limit`, and OSError as `open` does."""
     with opened(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise Damaged(f"larger than {most:,} bytes")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise Damaged(f"larger than {limit:,} bytes")
     return content
 
 

@@ -22,7 +22,7 @@ from fashionlib.data.ccp import CCP, box_of
 
 VERSION = 1  # raise it when the same photos give other garments or queries
 SPLITS = ("c2s_query", "c2s_gallery")
-LEAST = 0.01  # of the photo's area, that a garment's mask covers: a belt's few pixels are no product
+MIN_AREA = 0.01  # of the photo's area, that a garment's mask covers: a belt's few pixels are no product
 MARGIN = 0.1  # of a cut-out's height and width, left white around it
 LIGHT, TINT = 0.3, 0.1  # brightness and contrast, and each colour, of a query change by up to this share
 CROPPED, BLUR = 0.2, 0.004  # of a query's height and width: at most cut away, and the widest Gaussian
@@ -73,7 +73,7 @@ class CCPShop:
 
     def fingerprint(self) -> str:
         """Changes with the test photos and their masks, and with how garments and queries are made of them."""
-        made = (VERSION, self.split, LEAST, MARGIN, LIGHT, TINT, CROPPED, BLUR)
+        made = (VERSION, self.split, MIN_AREA, MARGIN, LIGHT, TINT, CROPPED, BLUR)
         return hashlib.sha256(f"{self.photos.fingerprint()} {made}".encode()).hexdigest()[:12]
 
     def _tagged(self, label: str) -> Float[np.ndarray, " labels"]:
@@ -81,7 +81,7 @@ class CCPShop:
 
 
 def _garments(photos: CCP, number: int) -> list[str]:
-    return [label for label, mask in photos.masks(number).items() if mask.mean() >= LEAST]
+    return [label for label, mask in photos.masks(number).items() if mask.mean() >= MIN_AREA]
 
 
 def cut_out(

@@ -106,10 +106,10 @@ def read_rows(root: Path) -> list[Row]:
 def split_of_senders(rows: list[Row], split_seed: int) -> dict[str, str]:
     """The split of each sender: senders in random order, each to the split that lacks most of its share of photos."""
     photos = Counter(row.sender for row in rows)
-    left = {split: share * len(rows) for split, share in SHARES.items()}
+    remaining = {split: share * len(rows) for split, share in SHARES.items()}
     parts = {}
     for sender in np.random.default_rng(split_seed).permutation(sorted(photos)):
-        split = max(left, key=lambda name: left[name] / SHARES[name])
+        split = max(remaining, key=lambda name: remaining[name] / SHARES[name])
         parts[str(sender)] = split
-        left[split] -= photos[str(sender)]
+        remaining[split] -= photos[str(sender)]
     return parts

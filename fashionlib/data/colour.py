@@ -79,6 +79,6 @@ def white_level(image: Image.Image) -> float | None:
         return 65535.0
     values, rows = np.asarray(image), max(1, _AT_ONCE // image.width)
     blocks = (values[top : top + rows] for top in range(0, image.height, rows))
-    most = max(float(block[np.isfinite(block)].max(initial=0)) for block in blocks)
+    highest = max(float(block[np.isfinite(block)].max(initial=0)) for block in blocks)
     levels = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-    return next((level for level in levels if most <= level), most)
+    return next((level for level in levels if highest <= level), highest)

@@ -56,53 +56,55 @@ def by_product(products: Int[np.ndarray, "p g"]) -> Partners:
     return Partners(np.arange(count), Lists(photos, groups, count), Lists(groups, photos, len(names)))
 
 
-def by_tags(tags: Float[np.ndarray, "p c"], least: float) -> Partners:
-    """Photos whose tags' intersection over union is above `least`."""
+def by_tags(tags: Float[np.ndarray, "p c"], min_overlap: float) -> Partners:
+    """Photos whose tags' intersection over union is above `min_overlap`."""
     packed, kinds = np.unique(np.packbits(tags > 0, axis=1), axis=0, return_inverse=True)
     sets = np.unpackbits(packed, axis=1, count=tags.shape[1]).astype(bool)
     kinds = kinds.reshape(-1)
     return Partners(
-        kinds, Lists(*_similar_sets(sets, least), len(sets)), Lists(kinds, np.arange(len(kinds)), len(sets))
+        kinds, Lists(*_similar_sets(sets, min_overlap), len(sets)), Lists(kinds, np.arange(len(kinds)), len(sets))
     )
 
 
-def _similar_sets(sets: Bool[np.ndarray, "s c"], least: float) -> tuple[Rows, Rows]:
-    """All pairs of sets, each with itself, too, whose intersection over union is above `least`.
+def _similar_sets(sets: Bool[np.ndarray, "s c"], min_overlap: float) -> tuple[Rows, Rows]:
+    """All pairs of sets, each with itself, too, whose intersection over union is above `min_overlap`.
 
     Two such sets share their intersection, which neither is much larger than: so it is enough to compare sets that have
     a large subset in common, and these are found by sorting all large subsets by a number of 64 bits that is drawn for
     each label and added up.
     """
     sizes = sets.sum(1)
-    keys, owners, left, many = _large_subsets(sets, sizes, least)
+    keys, owners, kept, many = _large_subsets(sets, sizes, min_overlap)
     firsts, seconds = [every := np.flatnonzero(sizes)], [every]
     for first, second in _same(keys):
-        common = left[first].astype(np.float32)
-        near = common / (sizes[owners[first]] + sizes[owners[second]] - common).astype(np.float32) > least
+        common = kept[first].astype(np.float32)
+        near = common / (sizes[owners[first]] + sizes[owners[second]] - common).astype(np.float32) > min_overlap
         firsts.append(owners[first[near]])
         seconds.append(owners[second[near]])
     numbers, of = sets.astype(np.float32) if len(many) else sets, sizes.astype(np.float32)
     for rows in np.split(many, range(64, len(many), 64)) if len(many) else ():
         common = numbers[rows] @ numbers.T
-        row, near = np.nonzero(common / (of[rows][:, None] + of - common) > least)
+        row, near = np.nonzero(common / (of[rows][:, None] + of - common) > min_overlap)
         firsts += [rows[row], near]
         seconds += [near, rows[row]]
     pairs = np.unique(np.concatenate(firsts) * np.int64(len(sets)) + np.concatenate(seconds))
     return np.divmod(pairs, len(sets))
 
 
-def _large_subsets(sets: Bool[np.ndarray, "s c"], sizes: Rows, least: float) -> tuple[np.ndarray, Rows, Rows, Rows]:
-    """Of each set, the subsets that are more than `least` of it: their keys, which set, and how many tags they have.
+def _large_subsets(
+    sets: Bool[np.ndarray, "s c"], sizes: Rows, min_overlap: float
+) -> tuple[np.ndarray, Rows, Rows, Rows]:
+    """Of each set, the subsets that are more than `min_overlap` of it: keys, which set, and how many tags they have.
 
     And the sets that have too many of them.
     """
     weights = np.random.default_rng(0).integers(1, 1 << 63, sets.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
         1
     )
-    keys, owners, left, many = [np.zeros(0, np.uint64)], [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0, int)]
+    keys, owners, kept, many = [np.zeros(0, np.uint64)], [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0, int)]
     for size in np.unique(sizes[sizes > 0]).tolist():
         rows = np.flatnonzero(sizes == size)
-        taken = [count for count in range(size) if (size - count) / size > least - 1e-6]
+        taken = [count for count in range(size) if (size - count) / size > min_overlap - 1e-6]
         if sum(comb(size, count) for count in taken) > MOST_SUBSETS:
             many.append(rows)
             continue
@@ -111,8 +113,8 @@ def _large_subsets(sets: Bool[np.ndarray, "s c"], sizes: Rows, least: float) -> 
         for gone in (gone for count in taken for gone in combinations(range(size), count)):
             keys.append(whole - each[:, list(gone)].sum(1, dtype=np.uint64))
             owners.append(rows)
-            left.append(np.full(len(rows), size - len(gone)))
-    return np.concatenate(keys), np.concatenate(owners), np.concatenate(left), np.concatenate(many)
+            kept.append(np.full(len(rows), size - len(gone)))
+    return np.concatenate(keys), np.concatenate(owners), np.concatenate(kept), np.concatenate(many)
 
 
 def _same(keys: np.ndarray) -> Iterator[tuple[Rows, Rows]]:

@@ -220,8 +220,8 @@ def _guesses(profile: Profile, method: str, runs: list[_Run], moved: bool) -> li
     ]  # fmt: skip
     for control in ("fixed", "fixed-learned"):
         if control in runs[0].found and method != control:
-            told = f"paired difference to {control}: {PROTOCOLS['pointing']}{words}"
-            rows.append({"metric": f"pointing{end}_over_{control}", "protocol": told, **asdict(gain(control))})
+            protocol = f"paired difference to {control}: {PROTOCOLS['pointing']}{words}"
+            rows.append({"metric": f"pointing{end}_over_{control}", "protocol": protocol, **asdict(gain(control))})
     return rows
 
 

@@ -170,8 +170,10 @@ def forget_missing(profile: Profile) -> None:
     root = project_root()
     for job in jobs_of(profile):
         name = job.of(profile.name)
-        left = [root / "results" / name / f"{ledger}.json" for ledger in ledgers_of(profile.on(job.part), job.name)]
-        if not all(path.exists() for path in (executed(name, job.name), *left)):
+        ledger_files = [
+            root / "results" / name / f"{ledger}.json" for ledger in ledgers_of(profile.on(job.part), job.name)
+        ]
+        if not all(path.exists() for path in (executed(name, job.name), *ledger_files)):
             (root / stamp(profile.name, job.key)).unlink(missing_ok=True)
 
 

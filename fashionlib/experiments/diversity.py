@@ -39,7 +39,7 @@ from fashionlib.metrics.diversity import (
     relevance_at_k,
 )
 from fashionlib.retrieval.mmr import by_turns, diversified
-from fashionlib.retrieval.recommend import LEAST_SCORE, POOL, Collection, answers, parts_of, pool_of, shown_in
+from fashionlib.retrieval.recommend import MIN_SCORE, POOL, Collection, answers, parts_of, pool_of, shown_in
 from fashionlib.retrieval.xquad import chosen_together
 
 K = 10
@@ -171,8 +171,8 @@ def _values(recommend: Recommender, truth: Relevance, seed: int, among: bool) ->
     queries = np.flatnonzero(shows)
     asked = Asked(queries, shows if among else np.ones_like(shows))
     lists = {**_part_lists(recommend.query, asked), **_whole_lists(recommend.whole_query, asked)}
-    lists |= _together("together", recommend.query, asked)
-    lists |= _together("whole-together", recommend.whole_seen, asked)
+    lists |= _xquad_lists("together", recommend.query, asked)
+    lists |= _xquad_lists("whole-together", recommend.whole_seen, asked)
     lists["random", 0.0] = _random_lists(asked, seed)
     found: dict[str, dict[tuple[str, float], np.ndarray]] = {metric: {} for metric in METRICS}
     apart, intents = truth.apart(), truth.carries[queries]
@@ -197,9 +197,9 @@ class Asked:
     def __iter__(self) -> Iterator[tuple[int, int, Tensor]]:
         """The row, the query, and the photos it may find."""
         for row, query in enumerate(self.queries.tolist()):
-            left = torch.from_numpy(self.candidates.copy())
-            left[query] = False
-            yield row, query, left
+            candidates = torch.from_numpy(self.candidates.copy())
+            candidates[query] = False
+            yield row, query, candidates
 
     def empty(self) -> Int[np.ndarray, "queries ranks"]:
         return np.full((len(self.queries), K), -1)
@@ -214,9 +214,9 @@ def _part_lists(seen: Collection, asked: Asked) -> Lists:
     """One list of K a query and setting: its parts take turns, as `recommend` would show them."""
     quota = -(-K // PARTS)
     lists = {("parts", dial): asked.empty() for dial in DIALS}
-    for row, query, left in asked:
-        labels = parts_of(seen, query, LEAST_SCORE)[:PARTS]
-        pools = [pool_of(seen, query, seen, [label], left, POOL * quota) for label in labels]
+    for row, query, candidates in asked:
+        labels = parts_of(seen, query, MIN_SCORE)[:PARTS]
+        pools = [pool_of(seen, query, seen, [label], candidates, POOL * quota) for label in labels]
         for dial in DIALS:
             rows = [pool.photos[pool.chosen(K, dial)].tolist() for pool in pools if len(pool.photos)]
             chosen = by_turns(rows, K)
@@ -229,21 +229,21 @@ def _whole_lists(features: Float[np.ndarray, "photos channels"], asked: Asked) -
     unit = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
     apart = torch.cdist(unit, unit)
     lists = {("whole-mmr", dial): asked.empty() for dial in DIALS}
-    for row, query, left in asked:
+    for row, query, candidates in asked:
         order = torch.argsort(apart[query], stable=True)
-        near = order[left[order]][: POOL * K]
+        near = order[candidates[order]][: POOL * K]
         for dial in DIALS:
             chosen = near[diversified(apart[query, near], apart[near][:, near], K, dial)]
             lists["whole-mmr", dial][row, : len(chosen)] = chosen.numpy()
     return {**lists, ("whole", 0.0): lists["whole-mmr", 0.0]}
 
 
-def _together(method: str, seen: Collection, asked: Asked) -> Lists:
+def _xquad_lists(method: str, seen: Collection, asked: Asked) -> Lists:
     """The one list for all parts; it may be shorter than K."""
     lists = {(method, dial): asked.empty() for dial in DIALS}
-    for row, query, left in asked:
-        labels = shown_in(seen, query, LEAST_SCORE)
-        _, likely = answers(seen, query, seen, labels, left)
+    for row, query, candidates in asked:
+        labels = shown_in(seen, query, MIN_SCORE)
+        _, likely = answers(seen, query, seen, labels, candidates)
         for dial in DIALS:
             chosen = chosen_together(likely, torch.from_numpy(seen.scores[query, labels]), K, dial)
             lists[method, dial][row, : len(chosen)] = chosen
@@ -252,7 +252,7 @@ def _together(method: str, seen: Collection, asked: Asked) -> Lists:
 
 def _random_lists(asked: Asked, seed: int) -> np.ndarray:
     lists = asked.empty()
-    for row, query, left in asked:
-        chosen = np.random.default_rng([seed, query]).permutation(np.flatnonzero(left))[:K]
+    for row, query, candidates in asked:
+        chosen = np.random.default_rng([seed, query]).permutation(np.flatnonzero(candidates))[:K]
         lists[row, : len(chosen)] = chosen
     return lists

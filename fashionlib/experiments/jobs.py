@@ -47,8 +47,8 @@ def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
     """The ledgers that this notebook leaves in results/<profile>/."""
     if job == "topk":
         return tuple(f"topk_{task}" for task in profile.retrieval)
-    left = LEDGERS.get(job, ())
-    return left if profile.data.name == "ccp" else tuple(ledger for ledger in left if ledger != "diversity_looks")
+    ledgers = LEDGERS.get(job, ())
+    return ledgers if profile.data.name == "ccp" else tuple(ledger for ledger in ledgers if ledger != "diversity_looks")
 
 
 def jobs_of(profile: Profile) -> list[Job]:
@@ -110,9 +110,9 @@ def notices(profile: Profile) -> list[str]:
         causes.setdefault(f"{profile.data.name} has no {what} to learn from", []).append(method)
     for notebook, why in impossible(profile).items():
         causes.setdefault(why, []).append(notebook)
-    left = [f"left out: {', '.join(names)}: {why}" for why, names in causes.items()]
-    told = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
-    return told if profile.ablation or not usable(profile) else told + left
+    omitted = [f"left out: {', '.join(names)}: {why}" for why, names in causes.items()]
+    missing = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
+    return missing if profile.ablation or not usable(profile) else missing + omitted
 
 
 def rankers(profile: Profile, task: str) -> dict[str, Profile]:

@@ -112,7 +112,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
         except InputError as error:
             notice(f"{error} (which is done now)")
     checks = (inputs_of(profile, validation), validation.tags) if options.hold_out else None
-    training = training if options.hold_out else _together(training, validation)
+    training = training if options.hold_out else _joined(training, validation)
     inputs = inputs_of(profile, training, training_views(options))
     count = distributed.wanted(profile.trunk.frozen)
     if count > 1:  # they find photos and maps made
@@ -135,7 +135,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     return load_best(model, folder)
 
 
-def _together(*splits: Photos) -> Photos:
+def _joined(*splits: Photos) -> Photos:
     """The photos of all splits as one, in the files in which they are."""
     first = splits[0]
     return replace(

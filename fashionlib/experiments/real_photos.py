@@ -94,10 +94,16 @@ def closet_numbers(model: Tagger, root: Path, seed: int) -> dict[tuple[str, str]
     for photo in range(len(queries)):
         right.append(names[query.photos.scores[photo].argmax()] == own[photo])
         found = recommend_parts(
-            query.photos, photo, gallery.photos, per_part=FIRST, diversity=0.5, least=threshold_of(model), merge=True
+            query.photos,
+            photo,
+            gallery.photos,
+            per_part=FIRST,
+            diversity=0.5,
+            min_score=threshold_of(model),
+            merge=True,
         )
         rows.append(_share(others, [each.photo for each in found[0].looks] if found else [], own[photo]))
-        answers = recommend_together(query.photos, photo, gallery.photos, most=FIRST, least=threshold_of(model))
+        answers = recommend_together(query.photos, photo, gallery.photos, k=FIRST, min_score=threshold_of(model))
         together.append(_share(others, [each.photo for each in answers], own[photo]))
     values = {
         ("shipped", "first_tag"): right,
@@ -133,7 +139,7 @@ def catalogue_numbers(
     ranked["shipped-parts"] = rank_parts(sides[0], sides[1], k=RANKS, fallback="whole").indices
     ranked["shipped"] = torch.full((len(queries), RANKS), -1)
     for photo in range(len(queries)):
-        found = recommend_together(query.photos, photo, gallery.photos, most=20, least=threshold_of(model))
+        found = recommend_together(query.photos, photo, gallery.photos, k=20, min_score=threshold_of(model))
         ranked["shipped"][photo, : len(found)] = torch.tensor([each.photo for each in found])
     own, others = np.array(queries.products()), np.array(mains.products())
     hits = {name: first_hit_ranks(each, own, others) for name, each in ranked.items()}

@@ -44,8 +44,8 @@ class Recommender:
     def parts(self, photo: int, *, per_part: int = 5, parts: int = 4) -> list[Row]:
         return recommend_parts(self.query, photo, self.gallery, per_part=per_part, parts=parts)
 
-    def together(self, photo: int, *, most: int = 10, diversity: float = 0.5) -> list[Answer]:
-        return recommend_together(self.query, photo, self.gallery, most=most, diversity=diversity)
+    def together(self, photo: int, *, k: int = 10, diversity: float = 0.5) -> list[Answer]:
+        return recommend_together(self.query, photo, self.gallery, k=k, diversity=diversity)
 
     def asked(self, photo: int, answers: Sequence[Answer]) -> dict[str, Region]:
         """Where the query shows each label that one of the answers answers, the best label first."""
@@ -57,8 +57,8 @@ class Recommender:
             if self.query.labels[label] in answered
         }
 
-    def whole(self, photo: int, *, most: int = 5) -> list[LookAlike]:
-        return recommend_whole(self.whole_query, photo, self.whole_gallery, most=most)
+    def whole(self, photo: int, *, k: int = 5) -> list[LookAlike]:
+        return recommend_whole(self.whole_query, photo, self.whole_gallery, k=k)
 
 
 def recommender(

@@ -128,16 +128,16 @@ def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "pa
 
 def sentence_about_training_data(profile: Profile) -> str:
     """Which methods of Fig. 3 learned from tags, which from which photos show the same product, and of which data."""
-    told: dict[tuple[bool, str], list[str]] = {}
+    learned: dict[tuple[bool, str], list[str]] = {}
     for task in profile.retrieval:
         for method, trainer in rankers(profile, task).items():
             head, _ = HEADS[trainer.method(method).kind]
             identity = bool({"main", "products"} & {*getattr(head, "needs", ())})
-            methods = told.setdefault((identity, trainer.data.name), [])
+            methods = learned.setdefault((identity, trainer.data.name), [])
             methods += [names.method(method)] if names.method(method) not in methods else []
     return " ".join(
         f"{', '.join(methods)}: trained on tags {'and products' if identity else 'alone'}, of {names.dataset(data)}."
-        for (identity, data), methods in told.items()
+        for (identity, data), methods in learned.items()
     )
 
 
@@ -191,18 +191,17 @@ def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
     found = {
         name: [entry for entry in entries if entry.experiment == name] for name in ("diversity", "diversity_looks")
     }
-    told = _about_lists(found["diversity"], k)
-    told = told[0].upper() + told[1:]
+    sentence = _about_lists(found["diversity"], k)
+    sentence = sentence[0].upper() + sentence[1:]
     if not found["diversity_looks"]:
-        return told
-    return (
-        f"{told}\n\nAmong photos with masks, where colours must match, too: {_about_lists(found['diversity_looks'], k)}"
-    )
+        return sentence
+    looks = _about_lists(found["diversity_looks"], k)
+    return f"{sentence}\n\nAmong photos with masks, where colours must match, too: {looks}"
 
 
 def _about_lists(entries: Sequence[Entry], k: int) -> str:
     plain = {(entry.method, entry.metric): entry for entry in entries}
-    told = [
+    ratios = [
         f"{words} {_times(plain[method, f'coverage_ratio@{k}'])}"
         for method, words in (("together", "one list for all parts covers"), ("parts", "parts in turn cover"))
         if (method, f"coverage_ratio@{k}") in plain
@@ -214,7 +213,7 @@ def _about_lists(entries: Sequence[Entry], k: int) -> str:
             covers.append(f"{names.method(method)} {covered:.0%} (relevance {relevant:.0%})")
     count = plain["parts", f"coverage_ratio@{k}"].n
     return (
-        f"at the relevance of whole-picture look-alikes, {', and '.join(told)} as many of the query's parts "
+        f"at the relevance of whole-picture look-alikes, {', and '.join(ratios)} as many of the query's parts "
         f"({count} queries). Covered by {k} photos: {', '.join(covers)}."
     )
 

@@ -63,8 +63,8 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
               "seeds": list(profile.seeds), "n": len(query), "counts": {"gallery": len(gallery)}}  # fmt: skip
     entries = []
     for method, trainer in methods.items():
-        told = _protocol(trainer, method, elsewhere=where is not profile)
-        own = {**shared, "method": method, "seconds": seconds[method], "protocol": told}
+        protocol = _protocol(trainer, method, elsewhere=where is not profile)
+        own = {**shared, "method": method, "seconds": seconds[method], "protocol": protocol}
         entries += [_entry(own, k, hits, profile.resamples) for k in TOP_K]
         others = [other for other in OTHERS.get(method, ()) if other in hits]
         entries += [_difference(own, other, hits, profile.resamples) for other in others]

@@ -62,10 +62,10 @@ def thumbnail(path: Path) -> bytes:
     return jpeg(read_photo(path, (THUMBNAIL[1], THUMBNAIL[0])), THUMBNAIL)
 
 
-def jpeg(image: UInt8[np.ndarray, "height width 3"], most: tuple[int, int]) -> bytes:
-    """The photo as a JPEG no wider and no higher than `most` (width, height, in pixels)."""
+def jpeg(image: UInt8[np.ndarray, "height width 3"], largest: tuple[int, int]) -> bytes:
+    """The photo as a JPEG no wider and no higher than `largest` (width, height, in pixels)."""
     small, file = Image.fromarray(image), io.BytesIO()
-    small.thumbnail(most, Image.Resampling.BILINEAR, reducing_gap=1.0)  # twice as fast, as good at this size
+    small.thumbnail(largest, Image.Resampling.BILINEAR, reducing_gap=1.0)  # twice as fast, as good at this size
     small.save(file, "JPEG", quality=80)
     return file.getvalue()
 

@@ -26,7 +26,7 @@ from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval import recommend as lookalikes
 from fashionlib.retrieval.mmr import check_dial
 from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.recommend import LEAST_SCORE, Answer, Collection, Row, recommend_parts
+from fashionlib.retrieval.recommend import MIN_SCORE, Answer, Collection, Row, recommend_parts
 
 COMPARED = 200
 TOP = 6  # labels that a photo is taken to carry (§5 of the paper)
@@ -57,14 +57,14 @@ class Gallery:
 
     def recommend(self, photo: object, *, per_part: int = 5, diversity: float = 0.5, parts: int = 6) -> list[Row]:
         """The photo's parts, each with `per_part` look-alikes; see `recommend`."""
-        return self.answer(photo, per_part=per_part, most=0, diversity=diversity, parts=parts)[0]
+        return self.answer(photo, per_part=per_part, k=0, diversity=diversity, parts=parts)[0]
 
-    def together(self, photo: object, *, most: int = 10, diversity: float = 0.5) -> list[Answer]:
+    def together(self, photo: object, *, k: int = 10, diversity: float = 0.5) -> list[Answer]:
         """One list of photos for all of the photo's parts; see `recommend_together`."""
-        return self.answer(photo, per_part=0, most=most, diversity=diversity, parts=0)[1]
+        return self.answer(photo, per_part=0, k=k, diversity=diversity, parts=0)[1]
 
     def answer(
-        self, photo: object, *, per_part: int, most: int, diversity: float, parts: int
+        self, photo: object, *, per_part: int, k: int, diversity: float, parts: int
     ) -> tuple[list[Row], list[Answer]]:
         """Both `recommend` and `together`, of a photo that is looked at once.
 
@@ -75,11 +75,11 @@ class Gallery:
         copies: dict[int, list[int]] = {}
         while True:
             hidden = {*itself, *(copy for group in copies.values() for copy in group)}
-            same = {"diversity": diversity, "without": hidden, "least": threshold_of(self.model)}
+            same = {"diversity": diversity, "exclude": hidden, "min_score": threshold_of(self.model)}
             rows = []
             if per_part:
                 rows = recommend_parts(seen, 0, self.seen, per_part=per_part, parts=parts, merge=True, **same)
-            found = lookalikes.recommend_together(seen, 0, self.seen, most=most, **same) if most else []
+            found = lookalikes.recommend_together(seen, 0, self.seen, k=k, **same) if k else []
             shown = dict.fromkeys([look.photo for row in rows for look in row.looks] + [one.photo for one in found])
             if not self._find_copies(list(shown)[:COMPARED], copies, hidden):
                 break
@@ -148,13 +148,13 @@ def recommend(
 def recommend_together(
     photo: object,
     gallery: str | Path | Gallery,
-    most: int = 10,
+    k: int = 10,
     diversity: float = 0.5,
     *,
     model: str | Path = DEFAULT,
     index: str | Path | None = None,
 ) -> list[Answer]:
-    """One list of at most `most` photos of a folder that answer a photo's parts between them.
+    """One list of at most `k` photos of a folder that answer a photo's parts between them.
 
     diversity: from 0, photos that answer most of the parts, to 1, photos that answer what none before them did. The
     rest as for `recommend`. Raises InputError as that does.
@@ -162,7 +162,7 @@ def recommend_together(
     check_dial(diversity)
     if isinstance(gallery, (str, Path)):
         gallery = open_gallery(gallery, model=model, index=index)
-    return gallery.together(photo, most=most, diversity=diversity)
+    return gallery.together(photo, k=k, diversity=diversity)
 
 
 def open_gallery(folder: str | Path, model: str | Path = DEFAULT, index: str | Path | None = None) -> Gallery:
@@ -207,8 +207,8 @@ def collection_of(tensors: dict[str, Tensor], model: Tagger, names: tuple[str, .
 
 
 def threshold_of(model: Tagger) -> float:
-    """The score from which on a label is a part of a photo: the model's own, or, where nobody chose it, LEAST_SCORE."""
-    return model.threshold or LEAST_SCORE
+    """The score from which on a label is a part of a photo: the model's own, or, where nobody chose it, MIN_SCORE."""
+    return model.threshold or MIN_SCORE
 
 
 def _open_shard(path: Path) -> dict[str, Tensor]:

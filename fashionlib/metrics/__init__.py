@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "relevance_at_k",
         ],
         "localisation": [
-            "LEAST",
+            "MIN_PHOTOS",
             "GarmentTruth",
             "centre_correlation",
             "compare",

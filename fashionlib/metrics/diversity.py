@@ -113,14 +113,14 @@ def _discounted(matches: np.ndarray, alpha: float) -> np.ndarray:
 
 def _ideal(candidates: np.ndarray, k: int, alpha: float) -> float:
     """alpha-DCG of the greedily best list out of candidates × intents."""
-    worth, left = np.ones(candidates.shape[1]), np.ones(len(candidates), dtype=bool)
+    worth, remaining = np.ones(candidates.shape[1]), np.ones(len(candidates), dtype=bool)
     total = 0.0
     for rank in range(min(k, len(candidates))):
-        gains = np.where(left, candidates @ worth, -1.0)
+        gains = np.where(remaining, candidates @ worth, -1.0)
         best = int(gains.argmax())
         total += gains[best] / np.log2(rank + 2)
         worth = np.where(candidates[best], worth * (1 - alpha), worth)
-        left[best] = False
+        remaining[best] = False
     return total
 
 

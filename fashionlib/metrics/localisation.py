@@ -16,7 +16,7 @@ from fashionlib.data.base import Box, Sample
 from fashionlib.data.photos import Placement, placement_of
 from fashionlib.metrics.arrays import Weights
 
-LEAST = 20  # masked photos that a label needs to count
+MIN_PHOTOS = 20  # masked photos that a label needs to count
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ def intersection_over_union(a: Box, b: Box) -> float:
 
 
 def mean_over_labels(
-    values: Float[np.ndarray, "photos labels"], weights: Weights | None = None, *, least: int = LEAST
+    values: Float[np.ndarray, "photos labels"], weights: Weights | None = None, *, min_photos: int = MIN_PHOTOS
 ) -> float | Float[np.ndarray, " resamples"]:
-    """The mean, over labels known on at least `least` photos, of the mean value of each; nan where there is none.
+    """The mean, over labels known on at least `min_photos` photos, of the mean value of each; nan where there is none.
 
     weights: as in `fashionlib.metrics`, how often each resample drew each photo.
     """
     known = np.isfinite(values)
-    kept = known.sum(0) >= least
+    kept = known.sum(0) >= min_photos
     counts = np.ones((1, len(values))) if weights is None else np.asarray(weights, float)
     if not kept.any():
         means = np.full(len(counts), np.nan)
@@ -94,13 +94,16 @@ def mean_over_labels(
 
 
 def centre_correlation(
-    guessed: Float[np.ndarray, "photos labels 4"], true: Float[np.ndarray, "photos labels 4"], *, least: int = LEAST
+    guessed: Float[np.ndarray, "photos labels 4"],
+    true: Float[np.ndarray, "photos labels 4"],
+    *,
+    min_photos: int = MIN_PHOTOS,
 ) -> float:
     """Pearson's r between guessed and true centres across photos: mean of both axes, mean over labels."""
     values = []
     for label in range(guessed.shape[1]):
         known = np.isfinite(true[:, label, 0])
-        if known.sum() >= least:
+        if known.sum() >= min_photos:
             centres = [(boxes[known, label, :2] + boxes[known, label, 2:]) / 2 for boxes in (guessed, true)]
             values.append(np.mean([_r(centres[0][:, axis], centres[1][:, axis]) for axis in (0, 1)]))
     return float(np.mean(values)) if values else float("nan")

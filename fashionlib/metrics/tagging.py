@@ -128,8 +128,8 @@ def _weighted_average_precision(
         return values
     # Of the pairs between one end and the next only the images count: a resample's draws are added up over them.
     block = np.searchsorted(ends, np.arange(ends[-1] + 1))
-    most = np.bincount(block).max() * counts.max()
-    kind = np.float32 if most < 1 << 24 else np.float64  # in which whole numbers are exact
+    largest = np.bincount(block).max() * counts.max()
+    kind = np.float32 if largest < 1 << 24 else np.float64  # in which whole numbers are exact
     seen_in = _sums(block, images[: len(block)], (len(ends), counts.shape[1]), kind)
     hit_in = _sums(np.searchsorted(scoring, group[targets]), images[targets], seen_in.shape, kind)  # pyright: ignore[reportArgumentType]
     rows = max(1, _CELLS_AT_ONCE // len(ends))

@@ -117,7 +117,7 @@ def fit_descriptor(
     descriptor.colour_projection.copy_(_components(colours, COLOUR_NUMBERS))
 
 
-def _components(rows: Float[Tensor, "p width"], most: int) -> Float[Tensor, "width most"]:
+def _components(rows: Float[Tensor, "p width"], k: int) -> Float[Tensor, "width k"]:
     """The principal components with the largest variances."""
     centred = rows - rows.mean(0)
-    return torch.linalg.eigh(centred.T @ centred / len(rows)).eigenvectors[:, -most:]
+    return torch.linalg.eigh(centred.T @ centred / len(rows)).eigenvectors[:, -k:]

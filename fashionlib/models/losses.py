@@ -26,14 +26,14 @@ def logistic(scores: Float[Tensor, "b c"], targets: Float[Tensor, "b c"]) -> Flo
     return F.binary_cross_entropy_with_logits(scores, targets.clamp(min=0), weight=known, reduction="sum") / len(scores)
 
 
-def scale(theta: Float[Tensor, "b s 4"], most: float = 0.5) -> Float[Tensor, ""]:
+def scale(theta: Float[Tensor, "b s 4"], max_scale: float = 0.5) -> Float[Tensor, ""]:
     """Boxes no larger than α = 0.5: max(|s_x| − α, 0)² + max(|s_y| − α, 0)² [W]."""
-    return F.relu(theta[..., :2].abs() - most).square().sum(-1).mean()
+    return F.relu(theta[..., :2].abs() - max_scale).square().sum(-1).mean()
 
 
-def positive(theta: Float[Tensor, "b s 4"], least: float = 0.1) -> Float[Tensor, ""]:
+def positive(theta: Float[Tensor, "b s 4"], min_scale: float = 0.1) -> Float[Tensor, ""]:
     """Boxes not mirrored and not vanishing: max(0, β − s_x) + max(0, β − s_y), β = 0.1 [W]."""
-    return F.relu(least - theta[..., :2]).sum(-1).mean()
+    return F.relu(min_scale - theta[..., :2]).sum(-1).mean()
 
 
 def anchor(theta: Float[Tensor, "b s 4"], anchors: Float[Tensor, "s 2"]) -> Float[Tensor, ""]:

@@ -115,9 +115,9 @@ def building(folder: Path, weights: Mapping[str, Tensor]) -> Iterator[None]:
 
     Raises InputError where the configuration describes no model.
     """
-    most = max([_ALWAYS, *(tensor.numel() for tensor in weights.values())])
+    limit = max([_ALWAYS, *(tensor.numel() for tensor in weights.values())])
     try:
-        with torch.random.fork_rng(devices=[]), _Bounded(most):
+        with torch.random.fork_rng(devices=[]), _Bounded(limit):
             yield
     except InputError as error:
         raise InputError(f"{folder / CONFIG}: {error}; {_AGAIN}") from error
@@ -127,14 +127,14 @@ def building(folder: Path, weights: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 class _Bounded(TorchDispatchMode):
-    """Refuses to make a tensor of more than `most` numbers."""
+    """Refuses to make a tensor of more than `limit` numbers."""
 
-    def __init__(self, most: int):
+    def __init__(self, limit: int):
         super().__init__()
-        self.most = most
+        self.limit = limit
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         shape = args[0] if args and isinstance(args[0], (list, tuple)) else ()
-        if all(isinstance(side, int) for side in shape) and math.prod(shape) > self.most:
+        if all(isinstance(side, int) for side in shape) and math.prod(shape) > self.limit:
             raise InputError(f"a tensor of {' × '.join(map(str, shape))} numbers is more than its weights hold")
         return func(*args, **(kwargs or {}))

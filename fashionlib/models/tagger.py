@@ -96,8 +96,8 @@ class Tagger(nn.Module):
             **({"calibration": list(self.calibration), "threshold": self.threshold} if self.calibration else {}),
         }  # fmt: skip
 
-    def tag(self, images: object, *, most: int = 6) -> list[list[Tag]]:
-        """The `most` best labels of each photo, best first, each with the region that won it.
+    def tag(self, images: object, *, k: int = 6) -> list[list[Tag]]:
+        """The `k` best labels of each photo, best first, each with the region that won it.
 
         Labels below the model's threshold are left out, but for the best one.
 
@@ -106,23 +106,23 @@ class Tagger(nn.Module):
         Raises InputError for the first photo that cannot be read; `tag_many` tags the others.
         """
         many = images if isinstance(images, (list, tuple)) else [images]
-        return [self._tag(image, most) for image in many]
+        return [self._tag(image, k) for image in many]
 
-    def tag_many(self, images: Iterable[object], *, most: int = 6) -> Iterator[list[Tag] | InputError]:
+    def tag_many(self, images: Iterable[object], *, k: int = 6) -> Iterator[list[Tag] | InputError]:
         """For each photo in turn its tags as `tag` gives them, or the error that says why it cannot be read."""
         for image in images:
             try:
-                yield self._tag(image, most)
+                yield self._tag(image, k)
             except InputError as error:
                 yield error
 
     @torch.no_grad()
-    def _tag(self, image: object, most: int) -> list[Tag]:
+    def _tag(self, image: object, k: int) -> list[Tag]:
         photo, size = open_photo(image, self.image_size)
         canvas, placement = letterbox(photo, self.image_size)
         output = self.to(device()).eval()(images_to_float(canvas[None]))
         scores = self.probabilities(output.scores)[0]
-        best = scores.topk(min(most, len(scores)))
+        best = scores.topk(min(k, len(scores)))
         reduced = (size[1] / photo.shape[1], size[0] / photo.shape[0])
         return [
             Tag(self.labels[label], score, self._winning_box(output, label, placement, photo.shape, reduced))

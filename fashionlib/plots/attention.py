@@ -68,10 +68,10 @@ def attention_spread(boxes: Float[np.ndarray, "photos steps 4"]) -> Figure:
 
 @themed
 def wins_map(
-    wins: Float[np.ndarray, "steps labels"], names: Sequence[str], counts: Sequence[int], most: int = 20
+    wins: Float[np.ndarray, "steps labels"], names: Sequence[str], counts: Sequence[int], k: int = 20
 ) -> Figure:
     """Which step gives which label its score: a row for each of the commonest labels, a column for each step."""
-    shown = np.argsort(-np.asarray(counts), kind="stable")[:most]
+    shown = np.argsort(-np.asarray(counts), kind="stable")[:k]
     order = shown[np.argsort(wins[:, shown].argmax(0), kind="stable")]
     figure = new_figure(0.8 + 0.2 * len(order), width=4.2)
     axes = figure.subplots()

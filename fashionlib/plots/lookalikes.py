@@ -98,12 +98,12 @@ def step_strip(views: Sequence[tuple[str, Photo, Sequence[Mapping[str, Any]]]], 
     return figure
 
 
-def dimmed(image: Photo, attention: np.ndarray, least: float = 0.35) -> np.ndarray:
+def dimmed(image: Photo, attention: np.ndarray, min_light: float = 0.35) -> np.ndarray:
     """The photo, dark where the attention is low."""
     rows, columns = attention.shape
     at = (
         (np.arange(image.shape[0]) * rows // image.shape[0])[:, None],
         np.arange(image.shape[1]) * columns // image.shape[1],
     )
-    light = least + (1 - least) * (attention / attention.max())[at]
+    light = min_light + (1 - min_light) * (attention / attention.max())[at]
     return (image * light[..., None]).astype(np.uint8)

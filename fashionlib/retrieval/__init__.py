@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Answer",
             "Collection",
             "FAINT",
-            "LEAST_SCORE",
+            "MIN_SCORE",
             "LookAlike",
             "POOL",
             "Pool",

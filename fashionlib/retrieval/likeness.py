@@ -24,16 +24,16 @@ NEAR = 5  # the likeness of this neighbour is the unit of distance
 
 
 def likeness(
-    query: Collection, photo: int, gallery: Collection, left: Bool[Tensor, " photos"]
+    query: Collection, photo: int, gallery: Collection, candidates: Bool[Tensor, " photos"]
 ) -> tuple[Int[Tensor, " near"], Float[Tensor, " near"]]:
-    """The photos nearest as a whole and in labels, in the gallery's order, and how alike each is; none that is not
-    `left`."""
+    """The photos nearest as a whole and in labels, in the gallery's order, and how alike each is; none that is no
+    candidate."""
     assert query.whole is not None
     assert gallery.whole is not None
     own, others = (torch.from_numpy(each).sqrt() for each in (query.scores[photo], gallery.scores))
     agreement = (others @ own) / (others.norm(dim=1) * own.norm()).clamp(min=1e-6)
     alike = WHOLE * (gallery.whole @ query.whole[photo].float()) + LABELS * agreement
-    alike = torch.where(left, alike, -torch.inf)
+    alike = torch.where(candidates, alike, -torch.inf)
     near = alike.topk(min(SHORTLIST, len(alike))).indices.sort().values
     near = near[alike[near].isfinite()]
     return near, alike[near] + (1 - WHOLE) * _part_likeness(query, photo, gallery, near)

@@ -19,7 +19,7 @@ from fashionlib.retrieval.xquad import chosen_together, likely_answers
 
 Region = tuple[float, float, float, float]
 POOL = 10  # times as many as are wanted: among so many of the nearest the dial chooses
-LEAST_SCORE = 0.1  # a label below is no part of the photo, unless it is the only one
+MIN_SCORE = 0.1  # a label below is no part of the photo, unless it is the only one
 FAINT = 0.05  # a photo with a lower score for a label is not taken to show it at all
 
 
@@ -120,64 +120,64 @@ class Collection:
 
 def recommend_parts(
     query: Collection, photo: int, gallery: Collection, *, per_part: int = 5, parts: int = 4, diversity: float = 0.0,
-    pool: int | None = None, without: Iterable[int] = (), least: float = 0.0, merge: bool = False,
+    pool: int | None = None, exclude: Iterable[int] = (), min_score: float = 0.0, merge: bool = False,
 ) -> list[Row]:  # fmt: skip
     """For each of the photo's `parts` best labels, `per_part` gallery photos whose own region for it is near.
 
     diversity: 0 gives the nearest, 1 the most spread-out among the `pool` nearest (ten times `per_part` by default),
     see `fashionlib.retrieval.mmr.diversified`.
-    without: gallery photos that are no candidates, such as the query itself. least: labels with a lower score are left
-    out, all but the best one. merge: labels that name one part (`fashionlib.retrieval.kinds.merged`) share a row. Only
-    gallery photos that carry one of its labels among their own highest ones can be in a row; where there is none, there
-    is no row.
+    exclude: gallery photos that are no candidates, such as the query itself. min_score: labels with a lower score are
+    left out, all but the best one. merge: labels that name one part (`fashionlib.retrieval.kinds.merged`) share a row.
+    Only gallery photos that carry one of its labels among their own highest ones can be in a row; where there is none,
+    there is no row.
 
     Raises InputError where query and gallery were tagged with different labels, and for a dial outside 0 to 1.
     """
     check_dial(diversity)
     if query.labels != gallery.labels:
         raise InputError("query and gallery were tagged with different labels: use one model for both")
-    left = torch.ones(len(gallery.parts), dtype=torch.bool)
-    left[list(without)] = False
+    candidates = torch.ones(len(gallery.parts), dtype=torch.bool)
+    candidates[list(exclude)] = False
     rows: list[Row] = []
-    labels = parts_of(query, photo, least)
+    labels = parts_of(query, photo, min_score)
     for names in merged(labels, query.labels, partial(query.region, photo)) if merge else [[one] for one in labels]:
         if len(rows) < parts:
-            row = _row(query, photo, gallery, names, left, per_part, diversity, pool or POOL * per_part)
+            row = _row(query, photo, gallery, names, candidates, per_part, diversity, pool or POOL * per_part)
             rows += [row] if row.looks else []
     return rows
 
 
 def recommend_together(
-    query: Collection, photo: int, gallery: Collection, *, most: int = 10, diversity: float = 0.5,
-    without: Iterable[int] = (), least: float = LEAST_SCORE,
+    query: Collection, photo: int, gallery: Collection, *, k: int = 10, diversity: float = 0.5,
+    exclude: Iterable[int] = (), min_score: float = MIN_SCORE,
 ) -> list[Answer]:  # fmt: skip
-    """One list of at most `most` gallery photos for all that the photo shows, see `fashionlib.retrieval.xquad`.
+    """One list of at most `k` gallery photos for all that the photo shows, see `fashionlib.retrieval.xquad`.
 
-    diversity: 0 takes those that answer most of the parts, 1 those that answer what none before them did. without: as
-    in `recommend_parts`. least: every label with that score is a part, and the best one in any case; each counts by its
-    score. Raises InputError as `recommend_parts` does.
+    diversity: 0 takes those that answer most of the parts, 1 those that answer what none before them did. exclude: as
+    in `recommend_parts`. min_score: every label with that score is a part, and the best one in any case; each counts
+    by its score. Raises InputError as `recommend_parts` does.
     """
     if query.labels != gallery.labels:
         raise InputError("query and gallery were tagged with different labels: use one model for both")
-    left = torch.ones(len(gallery.parts), dtype=torch.bool)
-    left[list(without)] = False
-    labels = shown_in(query, photo, least)
+    candidates = torch.ones(len(gallery.parts), dtype=torch.bool)
+    candidates[list(exclude)] = False
+    labels = shown_in(query, photo, min_score)
     if query.whole is not None and gallery.whole is not None:
-        near, alike = likeness(query, photo, gallery, left)
-        found = _together(query, photo, gallery.of(near), labels, near >= 0, relevance(alike), most, diversity)
+        near, alike = likeness(query, photo, gallery, candidates)
+        found = _together(query, photo, gallery.of(near), labels, near >= 0, relevance(alike), k, diversity)
         return [one.numbered(near) for one in found]
-    return _together(query, photo, gallery, labels, left, None, most, diversity)
+    return _together(query, photo, gallery, labels, candidates, None, k, diversity)
 
 
 def _together(
-    query: Collection, photo: int, gallery: Collection, labels: list[int], left: torch.Tensor,
-    relevant: torch.Tensor | None, most: int, diversity: float,
+    query: Collection, photo: int, gallery: Collection, labels: list[int], candidates: torch.Tensor,
+    relevant: torch.Tensor | None, k: int, diversity: float,
 ) -> list[Answer]:  # fmt: skip
-    distances, likely = answers(query, photo, gallery, labels, left)
+    distances, likely = answers(query, photo, gallery, labels, candidates)
     weights = torch.from_numpy(query.scores[photo, labels])
     ranks = distances.argsort(dim=0, stable=True).argsort(dim=0) + 1
     found = []
-    for number in chosen_together(likely, weights, most, diversity, relevant):
+    for number in chosen_together(likely, weights, k, diversity, relevant):
         own = likely[number]
         shown = [place for place in own.argsort(descending=True, stable=True).tolist() if own[place] >= own.max() / 2]
         shown = [place for place in shown if distances[number, place].isfinite()] or [int(weights.argmax())]
@@ -190,31 +190,31 @@ def _together(
 
 
 def answers(
-    query: Collection, photo: int, gallery: Collection, labels: Sequence[int], left: Bool[torch.Tensor, " photos"]
+    query: Collection, photo: int, gallery: Collection, labels: Sequence[int], candidates: Bool[torch.Tensor, " photos"]
 ) -> tuple[Float[torch.Tensor, "photos parts"], Float[torch.Tensor, "photos parts"]]:
     """For each gallery photo and each of these labels of the query: the distance between the regions, infinite where
-    the photo is not `left` or hardly shows the label, and how likely it is an answer.
+    the photo is no candidate or hardly shows the label, and how likely it is an answer.
     """
     scores = torch.from_numpy(gallery.scores[:, list(labels)])
     distances = torch.full(scores.shape, torch.inf)
     for place, label in enumerate(labels):
-        carry = torch.nonzero(left & (scores[:, place] >= FAINT)).flatten()
+        carry = torch.nonzero(candidates & (scores[:, place] >= FAINT)).flatten()
         own = query.parts.of(torch.tensor([photo]), label)
         distances[carry, place] = (gallery.parts.of(carry, label) - own).norm(dim=1)
     return distances, likely_answers(distances, scores)
 
 
-def parts_of(query: Collection, photo: int, least: float) -> list[int]:
-    """The labels assigned to the photo, the best first; without those scored below `least`, but for the best."""
+def parts_of(query: Collection, photo: int, min_score: float) -> list[int]:
+    """The labels assigned to the photo, the best first; without those scored below `min_score`, but for the best."""
     scores = query.scores[photo]
     best = sorted(np.flatnonzero(query.parts.assigned[photo].numpy()).tolist(), key=lambda label: -scores[label])
-    return [label for label in best if scores[label] >= min(least, scores[best].max())]
+    return [label for label in best if scores[label] >= min(min_score, scores[best].max())]
 
 
-def shown_in(query: Collection, photo: int, least: float) -> list[int]:
-    """All labels of the photo that are scored `least` or more, the best first; the best one in any case."""
+def shown_in(query: Collection, photo: int, min_score: float) -> list[int]:
+    """All labels of the photo that are scored `min_score` or more, the best first; the best one in any case."""
     order = np.argsort(-query.scores[photo], kind="stable")
-    return order[: max(1, int((query.scores[photo] >= least).sum()))].tolist()
+    return order[: max(1, int((query.scores[photo] >= min_score).sum()))].tolist()
 
 
 @dataclass(frozen=True)
@@ -229,20 +229,20 @@ class Pool:
     between: Float[torch.Tensor, "near near"]
     of: int
 
-    def chosen(self, most: int, diversity: float) -> list[int]:
+    def chosen(self, k: int, diversity: float) -> list[int]:
         """Places in the pool, in the order of choice, see `fashionlib.retrieval.mmr.diversified`."""
-        return diversified(self.distances, self.between, most, diversity)
+        return diversified(self.distances, self.between, k, diversity)
 
 
 def pool_of(
-    query: Collection, photo: int, gallery: Collection, labels: Sequence[int], left: Bool[torch.Tensor, " photos"],
-    size: int,
+    query: Collection, photo: int, gallery: Collection, labels: Sequence[int],
+    candidates: Bool[torch.Tensor, " photos"], size: int,
 ) -> Pool:  # fmt: skip
-    """The `size` gallery photos out of `left` that carry one of the labels of a part and are nearest in it.
+    """The `size` candidates that carry one of the labels of a part and are nearest in it.
 
     labels: the part's names, the query's own first. A gallery photo is compared where it shows the likeliest of them.
     """
-    carry = torch.nonzero(gallery.parts.assigned[:, list(labels)].any(1) & left).flatten()
+    carry = torch.nonzero(gallery.parts.assigned[:, list(labels)].any(1) & candidates).flatten()
     vectors = gallery.parts.at(carry, gallery.parts.best_step[carry, likeliest(gallery, carry, labels)])
     distances = (vectors - query.parts.of(torch.tensor([photo]), labels[0])).norm(dim=1)
     near = torch.argsort(distances, stable=True)[:size]
@@ -258,19 +258,19 @@ def likeliest(
 
 
 def _row(
-    query: Collection, photo: int, gallery: Collection, names: Sequence[int], left: torch.Tensor, most: int,
+    query: Collection, photo: int, gallery: Collection, names: Sequence[int], candidates: torch.Tensor, k: int,
     diversity: float, pool: int,
 ) -> Row:  # fmt: skip
     label = names[0]
     score, region = float(query.scores[photo, label]), query.region(photo, label)
-    near = pool_of(query, photo, gallery, names, left, max(pool, most))
+    near = pool_of(query, photo, gallery, names, candidates, max(pool, k))
     there = likeliest(gallery, near.photos, names).tolist()
     looks = [
         _look(
             gallery, int(near.photos[place]), there[place], float(near.distances[place]), place + 1, near.of, score,
             query.labels[label],
         )
-        for place in near.chosen(most, diversity)
+        for place in near.chosen(k, diversity)
     ]  # fmt: skip
     return Row(query.labels[label], score, region, tuple(looks), tuple(query.labels[other] for other in names[1:]))
 

@@ -69,12 +69,12 @@ def _images(gallery: Collection) -> np.ndarray:
 
 
 def recommend_whole(
-    query: Float[np.ndarray, "queries f"], photo: int, gallery: Float[np.ndarray, "photos f"], *, most: int = 5
+    query: Float[np.ndarray, "queries f"], photo: int, gallery: Float[np.ndarray, "photos f"], *, k: int = 5
 ) -> list[LookAlike]:
-    """The `most` gallery photos nearest as a whole; features at length 1."""
+    """The `k` gallery photos nearest as a whole; features at length 1."""
     unit = [
         torch.nn.functional.normalize(torch.from_numpy(side), dim=1) for side in (query[photo : photo + 1], gallery)
     ]
-    near = rank_whole(*unit, k=min(most, len(gallery)))
+    near = rank_whole(*unit, k=min(k, len(gallery)))
     pairs = zip(near.indices[0].tolist(), near.distances[0].tolist(), strict=True)
     return [LookAlike(index, "whole picture", None, distance) for index, distance in pairs]

@@ -51,18 +51,18 @@ def chosen_together(
     """
     check_dial(diversity)
     likely, chosen, open_ = likely.double(), [], torch.ones(likely.shape[1], dtype=torch.float64)
-    left = torch.ones(len(likely), dtype=torch.bool)
-    while len(chosen) < k and left.any():
+    remaining = torch.ones(len(likely), dtype=torch.bool)
+    while len(chosen) < k and remaining.any():
         gains = likely @ (weights.double() * (1 - diversity + diversity * open_))
         if relevance is not None:
             total = likely @ weights.double()
             answered = (likely @ (weights.double() * (1 - open_))) / total.clamp(min=1e-9)
             answered[total <= 1e-9] = float((1 - open_).max())  # what answers nothing is no relief
             gains = relevance.double() * (1 - diversity * answered)
-        best = int(torch.where(left, gains, -1.0).argmax())
+        best = int(torch.where(remaining, gains, -1.0).argmax())
         if gains[best] <= 0:
             break
         chosen.append(best)
-        left[best] = False
+        remaining[best] = False
         open_ = open_ * (1 - likely[best])
     return chosen

@@ -96,12 +96,12 @@ def _plans(
             yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts - 1)
 
 
-def _parts(photos: int, processes: int, most: int) -> int:
-    """In how many parts every process learns its share of a batch: of `most` photos or fewer, but at least two."""
-    if not most:
+def _parts(photos: int, processes: int, micro_batch: int) -> int:
+    """In how many parts every process learns its share: of `micro_batch` photos or fewer, but at least two."""
+    if not micro_batch:
         return 1
     largest, smallest = -(-photos // processes), photos // processes
-    return max(1, min(-(-largest // most), smallest // 2))
+    return max(1, min(-(-largest // micro_batch), smallest // 2))
 
 
 def _read_ahead(

@@ -93,9 +93,9 @@ def test_true_labels_are_what_the_program_drew(exported):
             for label, on in zip(dataset.labels, dataset[dataset.ids.index(photo["id"])].labels, strict=True)
             if on
         }
-        told = {label for label, true in zip(photo["labels"], photo["true"], strict=True) if true}
-        assert told == worn & set(photo["labels"])
-        assert told == worn or len(told) == export.LABELS
+        truly = {label for label, true in zip(photo["labels"], photo["true"], strict=True) if true}
+        assert truly == worn & set(photo["labels"])
+        assert truly == worn or len(truly) == export.LABELS
 
 
 def test_the_nearest_come_first_and_every_setting_of_the_dial_begins_with_the_nearest(exported):

@@ -7,7 +7,7 @@ import pytest
 
 from fashionlib.core.errors import InputError
 from fashionlib.data import load, split_hash
-from fashionlib.data.ccp_shop import CROPPED, LEAST, cut_out, taken_again
+from fashionlib.data.ccp_shop import CROPPED, MIN_AREA, cut_out, taken_again
 from fashionlib.experiments.profile import DataOptions, load_profile
 from fashionlib.experiments.topk import topk
 
@@ -76,7 +76,7 @@ def test_real_garments_are_more_than_slivers(ccp_root):
     sample = gallery[0]
     seen = (sample.image < 255).any(2).sum()
     height, width = gallery.photos[0].image.shape[:2]
-    assert seen >= 0.9 * LEAST * height * width
+    assert seen >= 0.9 * MIN_AREA * height * width
 
 
 def test_each_seed_asks_its_own_test_photos(ccp, tmp_path, monkeypatch):

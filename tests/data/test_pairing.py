@@ -19,12 +19,12 @@ def overlaps(tags):
 
 
 @pytest.mark.parametrize(
-    ("labels", "often", "least"), [(6, 0.4, 0.6), (6, 0.4, 0.75), (12, 0.5, 0.75), (25, 0.6, 0.7), (9, 0.3, 0.2)]
+    ("labels", "often", "min_overlap"), [(6, 0.4, 0.6), (6, 0.4, 0.75), (12, 0.5, 0.75), (25, 0.6, 0.7), (9, 0.3, 0.2)]
 )
-def test_partners_are_those_that_comparing_all_tags_finds(labels, often, least):
+def test_partners_are_those_that_comparing_all_tags_finds(labels, often, min_overlap):
     """Sets of up to 25 tags; from the twentieth on there are too many subsets, and all are compared."""
     rows = tags(300, labels, often=often)
-    expected, found = overlaps(rows) > np.float32(least), by_tags(rows, least)
+    expected, found = overlaps(rows) > np.float32(min_overlap), by_tags(rows, min_overlap)
     for photo in range(300):
         assert found(photo).tolist() == np.flatnonzero(expected[photo]).tolist()
 

@@ -85,7 +85,7 @@ def damaged(content, rng):
     return bytes(data)
 
 
-def told(door, path):
+def answer_of(door, path):
     """What a door says of a photo: "" where it reads it, else its one line without the file's name."""
     try:
         door(path)
@@ -115,7 +115,7 @@ def test_every_damage_is_read_or_is_one_line_by_all_doors_alike(tmp_path, part):
         path = tmp_path / f"x{os.path.splitext(name)[1]}"
         path.write_bytes(damaged(made[name], rng))
         began = time.perf_counter()
-        answers = [told(door, path) for door in DOORS]
+        answers = [answer_of(door, path) for door in DOORS]
         slowest = max(slowest, time.perf_counter() - began)
         answers.append(look_at(path).problem)  # the doctor
         assert len(set(answers)) == 1, (number, name, answers)

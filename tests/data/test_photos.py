@@ -275,7 +275,7 @@ def test_avif_is_read_where_pillow_can(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.zeros((3, 8, 9), np.uint8), r"shape \(3, 8, 9\).*channels come last: photo\.transpose\(1, 2, 0\)"),
         (np.zeros((8, 9, 3), np.float32), r"float32.*astype\(numpy\.uint8\)"),
@@ -288,8 +288,8 @@ def test_avif_is_read_where_pillow_can(tmp_path):
         ([1, 2], "list"),
     ],
 )
-def test_what_is_no_photo_is_refused_with_what_is_expected(array, told):
-    with pytest.raises(InputError, match=told) as error:
+def test_what_is_no_photo_is_refused_with_what_is_expected(array, message):
+    with pytest.raises(InputError, match=message) as error:
         open_photo(array)
     assert "\n" not in str(error.value)
     assert "expected a file's name, a PIL image, or an array of uint8" in str(error.value)

@@ -35,7 +35,7 @@ SPLITS = {
 def contents(name, root):
     """All that is known of every photo of every split, or the error; and the warnings."""
     found = {}
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         try:
             for split in SPLITS[name]:
@@ -44,8 +44,8 @@ def contents(name, root):
                     tags = None if sample.labels is None else sample.labels.tolist()
                     found[split, sample.id] = (tags, sample.product, sample.domain, sample.boxes, sample.landmarks)
         except InputError as error:
-            return str(error), told
-    return found, told
+            return str(error), reported
+    return found, reported
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +154,9 @@ def test_what_downloads_look_like_is_read_as_the_clean_set(clean, name, quirks):
         root = copied(clean[name][0], name, folder)
         for quirk in quirks:
             READ[quirk](root)
-        found, told = contents(name, root)
+        found, reported = contents(name, root)
         assert found == clean[name][1]
-        assert bool(told) == ("boxes turned" in quirks and name.startswith("deepfashion"))
+        assert bool(reported) == ("boxes turned" in quirks and name.startswith("deepfashion"))
         assert examine(name, root).faults == []
 
 
@@ -189,9 +189,9 @@ def test_a_few_lost_photos_are_left_out_counted_and_told(clean, tmp_path):
 def test_boxes_of_photos_of_another_size_are_left_out_and_told(clean, tmp_path):
     root = copied(clean["deepfashion_inshop"][0], "inshop", tmp_path)
     in_lists(lambda text: re.sub(rb"\d{3}(?= )", lambda m: b"%03d" % (3 * int(m[0])), text), "list_bbox*")(root)
-    found, told = contents("deepfashion_inshop", root)
+    found, reported = contents("deepfashion_inshop", root)
     assert all(boxes == {} for *_, boxes, _ in found.values())
-    assert any("they are of photos of another size" in str(one.message) for one in told)
+    assert any("they are of photos of another size" in str(one.message) for one in reported)
 
 
 def test_verified_tags_in_another_order_than_the_photos_are_refused(clean, tmp_path):

@@ -181,10 +181,10 @@ def test_a_landmark_that_leaves_the_frame_is_not_seen():
     ids, views = [str(number) for number in range(30)], [PLAIN, View(shift=0.4, augment=True)]
     moved = landmarks_in_views(points, ["hat", "bag", "dress"], ids, views)
     assert (moved[0] == points).all()
-    left = (np.abs(moved[1, :, 0, :2]) > 1).any(-1)
-    assert left.any()
-    assert not left.all()
-    np.testing.assert_array_equal(moved[1, :, 0, 2], ~left)
+    outside = (np.abs(moved[1, :, 0, :2]) > 1).any(-1)
+    assert outside.any()
+    assert not outside.all()
+    np.testing.assert_array_equal(moved[1, :, 0, 2], ~outside)
     assert (moved[1, :, 1, 2] == 0).all()
     assert (moved[1, :, 2, 2] == -1).all()
 

@@ -107,11 +107,11 @@ def test_the_sentence_says_which_groups_help_cost_or_do_nothing():
             for method, value in gained.items()
         ]  # fmt: skip
 
-    told = sentence_about_ablation(entries({
+    sentence = sentence_about_ablation(entries({
         OURS: 0.1, "parser-paper+loss": 0.05, "parser-loss": 0.02, "parser-paper+looking": 0.0, "parser-looking": 0.005,
         "parser-paper+dropout": -0.02, "parser-dropout": 0.0,
     }))  # fmt: skip
-    assert "+10.0 points" in told
-    assert "help in both networks: Loss: Euclidean → logistic." in told
-    assert "no effect in either: Boxes: from LSTM state → from attention map." in told
-    assert "cost in at least one: Dropout: 0 → 0.3." in told
+    assert "+10.0 points" in sentence
+    assert "help in both networks: Loss: Euclidean → logistic." in sentence
+    assert "no effect in either: Boxes: from LSTM state → from attention map." in sentence
+    assert "cost in at least one: Dropout: 0 → 0.3." in sentence

@@ -77,17 +77,17 @@ def test_a_folder_whose_name_is_a_number_is_named_as_papermill_hands_it_over(tmp
 
 
 def test_the_sentence_says_how_many_times_more_parts_and_whether_that_is_sure(entries):
-    told = sentence_about_diversity(entries)
-    assert "one list for all parts covers **1.81 times** (95% interval 1.79 to 1.84: more)" in told
-    assert "parts in turn cover **1.62 times**" in told
+    sentence = sentence_about_diversity(entries)
+    assert "one list for all parts covers **1.81 times** (95% interval 1.79 to 1.84: more)" in sentence
+    assert "parts in turn cover **1.62 times**" in sentence
     unsure = [replace(e, low=0.9) if e.metric == "coverage_ratio@10" else e for e in entries]
     assert "to 1.65: no clearly different number)" in sentence_about_diversity(unsure)
     assert "one list" not in sentence_about_diversity([e for e in entries if "together" not in e.method])
     looks = [replace(e, experiment="diversity_looks", n=7) for e in entries if e.experiment == "diversity"]
     both = sentence_about_diversity([*entries, *looks])
-    assert both.startswith(told)
-    assert "Among photos with masks, where colours must match, too: at the relevance" in both.removeprefix(told)
-    assert "(7 queries)" in both.removeprefix(told)
+    assert both.startswith(sentence)
+    assert "Among photos with masks, where colours must match, too: at the relevance" in both.removeprefix(sentence)
+    assert "(7 queries)" in both.removeprefix(sentence)
 
 
 def test_without_a_folder_drawn_photos_and_the_profiles_own_parser_stand_in(tmp_path, monkeypatch):

@@ -81,8 +81,8 @@ def test_hits_of_every_method_are_those_of_a_loop_over_all_photos(run, paper, ta
         ours, theirs = (predict(model, inputs_of(trainer, side), mirror=False) for side in (query, gallery))
         ranks = [first_ranks(ours, theirs, row, query.products[row], gallery.products) for row in range(len(query))]
         for k in (1, 3, 10, 20):
-            least, most = (np.mean(np.array(each) <= k) for each in zip(*ranks, strict=True))
-            assert most - 1e-9 <= measured[method, f"top{k}"] <= least + 1e-9, (method, k)
+            low, high = (np.mean(np.array(each) <= k) for each in zip(*ranks, strict=True))
+            assert high - 1e-9 <= measured[method, f"top{k}"] <= low + 1e-9, (method, k)
 
 
 def first_ranks(query, gallery, row, product, products):
@@ -138,9 +138,9 @@ def test_what_is_not_on_disk_is_named_with_where_to_ask_and_the_rest_is_made(dat
     for name in ("fashion550k", "deepfashion_c2s"):
         (tmp_path / name).symlink_to(data / name)
     profile = load_profile("paper-smoke", data=tmp_path)
-    told = notices(profile)
-    assert len(told) == 2
-    assert all(one.startswith("not on disk: ") and "ask for the data at http" in one for one in told)
+    reported = notices(profile)
+    assert len(reported) == 2
+    assert all(one.startswith("not on disk: ") and "ask for the data at http" in one for one in reported)
     assert {job.part for job in jobs_of(profile)} == {"fashion550k", "deepfashion_c2s"}
     named = ",".join(f"{name}={data / name}" for name in ("fashion144k", "deepfashion_inshop"))
     profile = load_profile("paper-smoke", data=named)
@@ -152,8 +152,8 @@ def test_what_is_not_on_disk_is_named_with_where_to_ask_and_the_rest_is_made(dat
 def test_what_a_data_set_cannot_give_is_left_out_before_anything_is_trained(data, tmp_path):
     profile = replace(load_profile("paper-smoke", data=data).on("deepfashion_inshop"), retrieval={"inshop": {}})
     assert [job.name for job in jobs_of(profile) if job.notebook != "train"] == ["data", "topk"]
-    told = notices(profile)
-    assert told == [
+    reported = notices(profile)
+    assert reported == [
         "left out: table1, recommend, diversity, attention: deepfashion_inshop has no test photos with tags"
     ]
 
@@ -162,15 +162,15 @@ def test_methods_that_a_data_set_has_nothing_to_teach_are_left_out_and_said(data
     path = tmp_path / "mine.yaml"
     kinds = ("whole", "veit", "inoue", "wtbi", "fashionnet")
     methods = ", ".join(f"{kind}: {{kind: {kind}}}" for kind in kinds)
-    told = {}
+    reported = {}
     for name in ("fashion144k", "fashion550k", "deepfashion_c2s"):
         path.write_text(f"data: {{name: {name}}}\nmethods: {{{methods}}}\n")
         profile = load_profile(str(path), data=data)
-        told[name] = {*profile.methods}, notices(profile)[0] if profile.lacking else ""
-    assert told["fashion144k"][0] == {"whole"}
-    assert told["fashion550k"][0] == {"whole", "veit", "inoue"}
-    assert told["deepfashion_c2s"][0] == {"whole", "wtbi", "fashionnet"}
-    assert told["deepfashion_c2s"][1] == "left out: veit, inoue: deepfashion_c2s has no verified tags to learn from"
+        reported[name] = {*profile.methods}, notices(profile)[0] if profile.lacking else ""
+    assert reported["fashion144k"][0] == {"whole"}
+    assert reported["fashion550k"][0] == {"whole", "veit", "inoue"}
+    assert reported["deepfashion_c2s"][0] == {"whole", "wtbi", "fashionnet"}
+    assert reported["deepfashion_c2s"][1] == "left out: veit, inoue: deepfashion_c2s has no verified tags to learn from"
 
 
 def test_a_part_is_a_profile_by_itself(data):

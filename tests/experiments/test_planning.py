@@ -116,7 +116,7 @@ def test_loading_is_measured_on_photos_and_refuses_a_folder_without_any(paper, t
 
 
 def test_a_step_is_measured_in_a_process_of_its_own(paper):
-    told = peak(replace(paper, image_size=(32, 24)), "parser-paper", 8)
-    assert set(told) == {"training_s", "reading_s", "peak_gb"}
-    assert told["training_s"] > 0
-    assert 0.1 < told["peak_gb"] < 8
+    costs = peak(replace(paper, image_size=(32, 24)), "parser-paper", 8)
+    assert set(costs) == {"training_s", "reading_s", "peak_gb"}
+    assert costs["training_s"] > 0
+    assert 0.1 < costs["peak_gb"] < 8

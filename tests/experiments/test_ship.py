@@ -58,7 +58,7 @@ def test_the_packaged_model_is_calibrated_and_compares_whole_and_parts(model, tm
         colour = draw.integers(0, 255, (1, 1, 3))
         Image.fromarray(np.broadcast_to(colour, (60, 40, 3)).astype(np.uint8)).save(photos / f"{number}.png")
     gallery = open_gallery(photos, model)
-    found = gallery.together(np.asarray(Image.open(photos / "3.png")), most=3)
+    found = gallery.together(np.asarray(Image.open(photos / "3.png")), k=3)
     assert found[0].name == "3.png"
 
 

@@ -28,7 +28,7 @@ def gallery(tmp_path_factory):
 
 
 def test_copies_appear_once_and_the_list_says_how_many_there_are(gallery):
-    rows, together = gallery.answer(gallery.root / "000.png", per_part=30, most=30, diversity=0.0, parts=6)
+    rows, together = gallery.answer(gallery.root / "000.png", per_part=30, k=30, diversity=0.0, parts=6)
     alike = {"001.png", "copy-a.png", "copy-b.png", "copy-c.jpg"}
     lists = [row.looks for row in rows] + [together]
     assert [one.alike for looks in lists for one in looks if one.name in alike].count(3) >= 2

@@ -258,7 +258,7 @@ def written(folder, model, tmp_path_factory):
     from fashionlib.gallery.html_report import write_page
 
     gallery = open_gallery(folder, model)
-    rows, together = gallery.answer(folder / EVIL, per_part=5, most=8, diversity=0.5, parts=6)
+    rows, together = gallery.answer(folder / EVIL, per_part=5, k=8, diversity=0.5, parts=6)
     assert len(together) == 8
     out = tmp_path_factory.mktemp("out") / "page.html"
     return write_page(out, folder / EVIL, rows, gallery, together=together, diversity=0.5), rows

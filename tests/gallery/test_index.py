@@ -85,7 +85,7 @@ def test_the_index_holds_what_the_model_says_of_each_photo(folder, model):
         np.testing.assert_allclose(found[number], expected.features[0], atol=2e-3)
         np.testing.assert_allclose(scores[number], tagger.probabilities(expected.scores)[0], atol=1e-3)
         np.testing.assert_allclose(boxes[number], boxes_of(expected.theta[0]), atol=1e-3)
-        best = tagger.tag(folder / names[number], most=1)[0][0]
+        best = tagger.tag(folder / names[number], k=1)[0][0]
         label = int(scores[number].argmax())
         assert gallery.model.labels[label] == best.label
         sides = np.array(best.box) / np.array([64, 96, 64, 96])
@@ -97,7 +97,7 @@ def test_regions_are_parts_of_the_photo_and_not_of_the_canvas_it_was_fitted_on(f
     Image.open(folder / "000.png").resize((200, 60)).save(folder / "wide.png")
     gallery = open_gallery(folder, model)
     number = gallery.seen.names.index("wide.png")
-    for best in fashionlib.load_model(model).tag(folder / "wide.png", most=6)[0]:
+    for best in fashionlib.load_model(model).tag(folder / "wide.png", k=6)[0]:
         label = gallery.model.labels.index(best.label)
         sides = (np.array(best.box) / np.array([200, 60, 200, 60])).clip(0, 1)
         np.testing.assert_allclose(gallery.seen.region(number, label), sides, atol=0.02)

@@ -81,10 +81,10 @@ def alpha_dcg(photos, alpha):
 
 
 def greedy(candidates, k, alpha):
-    chosen, left = [], list(candidates)
-    for _ in range(min(k, len(left))):
-        gains = [alpha_dcg([*chosen, one], alpha) for one in left]
-        chosen.append(left.pop(int(np.argmax(gains))))
+    chosen, remaining = [], list(candidates)
+    for _ in range(min(k, len(remaining))):
+        gains = [alpha_dcg([*chosen, one], alpha) for one in remaining]
+        chosen.append(remaining.pop(int(np.argmax(gains))))
     return alpha_dcg(chosen, alpha)
 
 
@@ -208,8 +208,8 @@ def test_no_list_holds_the_query_a_photo_twice_or_one_that_is_no_candidate(home)
     seen = experiment.recommender(load_profile("smoke"), gallery="test")
     asked = experiment.Asked(np.arange(1, 32, 2), np.arange(32) > 10)
     lists = {**experiment._part_lists(seen.query, asked), **experiment._whole_lists(seen.whole_query, asked)}
-    lists |= experiment._together("together", seen.query, asked)
-    lists |= experiment._together("whole-together", seen.whole_seen, asked)
+    lists |= experiment._xquad_lists("together", seen.query, asked)
+    lists |= experiment._xquad_lists("whole-together", seen.whole_seen, asked)
     lists["random", 0.0] = experiment._random_lists(asked, 0)
     for what, chosen in lists.items():
         for query, photos in zip(asked.queries, chosen, strict=True):
@@ -258,7 +258,7 @@ def test_photos_with_masks_are_asked_among_themselves_too(ccp, tmp_path, monkeyp
 
 def test_the_one_list_and_the_regions_it_answers_are_those_of_the_query(home):
     recommend = experiment.recommender(load_profile("smoke"))
-    found = recommend.together(3, most=4)
+    found = recommend.together(3, k=4)
     asked = recommend.asked(3, found)
     assert 1 <= len(found) <= 4
     assert {look.label for each in found for look in each.looks} == set(asked)

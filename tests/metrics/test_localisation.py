@@ -50,9 +50,9 @@ def test_labels_count_once_each_and_only_with_enough_photos():
     values[:4, 0] = 1, 1, 0, 0
     values[:2, 1] = 1, 1
     values[5, 2] = 0
-    assert mean_over_labels(values, least=2) == pytest.approx((0.5 + 1) / 2)
-    assert mean_over_labels(values, least=4) == pytest.approx(0.5)
-    assert np.isnan(mean_over_labels(values, least=5))
+    assert mean_over_labels(values, min_photos=2) == pytest.approx((0.5 + 1) / 2)
+    assert mean_over_labels(values, min_photos=4) == pytest.approx(0.5)
+    assert np.isnan(mean_over_labels(values, min_photos=5))
 
 
 def test_resamples_weigh_photos_as_repeating_them_would():
@@ -62,7 +62,7 @@ def test_resamples_weigh_photos_as_repeating_them_would():
     counts = np.stack([np.bincount(row, minlength=30) for row in drawn])
     kept = np.isfinite(values).sum(0) >= 3
     expected = [np.nanmean(np.nanmean(values[row][:, kept], 0)) for row in drawn]
-    np.testing.assert_allclose(mean_over_labels(values, counts, least=3), expected)
+    np.testing.assert_allclose(mean_over_labels(values, counts, min_photos=3), expected)
 
 
 def test_centres_that_move_with_the_garment_correlate_and_constant_ones_do_not():

@@ -75,10 +75,10 @@ def dcg(rows, alpha):
 
 def greedy(rows, k, alpha):
     """The ideal list as the paper chooses it: each place takes the candidate that gains most there."""
-    left, chosen = list(rows), []
-    while left and len(chosen) < k:
-        gains = [dcg([*chosen, row], alpha) for row in left]
-        chosen.append(left.pop(gains.index(max(gains))))
+    remaining, chosen = list(rows), []
+    while remaining and len(chosen) < k:
+        gains = [dcg([*chosen, row], alpha) for row in remaining]
+        chosen.append(remaining.pop(gains.index(max(gains))))
     return chosen
 
 

@@ -58,7 +58,7 @@ def facts(photos=12, seed=0):
     }  # fmt: skip
 
 
-def told(head, photos=12, progress=0.9, seed=0):
+def marks_for(head, photos=12, progress=0.9, seed=0):
     """The keywords that the head's loss takes."""
     known = facts(photos, seed)
     known["landmarks"] = known["landmarks"][0]
@@ -82,7 +82,7 @@ def test_every_rival_gives_scores_and_features_and_a_loss_that_reaches_its_weigh
     reached = set()
     for progress in (0.0, 0.9):  # the first half of training and the second
         head.zero_grad()
-        sum(head.loss(head(maps()), tags(), **told(head, progress=progress)).values()).backward()
+        sum(head.loss(head(maps()), tags(), **marks_for(head, progress=progress)).values()).backward()
         reached |= {name for name, weight in head.named_parameters() if weight.grad is not None}
     assert reached == {name for name, _ in head.named_parameters()}
 
@@ -93,7 +93,7 @@ def test_a_step_of_training_lowers_the_loss_of_the_same_batch(kind):
     optimiser, values = torch.optim.SGD(head.parameters(), lr=1e-3), []
     for _ in range(2):
         torch.manual_seed(1)  # the same dropout
-        value = sum(head.loss(head(maps()), tags(), **told(head)).values())
+        value = sum(head.loss(head(maps()), tags(), **marks_for(head)).values())
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
@@ -233,11 +233,11 @@ def test_inoues_losses_are_those_worked_by_hand():
 @pytest.mark.parametrize("kind", ["veit", "inoue"])
 def test_the_cleaning_network_learns_from_verified_photos_only(kind):
     head = head_of(kind)
-    terms = head.loss(head(maps()), tags(), **told(head))
+    terms = head.loss(head(maps()), tags(), **marks_for(head))
     cleaner = [weight for name, weight in head.named_parameters() if name.startswith(("correction", "trust"))]
     through = torch.autograd.grad(terms["classification"], cleaner, retain_graph=True, allow_unused=True)
     assert all(gradient is None for gradient in through), "the classifier's loss reaches the cleaned tags"
-    keywords = {**told(head), "verified": torch.zeros(12, dtype=torch.bool)}
+    keywords = {**marks_for(head), "verified": torch.zeros(12, dtype=torch.bool)}
     head.zero_grad()
     sum(head.loss(head(maps()), tags(), **keywords).values()).backward()
     assert all(not weight.grad.any() for weight in cleaner), "no photo was verified"
@@ -246,7 +246,7 @@ def test_the_cleaning_network_learns_from_verified_photos_only(kind):
 @pytest.mark.parametrize("kind", ["veit", "inoue"])
 def test_clean_tags_of_photos_that_nobody_verified_are_not_read(kind):
     head, known = head_of(kind), {}
-    keywords = told(head)
+    keywords = marks_for(head)
     known = {**keywords, "clean": torch.where(keywords["verified"][:, None], keywords["clean"], 7.0)}
     output = head(maps())
     for name, value in head.loss(output, tags(), **keywords).items():
@@ -255,7 +255,7 @@ def test_clean_tags_of_photos_that_nobody_verified_are_not_read(kind):
 
 def test_without_cleaning_verified_tags_replace_noisy_ones():
     head = Veit(DEPTHS, LABELS, VeitOptions(cleaning=False)).eval()
-    output, keywords = head(maps()), told(Veit)
+    output, keywords = head(maps()), marks_for(Veit)
     terms = head.loss(output, tags(), **keywords)
     wanted = torch.where(keywords["verified"][:, None], keywords["clean"], tags())
     assert set(terms) == {"classification"}
@@ -342,7 +342,7 @@ def test_half_of_a_batch_are_pairs_of_one_product():
 @pytest.mark.parametrize("kind", ["siamese", "triplet", "wtbi"])
 def test_tags_of_a_method_that_has_none_do_not_shape_its_descriptor(kind):
     head = head_of(kind)
-    terms = head.loss(head(maps()), tags(), **told(head))
+    terms = head.loss(head(maps()), tags(), **marks_for(head))
     shaping = list(head.describe.parameters())
     through = torch.autograd.grad(terms.pop("classification"), shaping, retain_graph=True, allow_unused=True)
     assert all(gradient is None for gradient in through)
@@ -352,7 +352,7 @@ def test_tags_of_a_method_that_has_none_do_not_shape_its_descriptor(kind):
 @pytest.mark.parametrize("kind", ["darn", "fashionnet"])
 def test_tags_and_triplets_both_shape_an_attribute_aware_descriptor(kind):
     head = head_of(kind)
-    terms = head.loss(head(maps()), tags(), **told(head))
+    terms = head.loss(head(maps()), tags(), **marks_for(head))
     for name in ("classification", "ranking"):
         gradients = torch.autograd.grad(terms[name], list(head.describe.parameters()), retain_graph=True)
         assert all(gradient.any() for gradient in gradients[:1]), name
@@ -442,7 +442,7 @@ def test_the_landmark_loss_is_that_of_a_loop_over_those_known():
 
 def test_only_landmarks_teach_fashionnet_where_to_look():
     head = head_of("fashionnet")
-    terms = head.loss(head(maps()), tags(), **told(head))
+    terms = head.loss(head(maps()), tags(), **marks_for(head))
     finding = [*head.find.parameters(), *head.visible.parameters()]
     for name in ("classification", "ranking"):
         through = torch.autograd.grad(terms[name], finding, retain_graph=True, allow_unused=True)
@@ -483,7 +483,7 @@ def test_fashionnet_finds_a_dot_and_leaves_out_what_is_hidden():
 def test_fashionnet_names_the_number_of_landmarks_that_the_photos_have():
     head = head_of("fashionnet", landmarks=8)
     with pytest.raises(InputError, match=r"built for 8 landmarks, the photos have 12: set landmarks: 12"):
-        head.loss(head(maps()), tags(), **told(head))
+        head.loss(head(maps()), tags(), **marks_for(head))
 
 
 # ---- the profile

@@ -45,9 +45,9 @@ def test_likeness_is_whole_parts_and_labels():
     near, found = likeness(query, 0, gallery, torch.ones(7, dtype=torch.bool))
     assert near.tolist() == list(range(7))
     np.testing.assert_allclose(found, [by_hand(query, gallery, photo) for photo in range(7)], rtol=1e-4)
-    left = torch.ones(7, dtype=torch.bool)
-    left[3] = False
-    assert likeness(query, 0, gallery, left)[0].tolist() == [0, 1, 2, 4, 5, 6]
+    candidates = torch.ones(7, dtype=torch.bool)
+    candidates[3] = False
+    assert likeness(query, 0, gallery, candidates)[0].tolist() == [0, 1, 2, 4, 5, 6]
 
 
 def test_relevance_falls_with_distance_and_has_no_unit_but_the_fifth_nearest():
@@ -61,7 +61,7 @@ def test_relevance_falls_with_distance_and_has_no_unit_but_the_fifth_nearest():
 def test_the_first_of_the_list_is_the_most_alike_whatever_the_dial(dial):
     query, gallery = seen(1, 2), seen(30, 3)
     _, alike = likeness(query, 0, gallery, torch.ones(30, dtype=torch.bool))
-    found = recommend_together(query, 0, gallery, most=5, diversity=dial)
+    found = recommend_together(query, 0, gallery, k=5, diversity=dial)
     assert found[0].photo == int(alike.argmax())
     assert len({each.photo for each in found}) == 5
     assert all(each.looks for each in found)

@@ -76,11 +76,11 @@ def test_photos_left_out_are_no_candidates_and_weak_labels_are_no_parts():
     query, gallery = collection(1, 0), collection(20, 1)
     first = recommend_parts(query, 0, gallery, per_part=3)
     out = {look.photo for row in first for look in row.looks}
-    assert out.isdisjoint(look.photo for row in recommend_parts(query, 0, gallery, per_part=3, without=out)
+    assert out.isdisjoint(look.photo for row in recommend_parts(query, 0, gallery, per_part=3, exclude=out)
                           for look in row.looks)  # fmt: skip
     best = float(query.scores.max())
-    assert len(recommend_parts(query, 0, gallery, least=best)) == 1
-    assert len(recommend_parts(query, 0, gallery, least=1.0)) == 1
+    assert len(recommend_parts(query, 0, gallery, min_score=best)) == 1
+    assert len(recommend_parts(query, 0, gallery, min_score=1.0)) == 1
     gallery.parts.assigned[:] = False
     assert recommend_parts(query, 0, gallery) == []
 

@@ -84,7 +84,7 @@ def gallery():
 
 def test_the_list_names_for_each_photo_the_parts_it_answers(gallery):
     query = collection([[0.9, 0.6, 0.1]], [[0.0, 0.0]])
-    found = recommend_together(query, 0, gallery, without=[0], diversity=1.0, least=0.2)
+    found = recommend_together(query, 0, gallery, exclude=[0], diversity=1.0, min_score=0.2)
     assert [one.name for one in found] == ["bag", "coat", "far"]
     assert [[look.label for look in one.looks] for one in found] == [["bag"], ["coat"], ["bag", "coat"]]
     first = found[0].looks[0]
@@ -92,8 +92,8 @@ def test_the_list_names_for_each_photo_the_parts_it_answers(gallery):
     assert 0 < found[2].chance < found[0].chance <= 1
     lines = answers_as_lines(found)
     assert lines[2].endswith("far  bag, coat")
-    assert len(recommend_together(query, 0, gallery, without=[0], most=1)) == 1
-    assert recommend_together(query, 0, gallery, without=range(4)) == []
+    assert len(recommend_together(query, 0, gallery, exclude=[0], k=1)) == 1
+    assert recommend_together(query, 0, gallery, exclude=range(4)) == []
 
 
 def test_every_label_above_the_least_counts_and_the_best_in_any_case(gallery):

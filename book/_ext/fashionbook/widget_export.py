@@ -33,7 +33,7 @@ from fashionlib.metrics.tagging import average_precision_all
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval.mmr import diversified
-from fashionlib.retrieval.recommend import LEAST_SCORE, POOL, parts_of, pool_of, recommend_together
+from fashionlib.retrieval.recommend import MIN_SCORE, POOL, parts_of, pool_of, recommend_together
 from fashionlib.training.loop import predict
 
 QUERIES, PARTS, LOOKS, TOGETHER = 8, 4, 5, 10
@@ -193,13 +193,13 @@ def _explorer(shown: Shown, recommend: Recommender, truth: Relevance) -> tuple[d
     queries = []
     for tile, photo in enumerate(shown.queries):
         matches = truth.matches(photo)
-        left = torch.ones(len(shown.photos), dtype=torch.bool)
-        left[photo] = False
-        labels = parts_of(recommend.query, photo, LEAST_SCORE)
-        parts = [_part(recommend, photo, label, left, matches, truth.carries[photo]) for label in labels]
+        candidates = torch.ones(len(shown.photos), dtype=torch.bool)
+        candidates[photo] = False
+        labels = parts_of(recommend.query, photo, MIN_SCORE)
+        parts = [_part(recommend, photo, label, candidates, matches, truth.carries[photo]) for label in labels]
         queries.append({
             "id": shown.photos.ids[photo], "tile": tile, "parts": [part for part in parts if part["looks"]][:PARTS],
-            "worn": int(truth.carries[photo].sum()), "together": _together(recommend, photo, matches),
+            "worn": int(truth.carries[photo].sum()), "together": _one_list(recommend, photo, matches),
             "whole": _whole(unit, photo, np.asarray(matches.any(axis=1))),
         })  # fmt: skip
     every = [row for query in queries for row in [*query["parts"], query["together"], query["whole"]]]
@@ -211,11 +211,11 @@ def _explorer(shown: Shown, recommend: Recommender, truth: Relevance) -> tuple[d
 
 
 def _part(
-    recommend: Recommender, photo: int, label: int, left: Tensor, matches: np.ndarray, true: np.ndarray
+    recommend: Recommender, photo: int, label: int, candidates: Tensor, matches: np.ndarray, true: np.ndarray
 ) -> dict:  # fmt: skip
     """One part of a query: the label, its score and region, and the look-alikes among the pool of the nearest."""
     seen = recommend.query
-    pool = pool_of(seen, photo, seen, [label], left, POOL * LOOKS)
+    pool = pool_of(seen, photo, seen, [label], candidates, POOL * LOOKS)
     lists = [pool.chosen(LOOKS, dial) for dial in DIALS]
     looks = {
         place: {
@@ -232,12 +232,12 @@ def _part(
     }  # fmt: skip
 
 
-def _together(recommend: Recommender, photo: int, matches: np.ndarray) -> dict:
+def _one_list(recommend: Recommender, photo: int, matches: np.ndarray) -> dict:
     """The one list for all parts. A photo's `parts` are those it answers to the network, the likeliest first, and
     `truly` those it answers.
     """
     seen = recommend.query
-    found = [recommend_together(seen, photo, seen, most=TOGETHER, diversity=dial, without=[photo]) for dial in DIALS]
+    found = [recommend_together(seen, photo, seen, k=TOGETHER, diversity=dial, exclude=[photo]) for dial in DIALS]
     answers = {each.photo: each for chosen in found for each in chosen}
     looks = {
         number: {

@@ -27,7 +27,7 @@ from fashionlib.metrics.tagging import average_precision_all, mean_average_preci
 TOP = 6  # the paper's "top 6 highest-ranked labels"
 STRONG = ("parser", "whole")  # the curves that stand out at first
 TONES = 6  # colours of lines in touch.css
-LEAST_SCORE = 0.1  # a label below is not said to be found
+MIN_SCORE = 0.1  # a label below is not said to be found
 
 
 class Touch(LedgerDirective):
@@ -100,7 +100,7 @@ class Steps(Touch):
             won = [
                 f"{label} {scores[step]:.2f}"
                 for label, scores, winner in zip(photo["labels"], looks["scores"], looks["won"], strict=True)
-                if winner == step and scores[step] >= LEAST_SCORE
+                if winner == step and scores[step] >= MIN_SCORE
             ]
             words = f"{name}: {', '.join(won) or 'no label'}"
             figures.append(figure(picture(sheet, looks["tile"], f"A photo, {words}", box), words))

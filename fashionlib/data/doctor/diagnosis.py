@@ -187,8 +187,8 @@ def _check_landmarks(points: Points, sizes: np.ndarray, found: Findings) -> None
                       "seen): {}", int(points.lines[row]), f"{x} {y} in {sizes[row, 0]}×{sizes[row, 1]}")  # fmt: skip
 
 
-def print_diagnosis(diagnosis: Diagnosis, console: Console, *, most: int = 20) -> None:
-    """Two tables, every cause with up to `most` places (0 prints all), where to ask, and the verdict."""
+def print_diagnosis(diagnosis: Diagnosis, console: Console, *, limit: int = 20) -> None:
+    """Two tables, every cause with up to `limit` places (0 prints all), where to ask, and the verdict."""
     published = PUBLISHED[diagnosis.dataset]
     faults, notes = (Counter(one.check for one in some) for some in (diagnosis.faults, diagnosis.notes))
     console.print(Text(f"{published.title}\n{readable(diagnosis.root)}"), soft_wrap=True)
@@ -203,7 +203,7 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console, *, most: int = 20) -
     for kind, some in (("fault", diagnosis.faults), ("note", diagnosis.notes)):
         for one in some:
             lines = [f"{kind}, {one.check}: {one.message}"]
-            shown = one.places[1:] if not most else one.places[1:most]
+            shown = one.places[1:] if not limit else one.places[1:limit]
             lines += [f"  {one.at(place)}" for place in shown]
             if len(one.places) > len(shown) + 1:
                 lines.append(f"  … and {len(one.places) - len(shown) - 1:,} more")

@@ -69,10 +69,10 @@ class Release:
             self._complete(path, contents.points.lines, contents.names, "landmarks", "row")
 
     def _complete(self, path: Path, lines: np.ndarray, names: Sequence[str], check: str, what: str) -> None:
-        without = np.flatnonzero(lines == 0)
-        if len(without) and not self.found.blames(path):
-            self.found.lenient(check, path, f"no {what} for {len(without):,} of {len(names):,} photos, such as "
-                                            f"{names[without[0]]}")  # fmt: skip
+        missing = np.flatnonzero(lines == 0)
+        if len(missing) and not self.found.blames(path):
+            self.found.lenient(check, path, f"no {what} for {len(missing):,} of {len(names):,} photos, such as "
+                                            f"{names[missing[0]]}")  # fmt: skip
 
     def items(self, parse_name: Parse, items: Mapping[str, int], partition: Path | None, *, attributes: bool) -> Tags:
         """The items' attributes, a row for each of `items` (by id, the line that names it first).

@@ -114,18 +114,18 @@ def _splits(pairs: list[Pair], names: list[str], gallery: str) -> dict[str, np.n
 def _check_pairs(pairs: list[Pair], first: dict[str, Pair], path: Path | None, found: Findings) -> None:
     """An item belongs to one of train, val and test; a photo to one item, and to a consumer or to a shop."""
     homes: dict[str, Pair] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     for pair in pairs:
         home = homes.setdefault(pair.item, pair)
-        if home.status != pair.status and pair.item not in told:
-            told.add(pair.item)
+        if home.status != pair.status and pair.item not in reported:
+            reported.add(pair.item)
             found.add("splits", path, "an item is in two of train, val and test, {}: it leaks, take it out of one",
                       pair.line, f"such as {pair.item} (also in line {home.line})")  # fmt: skip
         for name, side in ((pair.consumer, "consumer"), (pair.shop, "shop")):
             known = first[name]
-            if name in told or (known.item == pair.item and getattr(known, side) == name):
+            if name in reported or (known.item == pair.item and getattr(known, side) == name):
                 continue
-            told.add(name)
+            reported.add(name)
             if known.item != pair.item:
                 found.add("splits", path, "a photo shows two items, {}; correct one of the rows", pair.line,
                           f"such as {name}: {pair.item}, but {known.item} in line {known.line}")  # fmt: skip

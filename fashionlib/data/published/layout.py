@@ -187,12 +187,12 @@ def find_photos(
 def _base_of(tree: Tree, names: Sequence[str], places: Sequence[str]) -> Base | None:
     """Where most of some photos are found, the published place before others."""
     sample = names[:: max(1, len(names) // 32)][:32]
-    best, most = None, 0
+    best, count = None, 0
     near = [Base(place, skipped) for skipped in (0, 1) for place in places]
     for base in (*near, *(Base(folder, skipped) for folder in tree.below() for skipped in (0, 1))):
         found = sum(tree.file(base.path(name)) is not None for name in sample)
-        if found > most:
-            best, most = base, found
+        if found > count:
+            best, count = base, found
         if found == len(sample):
             break
     return best

@@ -177,9 +177,9 @@ def _with_boxes(rows: np.ndarray, contents: Contents, found: Findings) -> np.nda
     has = np.zeros(len(rows), dtype=bool) if contents.boxes is None else contents.boxes.lines[rows] > 0
     lost = int((~has).sum())
     if too_many(lost, len(rows)):
-        told = "".join(f" ({note.message})" for note in found.notes if note.check == "boxes")
+        reasons = "".join(f" ({note.message})" for note in found.notes if note.check == "boxes")
         raise InputError(f"{lost:,} of {len(rows):,} photos have no box to crop to, such as "
-                         f"{contents.names[rows[~has][0]]}; leave crop off{told}")  # fmt: skip
+                         f"{contents.names[rows[~has][0]]}; leave crop off{reasons}")  # fmt: skip
     return rows[has]
 
 

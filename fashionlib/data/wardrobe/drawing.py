@@ -131,9 +131,9 @@ class Canvas:
                 seen[label] = seen.get(label, 0.0) + count
         return seen
 
-    def masks(self, least: Number) -> dict[str, Bool[np.ndarray, "height width"]]:
+    def masks(self, min_area: Number) -> dict[str, Bool[np.ndarray, "height width"]]:
         """Where each label is visible, for the labels of which at least so much is (as `seen` counts it)."""
-        names = [label for label, area in self.seen().items() if area >= least]
+        names = [label for label, area in self.seen().items() if area >= min_area]
         numbers = {label: place + 1 for place, label in enumerate(names)}
         table = np.zeros(256, dtype=np.uint8)
         table[: len(self.layers)] = [numbers.get(layer.label or "", 0) for layer in self.layers]
