@@ -1,13 +1,6 @@
 """The embedded data set: drawn photos with every label, box, mask and product known."""
 
-from __future__ import annotations
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "dataset": ["Wardrobe"],
-        "outfits": ["COLOURS", "LABELS", "SLOTS"],
-    },
-)
+from fashionlib.data.wardrobe.dataset import Wardrobe as Wardrobe
+from fashionlib.data.wardrobe.outfits import COLOURS as COLOURS
+from fashionlib.data.wardrobe.outfits import LABELS as LABELS
+from fashionlib.data.wardrobe.outfits import SLOTS as SLOTS

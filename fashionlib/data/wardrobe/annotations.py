@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,8 @@ ATTRIBUTE_TYPES = (*[1] * len(_TEXTURES), *[5] * len(COLOURS), 4, 4)
 
 def colour_name(fabric: Fabric) -> str:
     """The name of the colour nearest to the fabric's first one."""
-    return min(
-        COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLOURS[name][0], fabric.colours[0], strict=True))
-    )
+    first = fabric.colours[0]
+    return min(COLOURS, key=lambda name: math.dist(COLOURS[name][0], first))
 
 
 def attributes_of(product: Product) -> set[str]:
@@ -53,22 +53,14 @@ def landmark_columns(mask: Bool[np.ndarray, "height width"], kind: int) -> str:
     parts = {"collar": top, "waistline": top if kind == LOWER else waist, "hem": hem}
     shown = {UPPER: ("collar", "sleeve", "hem"), LOWER: ("waistline", "hem"),
              FULL: ("collar", "sleeve", "waistline", "hem")}[kind]  # fmt: skip
-    points = []
+    found = []
     for part in shown:
         for end in (0, -1):
-            if part == "sleeve":
-                x = columns[end]
-                points.append((x, np.flatnonzero(mask[:, x])[0]))
-            else:
-                y = parts[part]
-                points.append((np.flatnonzero(mask[y])[end], y))
-    return " ".join(_point(int(x), int(y), mask.shape) for x, y in points)
-
-
-def _point(x: int, y: int, shape: tuple[int, ...]) -> str:
-    if x in (0, shape[1] - 1) or y in (0, shape[0] - 1):
-        return f"{CUT_OFF} 000 000"
-    return f"{VISIBLE} {x + 1:03d} {y + 1:03d}"
+            x = int(columns[end] if part == "sleeve" else np.flatnonzero(mask[parts[part]])[end])
+            y = int(np.flatnonzero(mask[:, x])[0] if part == "sleeve" else parts[part])
+            cut = x in (0, mask.shape[1] - 1) or y in (0, mask.shape[0] - 1)
+            found.append(f"{CUT_OFF} 000 000" if cut else f"{VISIBLE} {x + 1:03d} {y + 1:03d}")
+    return " ".join(found)
 
 
 def save_photo(path: Path, image: UInt8[np.ndarray, "height width 3"]) -> None:

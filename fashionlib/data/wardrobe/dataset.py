@@ -16,23 +16,15 @@ from jaxtyping import Float
 
 from fashionlib.core.errors import InputError
 from fashionlib.data.base import Sample
+from fashionlib.data.wardrobe import scenes
 from fashionlib.data.wardrobe.drawing import Number, developed
 from fashionlib.data.wardrobe.outfits import LABELS, Product
-from fashionlib.data.wardrobe.scenes import (
-    LEAST_SEEN,
-    Scene,
-    catalogue_scene,
-    product_asked_for,
-    street_scene,
-    studio_scene,
-)  # fmt: skip
 
 COUNTS = {
     "train": 2000, "val": 400, "test": 800,
     "inshop_query": 400, "inshop_gallery": 500, "c2s_query": 400, "c2s_gallery": 800,
 }  # fmt: skip
 VERSION = 2  # of the drawings: raise it when the same seed gives other pictures
-_NOISY = ("train", "val")
 # how often each label is seen in a test photo; false tags are drawn from it
 FREQUENCIES = {
     "bag": 0.41, "jeans": 0.38, "t-shirt": 0.28, "necklace": 0.26, "sunglasses": 0.25, "sneakers": 0.24,
@@ -66,18 +58,33 @@ class Wardrobe:
         self, split: str = "train", *, size: tuple[int, int] = (192, 128), seed: int = 0,
         counts: Mapping[str, int] | None = None, tag_noise: Number = 0.15, person_spread: Number = 1.0,
     ):  # fmt: skip
-        self._counts = {**COUNTS, **_checked_counts(counts or {})}
-        if split not in COUNTS:
-            raise InputError(f"wardrobe has no split {split!r}: choose one of {', '.join(COUNTS)}")
+        for name in (split, *(counts or {})):
+            if name not in COUNTS:
+                raise InputError(f"wardrobe has no split {name!r}: choose from {', '.join(COUNTS)}")
+        for name, count in (counts or {}).items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+                raise InputError(f"counts[{name!r}]={count!r}: expected a whole number of photos, at least 1")
+        whole = len(size) == 2 and all(isinstance(side, int) and 32 <= side <= 4096 for side in size)
+        if not whole or not 0.25 <= size[1] / size[0] <= 1:
+            raise InputError(f"size={size}: expected (height, width) in pixels, 32 to 4096 each, no wider than high")
         if not 0 <= tag_noise < 1:
             raise InputError(f"tag_noise={tag_noise}: expected a share from 0 up to, not including, 1")
         if not 0 <= person_spread <= 1:
             raise InputError(f"person_spread={person_spread}: expected 0 (all alike) to 1 (as different as it gets)")
-        self.split, self.size, self.seed = split, _checked_size(size), int(seed)
+        self.split, self.size, self.seed = split, (size[0], size[1]), int(seed)
+        self._counts = {**COUNTS, **(counts or {})}
         self.tag_noise, self.person_spread = tag_noise, person_spread
         self.ids = tuple(f"wardrobe-{self.seed}-{split}-{number:05d}" for number in range(self._counts[split]))
-        self._asked = self._order()
         self._targets: np.ndarray | None = None
+        kind = split.split("_")[0]
+        self._stream = f"wardrobe-{self.seed}-{kind}"
+        self._asked: list[int] | None = None  # for each photo of a retrieval split, the number of its product
+        if kind != split:
+            products = gallery = self._counts[f"{kind}_gallery"]
+            if split != "c2s_gallery":
+                products = max(1, round(gallery * {"inshop": 3 / 5, "c2s": 5 / 8}[kind]))
+            self._asked = [place % products for place in range(len(self.ids))]
+            Random(f"wardrobe-{self.seed}-{split} order").shuffle(self._asked)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,7 +93,7 @@ class Wardrobe:
         index = range(len(self.ids))[index]
         scene = self.scene(index)
         canvas = scene.draw(self.size)
-        masks = canvas.masks(LEAST_SEEN)
+        masks = canvas.masks(scenes.LEAST_SEEN)
         wanted, products = self._wanted(index), scene.products
         return Sample(
             image=developed(canvas, scene.background(self.size), scene.light), id=self.ids[index],
@@ -95,23 +102,22 @@ class Wardrobe:
             domain="street" if self._asked is None or self.split == "c2s_query" else "shop",
         )  # fmt: skip
 
-    def scene(self, index: int) -> Scene:
+    def scene(self, index: int) -> scenes.Scene:
         """What photo `index` shows, before it is painted."""
-        id_, wanted = self.ids[index], self._wanted(index)
-        stream = f"wardrobe-{self.seed}-{self.split.split('_')[0]}"
+        id_, wanted, others = self.ids[index], self._wanted(index), f"{self._stream}-others"
         if wanted is None:
-            return street_scene(id_, stream, self.person_spread)
+            return scenes.street_scene(id_, self._stream, self.person_spread)
         if self.split == "c2s_gallery":
-            return catalogue_scene(id_, wanted)
+            return scenes.catalogue_scene(id_, wanted)
         if self.split == "c2s_query":
-            return street_scene(id_, f"{stream}-others", self.person_spread, wanted)
-        return studio_scene(id_, f"{stream}-others", wanted)
+            return scenes.street_scene(id_, others, self.person_spread, wanted)
+        return scenes.studio_scene(id_, others, wanted)
 
     def targets(self) -> Float[np.ndarray, "photos labels"]:
         """The tags of the whole split, without painting: shapes are laid out, but not coloured. Kept once computed."""
         if self._targets is None:
             seen = (self.scene(index).draw(self.size).seen() for index in range(len(self)))
-            shown = ({label for label, area in areas.items() if area >= LEAST_SEEN} for areas in seen)
+            shown = ({label for label, area in areas.items() if area >= scenes.LEAST_SEEN} for areas in seen)
             self._targets = np.stack([self._tags(index, labels) for index, labels in enumerate(shown)])
         return self._targets.copy()
 
@@ -120,29 +126,12 @@ class Wardrobe:
         options = [VERSION, self.split, self.size, self.seed, self._counts, self.tag_noise, self.person_spread]
         return hashlib.sha256(json.dumps(options).encode()).hexdigest()[:12]
 
-    def _order(self) -> list[int] | None:
-        """For each photo of a retrieval split, the number of its product; None for the tagging splits."""
-        if "_" not in self.split:
-            return None
-        kind = self.split.split("_")[0]
-        share = {"inshop": 3 / 5, "c2s": 5 / 8}[kind]
-        gallery = self._counts[f"{kind}_gallery"]
-        products = max(1, round(gallery * share))
-        if self.split == "c2s_gallery":
-            order = list(range(gallery))
-        else:
-            order = [place % products for place in range(len(self.ids))]
-        Random(f"wardrobe-{self.seed}-{self.split} order").shuffle(order)
-        return order
-
     def _wanted(self, index: int) -> Product | None:
-        if self._asked is None:
-            return None
-        return product_asked_for(f"wardrobe-{self.seed}-{self.split.split('_')[0]}", self._asked[index])
+        return None if self._asked is None else scenes.product_asked_for(self._stream, self._asked[index])
 
     def _tags(self, index: int, seen: set[str]) -> Float[np.ndarray, " labels"]:
         """1 for each label seen, but for the noise of user tags."""
-        noise = self.tag_noise if self.split in _NOISY else 0.0
+        noise = self.tag_noise if self.split in ("train", "val") else 0.0
         rng, tags = Random(f"{self.ids[index]} tags"), np.zeros(len(LABELS), dtype=np.float32)
         for place, label in enumerate(LABELS):
             frequency = FREQUENCIES[label]
@@ -154,19 +143,3 @@ class Wardrobe:
 def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-
-
-def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
-    for split, count in counts.items():
-        if split not in COUNTS:
-            raise InputError(f"counts names the split {split!r}: choose from {', '.join(COUNTS)}")
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise InputError(f"counts[{split!r}]={count!r}: expected a whole number of photos, at least 1")
-    return dict(counts)
-
-
-def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
-    whole = len(size) == 2 and all(isinstance(side, int) and 32 <= side <= 4096 for side in size)
-    if not whole or not 0.25 <= size[1] / size[0] <= 1:
-        raise InputError(f"size={size}: expected (height, width) in pixels, 32 to 4096 each, no wider than high")
-    return (size[0], size[1])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -41,7 +42,7 @@ class Layer:
     along: Number  # direction of the body part, radians from straight down; textures turn with it
     origin: Point  # pixels of the map
     scale: Number  # pixels of the map to a body unit
-    box: list[int]  # where it was drawn, in pixels of the map: x1, y1, x2, y2
+    box: list[int]  # where it was drawn, in pixels of the map: x1, y1, x2, y2; kept for textured layers only
 
 
 def plain(colour: RGB) -> Fabric:
@@ -62,11 +63,9 @@ class Canvas:
     """
 
     def __init__(self, size: tuple[int, int]):
-        self.size = size
-        self.unit = size[0] / HEIGHT
+        self.size, self.unit = size, size[0] / HEIGHT
         self.map = Image.new("L", (SUPERSAMPLING * size[1], SUPERSAMPLING * size[0]))
         self._draw = ImageDraw.Draw(self.map)
-        self._numbers: np.ndarray | None = None
         self.layers: list[Layer] = [Layer(None, plain((0, 0, 0)), 1.0, 0.0, (0.0, 0.0), 1.0, [0, 0, 0, 0])]
         self.place(0.0, 0.0, 1.0)
 
@@ -88,20 +87,23 @@ class Canvas:
         return len(self.layers) - 1
 
     def polygon(self, layer: int, points: Iterable[Point], *, smooth: int = 0) -> None:
+        """A filled polygon, its corners cut `smooth` times (Chaikin); twice looks like a curve."""
         for _ in range(smooth):
-            points = rounded(list(points))
-        scale, left, top = self._scale, self._x, self._y
-        placed = [(left + scale * x, top + scale * y) for x, y in points]
-        self._grow(layer, placed, 0)
-        self._draw.polygon(placed, fill=layer)
+            corners, points = list(points), []
+            for (x1, y1), (x2, y2) in zip(corners[-1:] + corners, corners, strict=False):
+                dx, dy = (x2 - x1) / 4, (y2 - y1) / 4
+                points += [(x1 + dx, y1 + dy), (x2 - dx, y2 - dy)]
+        self._draw.polygon(self._placed(layer, points), fill=layer)
+
+    def mirrored(self, layer: int, x: Number, half: Sequence[Point], *, smooth: int = 0) -> None:
+        """A polygon that is alike on both sides of `x`. half: from top to bottom, distance from x and height."""
+        left = [(x - across, y) for across, y in half[::-1] if across]
+        self.polygon(layer, [*((x + across, y) for across, y in half), *left], smooth=smooth)
 
     def ellipse(self, layer: int, x: Number, y: Number, across: Number, down: Number) -> None:
         """An ellipse around (x, y) with these half-axes."""
-        scale, left, top = self._scale, self._x, self._y
-        box = (left + scale * (x - across), top + scale * (y - down), left + scale * (x + across),
-               top + scale * (y + down))  # fmt: skip
-        self._grow(layer, (box[:2], box[2:]), 0)
-        self._draw.ellipse(box, fill=layer)
+        corners = self._placed(layer, ((x - across, y - down), (x + across, y + down)))
+        self._draw.ellipse(corners, fill=layer)
 
     def limb(self, layer: int, points: Sequence[Point], radii: Sequence[Number]) -> None:
         """A tapering tube along the points, with round joints."""
@@ -116,60 +118,45 @@ class Canvas:
     def line(self, layer: int, points: Sequence[Point], width: Number) -> None:
         """A line at least two pixels of the map wide, so that no thin part vanishes between pixels."""
         pixels = max(SUPERSAMPLING, round(width * self._scale))
+        self._draw.line(self._placed(layer, points, pixels), fill=layer, width=pixels, joint="curve")
+
+    def _placed(self, layer: int, points: Iterable[Point], margin: int = 0) -> list[Point]:
+        """The points in pixels of the map; a textured layer's box grows to hold them and a margin."""
         scale, left, top = self._scale, self._x, self._y
         placed = [(left + scale * x, top + scale * y) for x, y in points]
-        self._grow(layer, placed, pixels)
-        self._draw.line(placed, fill=layer, width=pixels, joint="curve")
+        if self.layers[layer].fabric.texture != "plain":
+            columns, rows = zip(*placed, strict=True)
+            box, (width, height) = self.layers[layer].box, self.map.size
+            box[:] = (
+                max(0, min(box[0], int(min(columns)) - 1 - margin)), max(0, min(box[1], int(min(rows)) - 1 - margin)),
+                min(width, max(box[2], int(max(columns)) + 2 + margin)),
+                min(height, max(box[3], int(max(rows)) + 2 + margin)),
+            )  # fmt: skip
+        return placed
 
     def seen(self) -> dict[str, Number]:
         """By label, how much of it is visible, in pixels of a picture 192 high."""
-        counts = np.bincount(self.top().ravel(), minlength=len(self.layers)) / self.unit**2
+        counts = np.bincount(self.top.ravel(), minlength=len(self.layers)) / self.unit**2
         seen: dict[str, Number] = {}
         for layer, count in zip(self.layers, counts.tolist(), strict=False):
-            label = layer.label
-            if label is not None and count:
-                seen[label] = seen.get(label, 0.0) + count
+            if layer.label is not None and count:
+                seen[layer.label] = seen.get(layer.label, 0.0) + count
         return seen
 
     def masks(self, min_area: Number) -> dict[str, Bool[np.ndarray, "height width"]]:
         """Where each label is visible, for the labels of which at least so much is (as `seen` counts it)."""
         names = [label for label, area in self.seen().items() if area >= min_area]
-        numbers = {label: place + 1 for place, label in enumerate(names)}
-        table = np.zeros(256, dtype=np.uint8)
-        table[: len(self.layers)] = [numbers.get(layer.label or "", 0) for layer in self.layers]
-        parts = table[self.top()]
-        return {label: parts == number for label, number in numbers.items()}
+        return {label: np.array([layer.label == label for layer in self.layers])[self.top] for label in names}
 
+    @cached_property
     def numbers(self) -> UInt8[np.ndarray, "rows columns"]:
-        """The map as an array. Call it when everything is drawn."""
-        if self._numbers is None:
-            self._numbers = np.asarray(self.map)
-        return self._numbers
+        """The map as an array; for when everything is drawn."""
+        return np.asarray(self.map)
 
-    def top(self) -> np.ndarray:
-        return np.ascontiguousarray(self.numbers()[::SUPERSAMPLING, ::SUPERSAMPLING])
-
-    def _grow(self, layer: int, points: Sequence[Point], margin: int) -> None:
-        """Remember where a textured layer is; the others are coloured wherever they are."""
-        if self.layers[layer].fabric.texture == "plain":
-            return
-        columns, rows = zip(*points, strict=True)
-        box, (width, height) = self.layers[layer].box, self.map.size
-        box[:] = (max(0, min(box[0], int(min(columns)) - 1 - margin)), max(0, min(box[1], int(min(rows)) - 1 - margin)),
-                  min(width, max(box[2], int(max(columns)) + 2 + margin)),
-                  min(height, max(box[3], int(max(rows)) + 2 + margin)))  # fmt: skip
-
-
-def rounded(points: list[Point]) -> list[Point]:
-    """The polygon with its corners cut once (Chaikin); twice looks like a curve."""
-    cut = []
-    x1, y1 = points[-1]
-    for x2, y2 in points:
-        dx, dy = (x2 - x1) / 4, (y2 - y1) / 4
-        cut.append((x1 + dx, y1 + dy))
-        cut.append((x2 - dx, y2 - dy))
-        x1, y1 = x2, y2
-    return cut
+    @cached_property
+    def top(self) -> UInt8[np.ndarray, "height width"]:
+        """The number of the layer seen at each of the picture's pixels; for when everything is drawn."""
+        return np.ascontiguousarray(self.numbers[::SUPERSAMPLING, ::SUPERSAMPLING])
 
 
 def _smooth_noise(seed: int, cells: tuple[int, int]) -> np.ndarray:
@@ -184,151 +171,118 @@ FOLDS = Image.fromarray(_smooth_noise(2, (9, 24)))
 SENSOR = np.random.default_rng(3).standard_normal(1 << 17, dtype=np.float32)
 
 
-def coloured(canvas: Canvas) -> UInt8[np.ndarray, "rows columns 4"]:
+def _coloured(canvas: Canvas) -> UInt8[np.ndarray, "rows columns 4"]:
     """The map in colours (red, green, blue, nothing), black where nothing was drawn."""
     table = np.zeros((256, 4), dtype=np.uint8)
     for number, layer in enumerate(canvas.layers):
         table[number, :3] = [min(255, int(value * layer.tone)) for value in layer.fabric.colours[0]]
-    layers = canvas.numbers()
+    layers = canvas.numbers
     pixels = np.take(table.view(np.uint32).ravel(), layers)  # four bytes at once: four times as quick
     for number, layer in enumerate(canvas.layers):
         x1, y1, x2, y2 = layer.box
-        if layer.fabric.texture != "plain" and x2 > x1 and y2 > y1:
-            rows, columns = np.nonzero(layers[y1:y2, x1:x2] == number)
-            if rows.size:
-                pixels[y1:y2, x1:x2][rows, columns] = _woven(layer, rows, columns)
+        if layer.fabric.texture == "plain" or x2 <= x1 or y2 <= y1:
+            continue
+        rows, columns = np.nonzero(layers[y1:y2, x1:x2] == number)
+        if rows.size:
+            turn, step = layer.fabric.angle - layer.along, 1.0 / (layer.scale * layer.fabric.period)
+            left, top = step * (x1 - layer.origin[0]), step * (y1 - layer.origin[1])
+            cosine, sine = math.cos(turn), math.sin(turn)
+            down, across = rows.astype(np.float32), columns.astype(np.float32)
+            x = across * (step * cosine) - down * (step * sine) + (left * cosine - top * sine)
+            y = across * (step * sine) + down * (step * cosine) + (left * sine + top * cosine)
+            index, palette = _pattern(layer.fabric.texture, x, y, layer.fabric.colours)
+            tones = np.zeros((len(palette), 4), dtype=np.uint8)
+            tones[:, :3] = np.minimum(255, np.array(palette, dtype=np.float32) * layer.tone)
+            pixels[y1:y2, x1:x2][rows, columns] = tones.view(np.uint32).ravel()[index]
     return pixels.view(np.uint8).reshape(*layers.shape, 4)
 
 
-def _woven(layer: Layer, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The texture's colours at these pixels of the layer's box, four bytes each."""
-    fabric = layer.fabric
-    turn = fabric.angle - layer.along
-    step = 1.0 / (layer.scale * fabric.period)
-    left, top = step * (layer.box[0] - layer.origin[0]), step * (layer.box[1] - layer.origin[1])
-    cosine, sine = math.cos(turn), math.sin(turn)
-    rows, columns = rows.astype(np.float32), columns.astype(np.float32)
-    x = columns * (step * cosine) - rows * (step * sine) + (left * cosine - top * sine)
-    y = columns * (step * sine) + rows * (step * cosine) + (left * sine + top * cosine)
-    index, palette = _PATTERNS[fabric.texture](x, y, fabric.colours)
-    tones = np.zeros((len(palette), 4), dtype=np.uint8)
-    tones[:, :3] = np.minimum(255, np.array(palette, dtype=np.float32) * layer.tone)
-    return tones.view(np.uint32).ravel()[index]
+def _pattern(texture: str, x: np.ndarray, y: np.ndarray, colours: Sequence[RGB]) -> tuple[np.ndarray, Sequence[RGB]]:
+    """For each point of a fabric, in periods of its texture, the number of its colour; and the colours."""
 
+    def noise(grid: np.ndarray, down: int, across: int, moved: tuple[int, int] = (0, 0)) -> np.ndarray:
+        return grid[(y * down + moved[0]).astype(np.int32) & 255, (x * across + moved[1]).astype(np.int32) & 255]
 
-def _stripes(x, y, colours):
-    return ((y % 1) < 0.42).astype(np.intp), colours[:2]
-
-
-def _pinstripes(x, y, colours):
-    return ((x % 1) < 0.22).astype(np.intp), colours[:2]
-
-
-def _checks(x, y, colours):
-    first, second = (x % 1) < 0.45, (y % 1) < 0.45
-    fine = ((x + 0.3) % 1 < 0.09) | ((y + 0.3) % 1 < 0.09)
-    index = first.astype(np.intp) + second
-    index[fine] = 3
-    return index, (colours[0], mixed(colours[0], colours[1], 0.5), colours[1], colours[2])
-
-
-def _dots(x, y, colours):
-    row = np.floor(y)
-    dx, dy = (x + 0.5 * (row % 2)) % 1 - 0.5, y - row - 0.5
-    return (dx * dx + dy * dy < 0.075).astype(np.intp), colours[:2]
-
-
-def _denim(x, y, colours):
-    grain = GRAIN[(y * 9).astype(np.int32) & 255, (x * 14).astype(np.int32) & 255]
-    worn = BLOBS[(y * 6).astype(np.int32) & 255, (x * 6).astype(np.int32) & 255]
-    return (grain.astype(np.intp) + worn) >> 6, [mixed(colours[0], colours[1], 0.065 * k) for k in range(8)]
-
-
-def _knit(x, y, colours):
-    wave = (2.2 * y + np.abs(x % 1 - 0.5) * 1.3) % 1
-    return (wave * 3.99).astype(np.intp), [mixed(colours[0], (0, 0, 0), k) for k in (0.0, 0.05, 0.14, 0.28)]
-
-
-def _print(x, y, colours):
-    first = BLOBS[(y * 11).astype(np.int32) & 255, (x * 11).astype(np.int32) & 255]
-    second = BLOBS[(y * 11 + 90).astype(np.int32) & 255, (x * 11 + 41).astype(np.int32) & 255]
-    index = (first > 150).astype(np.intp)
-    index[second > 172] = 2
+    first, second, third = colours
+    if texture == "stripes":
+        return ((y % 1) < 0.42).astype(np.intp), colours
+    if texture == "pinstripes":
+        return ((x % 1) < 0.22).astype(np.intp), colours
+    if texture == "dots":
+        row = np.floor(y)
+        dx, dy = (x + 0.5 * (row % 2)) % 1 - 0.5, y - row - 0.5
+        return (dx * dx + dy * dy < 0.075).astype(np.intp), colours
+    if texture == "checks":
+        index = ((x % 1) < 0.45).astype(np.intp) + ((y % 1) < 0.45)
+        index[((x + 0.3) % 1 < 0.09) | ((y + 0.3) % 1 < 0.09)] = 3
+        return index, (first, mixed(first, second, 0.5), second, third)
+    if texture == "denim":
+        index = (noise(GRAIN, 9, 14).astype(np.intp) + noise(BLOBS, 6, 6)) >> 6
+        return index, [mixed(first, second, 0.065 * k) for k in range(8)]
+    if texture == "knit":
+        wave = (2.2 * y + np.abs(x % 1 - 0.5) * 1.3) % 1
+        return (wave * 3.99).astype(np.intp), [mixed(first, (0, 0, 0), k) for k in (0.0, 0.05, 0.14, 0.28)]
+    index = (noise(BLOBS, 11, 11) > 150).astype(np.intp)  # a print
+    index[noise(BLOBS, 11, 11, (90, 41)) > 172] = 2
     return index, colours
-
-
-_PATTERNS = {
-    "stripes": _stripes, "pinstripes": _pinstripes, "checks": _checks, "dots": _dots, "denim": _denim, "knit": _knit,
-    "print": _print,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Light:
-    """How a scene is lit and photographed.
+    """How a scene is lit and photographed."""
 
-    cast: gain by colour channel. slope: change of brightness from left to right and top to bottom.
-    direction: -1 lit from the right, 1 from the left. folds: depth of the cloth's folds. blur: pixels of a picture
-    192 high. noise: standard deviation of the sensor's noise, of 255. offset: where the folds and the noise begin.
-    """
-
-    cast: tuple[Number, Number, Number] = (1.0, 1.0, 1.0)
-    slope: tuple[Number, Number] = (0.0, 0.0)
-    direction: Number = 1.0
-    folds: Number = 0.5
-    blur: Number = 0.0
-    noise: Number = 2.0
-    offset: tuple[int, int] = (0, 0)
+    cast: tuple[Number, Number, Number] = (1.0, 1.0, 1.0)  # gain of each colour channel
+    slope: tuple[Number, Number] = (0.0, 0.0)  # change of brightness from left to right and from top to bottom
+    direction: Number = 1.0  # −1 lit from the right, 1 from the left
+    folds: Number = 0.5  # depth of the cloth's folds
+    blur: Number = 0.0  # pixels of a picture 192 high
+    noise: Number = 2.0  # standard deviation of the sensor's noise, of 255
+    offset: tuple[int, int] = (0, 0)  # where the folds and the noise begin
 
 
 def developed(canvas: Canvas, background: Image.Image, light: Light) -> UInt8[np.ndarray, "height width 3"]:
     """The finished picture: layers coloured, shaded, laid over the background and photographed."""
     height, width = canvas.size
-    front = _planes(Image.fromarray(coloured(canvas), "RGBX").reduce(SUPERSAMPLING))
+    front = _planes(Image.fromarray(_coloured(canvas), "RGBX").reduce(SUPERSAMPLING))
     shade, cover = _shade(canvas, light)
     picture = _planes(background)
     picture *= 1 - cover
     front *= shade
     picture += front
     down = 1 + light.slope[1] * np.linspace(-1, 1, height, dtype=np.float32)
-    across = 1 + light.slope[0] * np.linspace(-1, 1, width, dtype=np.float32)
-    gain = down[:, None] * across
+    gain = down[:, None] * (1 + light.slope[0] * np.linspace(-1, 1, width, dtype=np.float32))
     start = light.offset[0] * 11 % max(1, SENSOR.size - height * width)
     noise = np.resize(SENSOR[start:], (height, width)) * light.noise
     for plane, cast in zip(picture, light.cast, strict=True):
         plane *= gain * np.float32(cast)
         plane += noise
     np.clip(picture, 0, 255, out=picture)
-    finished = np.empty((height, width, 3), dtype=np.uint8)
-    for channel in range(3):
-        finished[..., channel] = picture[channel]
+    finished = np.ascontiguousarray(picture.astype(np.uint8).transpose(1, 2, 0))
     if not light.blur:
         return finished
     return np.array(Image.fromarray(finished).filter(ImageFilter.BoxBlur(light.blur * canvas.unit)))
 
 
 def _planes(image: Image.Image) -> Float[np.ndarray, "3 height width"]:
-    """One plane a channel: arithmetic on them is several times as quick as on interleaved pixels."""
+    """One plane per channel: arithmetic on them is several times as quick as on interleaved pixels."""
     pixels = np.asarray(image)
-    planes = np.empty((3, *pixels.shape[:2]), dtype=np.float32)
-    for channel in range(3):
-        planes[channel] = pixels[..., channel]
-    return planes
+    return np.stack([pixels[..., channel].astype(np.float32) for channel in range(3)])
 
 
 def _shade(canvas: Canvas, light: Light) -> tuple[Float[np.ndarray, "height width"], Float[np.ndarray, "height width"]]:
-    """Round bodies, folded cloth and thin dark outlines, as one factor a pixel; and how much each pixel is covered."""
+    """Round bodies, folded cloth and thin dark outlines, as a factor per pixel; and how much each pixel is covered."""
     height, width = canvas.size
-    layers = canvas.numbers()
-    outline = np.zeros(layers.shape, dtype=bool)
-    np.not_equal(layers[:-1], layers[1:], out=outline[:-1])
-    outline[:, :-1] |= layers[:, :-1] != layers[:, 1:]
-    outline = _averaged(outline.view(np.uint8))
-    cloth = np.zeros(256, dtype=np.uint8)
-    cloth[: len(canvas.layers)] = [layer.label is not None for layer in canvas.layers]
+    layers = canvas.numbers
+    edges = np.zeros(layers.shape, dtype=bool)
+    np.not_equal(layers[:-1], layers[1:], out=edges[:-1])
+    edges[:, :-1] |= layers[:, :-1] != layers[:, 1:]
+    counts = edges.view(np.uint8)
+    counts = counts[::2] + counts[1::2]
+    outline = (counts[:, ::2] + counts[:, 1::2]) * np.float32(0.25)
+    cloth = np.array([layer.label is not None for layer in canvas.layers], dtype=np.uint8)
     x, y = light.offset[0] % 100, light.offset[1] % 60
     folds = FOLDS.resize((width, height), Image.Resampling.BILINEAR, (x, y, x + 140, y + 190))
-    folded = cloth[canvas.top()] * (np.asarray(folds, dtype=np.float32) - 128)
+    folded = cloth[canvas.top] * (np.asarray(folds, dtype=np.float32) - 128)
     folded *= light.folds / 255
     cover = canvas.map.point([0] + [255] * 255).reduce(SUPERSAMPLING)
     soft = np.asarray(cover.filter(ImageFilter.BoxBlur(3 * canvas.unit)), dtype=np.float32)
@@ -338,9 +292,3 @@ def _shade(canvas: Canvas, light: Light) -> tuple[Float[np.ndarray, "height widt
     shade += folded
     shade *= 1 - 0.45 * outline
     return shade, np.asarray(cover, dtype=np.float32) * np.float32(1 / 255)
-
-
-def _averaged(values: UInt8[np.ndarray, "rows columns"]) -> Float[np.ndarray, "height width"]:
-    """Zeros and ones at the map's resolution, averaged down to the picture's."""
-    columns = values[::2] + values[1::2]
-    return (columns[:, ::2] + columns[:, 1::2]) * np.float32(0.25)

@@ -12,23 +12,10 @@ from random import Random
 from fashionlib.data.wardrobe.drawing import RGB, Canvas, Number, Point, mixed, plain
 from fashionlib.data.wardrobe.outfits import weighted
 
-SKINS: tuple[RGB, ...] = (
-    (240, 205, 180),
-    (233, 190, 160),
-    (212, 162, 126),
-    (176, 122, 87),
-    (134, 88, 62),
-    (92, 60, 46),
-)
-HAIRS: tuple[RGB, ...] = (
-    (32, 26, 26),
-    (58, 40, 32),
-    (96, 62, 40),
-    (150, 100, 56),
-    (206, 168, 104),
-    (128, 52, 34),
-    (158, 156, 156),
-)
+SKINS: tuple[RGB, ...] = ((240, 205, 180), (233, 190, 160), (212, 162, 126), (176, 122, 87), (134, 88, 62),
+                          (92, 60, 46))  # fmt: skip
+HAIRS: tuple[RGB, ...] = ((32, 26, 26), (58, 40, 32), (96, 62, 40), (150, 100, 56), (206, 168, 104), (128, 52, 34),
+                          (158, 156, 156))  # fmt: skip
 # arms: angles of upper arm and forearm from straight down, outwards positive, and how long the forearm looks
 _ARMS = {"down": (8, 4, 1.0), "hip": (42, -40, 1.0), "pocket": (17, -9, 0.95), "crossed": (12, -106, 0.95),
          "raised": (62, -152, 0.95), "bent": (10, -58, 0.75)}  # fmt: skip
@@ -59,14 +46,16 @@ class Person:
 
 def draw_person(rng: Random) -> Person:
     """Somebody on the street."""
+
+    def blend(colours: tuple[RGB, ...]) -> RGB:
+        place = rng.random() * (len(colours) - 1)
+        return mixed(colours[int(place)], colours[min(int(place) + 1, len(colours) - 1)], place % 1)
+
     weight, frame = rng.gauss(0, 1), rng.gauss(0, 1)
-    arms = (
-        weighted(rng, "down 5 hip 1.6 pocket 2 raised 1 bent 2"),
-        weighted(rng, "down 5 hip 1.6 pocket 2 raised 1 bent 2"),
-    )
+    poses = "down 5 hip 1.6 pocket 2 raised 1 bent 2"
+    arms = (weighted(rng, poses), weighted(rng, poses))
     return Person(
-        skin=_blend(rng, SKINS), hair=_blend(rng, HAIRS),
-        style=weighted(rng, "short 3 bob 2 long 4 bun 1.5 curly 1.2 bald 0.3"),
+        skin=blend(SKINS), hair=blend(HAIRS), style=weighted(rng, "short 3 bob 2 long 4 bun 1.5 curly 1.2 bald 0.3"),
         shoulders=10.2 + 0.7 * frame + 0.5 * weight, waist=max(5.8, 7.5 + 0.9 * weight + 0.3 * frame),
         hips=max(7.4, 9.2 + 0.7 * weight - 0.2 * frame), limbs=min(1.35, max(0.82, 1 + 0.11 * weight)),
         head=rng.uniform(0.95, 1.1), turn=rng.uniform(0.8, 1.0), lean=rng.gauss(0, 2.0), sway=rng.gauss(0, 0.9),
@@ -86,27 +75,31 @@ def draw_model(rng: Random) -> Person:
     )  # fmt: skip
 
 
-def _blend(rng: Random, colours: tuple[RGB, ...]) -> RGB:
-    place = rng.random() * (len(colours) - 1)
-    return mixed(colours[int(place)], colours[min(int(place) + 1, len(colours) - 1)], place % 1)
-
-
 class Figure:
-    """Where a person's joints and outlines are. Index 0 is the side at the picture's left, 1 the right."""
+    """Where a person's joints and outlines are. Index 0 is the side at the picture's left, 1 the right.
+
+    arms: shoulder, elbow and wrist, and legs: hip, knee and ankle, of each side.
+    """
 
     def __init__(self, person: Person):
-        self.person = person
-        self.limbs = person.limbs
+        self.person, self.limbs = person, person.limbs
         turn, hips, shoulders = person.turn, person.hips * person.turn, person.shoulders * person.turn
-        self.hips, self.shoulders_width = hips, shoulders
+        self.hips = hips
         self._knots = (
             (16.0, 2.6), (18.6, shoulders * 0.72), (20.2, shoulders * 0.97), (23, shoulders), (28, shoulders * 0.88),
             (38, person.waist * turn), (44, (person.waist * 0.35 + person.hips * 0.65) * turn), (50, hips), (200, hips),
         )  # fmt: skip
-        self.shoulders = tuple((self.centre(22) + side * (shoulders - 2.0), 22.0) for side in (-1, 1))
-        self.elbows, self.wrists = zip(*(self._arm(index) for index in (0, 1)), strict=True)
-        self.hip_joints = tuple((self.centre(51) + side * hips * 0.5, 50.5) for side in (-1, 1))
-        self.knees, self.ankles = zip(*(self._leg(index) for index in (0, 1)), strict=True)
+        self.arms, self.legs = [], []
+        for index, sign in ((0, -1), (1, 1)):
+            loose = person.loose[index::2]
+            (upper, fore, length), (thigh, shin) = _ARMS[person.arms[index]], _STANCES[person.stance][index]
+            longer = index if person.arms[index] == "crossed" else 0
+            raised = 0.95 if person.stance == "walk" and index == 0 else 1.0
+            shoulder = (self.centre(22) + sign * (shoulders - 2.0), 22.0)
+            hip = (self.centre(51) + sign * hips * 0.5, 50.5)
+            self.arms.append(_joints(shoulder, sign, (upper + 4 * loose[0], 14.5 + longer),
+                                     (fore + 6 * loose[1], 13.5 * length)))  # fmt: skip
+            self.legs.append(_joints(hip, sign, (thigh + 1.5 * loose[2], 22), (shin + 1.5 * loose[3], 21.5 * raised)))
 
     def centre(self, y: Number) -> Number:
         """The middle of the body at this height."""
@@ -123,8 +116,8 @@ class Figure:
         return self.hips + ease
 
     def side(self, index: int, heights: tuple[Number, ...], ease: Number) -> list[Point]:
-        sign = 2 * index - 1
-        return [(self.centre(y) + sign * self.half(y, ease), y) for y in heights]
+        """The torso's outline on one side, at these heights."""
+        return [(self.centre(y) + (2 * index - 1) * self.half(y, ease), y) for y in heights]
 
     def outline(self, top: Number, bottom: Number, ease: Number) -> list[Point]:
         """The torso from `top` to `bottom`, as a polygon."""
@@ -133,46 +126,35 @@ class Figure:
 
     def arm(self, index: int, start: Number = 0.0, end: Number = 1.0) -> list[Point]:
         """Points along an arm; 0 is the shoulder, 1 the wrist."""
-        return _part((self.shoulders[index], self.elbows[index], self.wrists[index]), start, end)
+        return _part(self.arms[index], start, end)
+
+    def hand(self, index: int) -> Point:
+        _, (x1, y1), (x2, y2) = self.arms[index]
+        return (x2 + (x2 - x1) * 0.12, y2 + (y2 - y1) * 0.12)
 
     def leg(self, index: int, top: Number, bottom: Number) -> list[Point]:
         """Points along a leg between two heights."""
-        joints = (self.hip_joints[index], self.knees[index], self.ankles[index])
-        return _part(joints, _share(joints, top), _share(joints, bottom))
+        (_, y0), (_, y1), (_, y2) = self.legs[index]
+        start, end = (
+            min(1.0, max(0.0, (y - y0) / (2 * (y1 - y0)) if y < y1 else 0.5 + (y - y1) / (2 * (y2 - y1))))
+            for y in (top, bottom)
+        )
+        return _part(self.legs[index], start, end)
 
     def leg_radius(self, y: Number) -> Number:
         thigh, knee, ankle = self.hips * 0.5, 3.3 * self.limbs, 2.0 * self.limbs
-        return (
-            thigh + (knee - thigh) * (y - 51) / 21.5 if y < 72.5 else knee + (ankle - knee) * min(1.0, (y - 72.5) / 21)
-        )
-
-    def spread(self, y: Number) -> tuple[Number, Number]:
-        """Where the legs' outer sides are at this height: left and right."""
-        xs = [self.leg(index, y - 0.1, y)[-1][0] for index in (0, 1)]
-        radius = self.leg_radius(y)
-        return min(xs) - radius, max(xs) + radius
-
-    def _arm(self, index: int) -> tuple[Point, Point]:
-        upper, fore, length = _ARMS[self.person.arms[index]]
-        loose, sign = self.person.loose, 2 * index - 1
-        lower = 3 * index if self.person.arms[index] == "crossed" else 0
-        return _joints(self.shoulders[index], sign, upper + 4 * loose[index], fore + 6 * loose[2 + index],
-                       14.5 + lower / 3, 13.5 * length)  # fmt: skip
-
-    def _leg(self, index: int) -> tuple[Point, Point]:
-        thigh, shin = _STANCES[self.person.stance][index]
-        loose, sign = self.person.loose, 2 * index - 1
-        raised = 0.95 if self.person.stance == "walk" and index == 0 else 1.0
-        return _joints(self.hip_joints[index], sign, thigh + 1.5 * loose[4 + index], shin + 1.5 * loose[6 + index], 22,
-                       21.5 * raised)  # fmt: skip
+        if y < 72.5:
+            return thigh + (knee - thigh) * (y - 51) / 21.5
+        return knee + (ankle - knee) * min(1.0, (y - 72.5) / 21)
 
 
-def _joints(
-    start: Point, sign: int, first: Number, second: Number, upper: Number, lower: Number
-) -> tuple[Point, Point]:
-    a, b = math.radians(first), math.radians(second)
-    middle = (start[0] + sign * upper * math.sin(a), start[1] + upper * math.cos(a))
-    return middle, (middle[0] + sign * lower * math.sin(b), middle[1] + lower * math.cos(b))
+def _joints(start: Point, sign: int, first: Point, second: Point) -> tuple[Point, Point, Point]:
+    """A limb of two bones, each given as (angle outwards in degrees, length)."""
+    points = [start]
+    for angle, length in (first, second):
+        x, y = points[-1]
+        points.append((x + sign * length * math.sin(math.radians(angle)), y + length * math.cos(math.radians(angle))))
+    return (points[0], points[1], points[2])
 
 
 def _part(joints: tuple[Point, Point, Point], start: Number, end: Number) -> list[Point]:
@@ -184,34 +166,48 @@ def _part(joints: tuple[Point, Point, Point], start: Number, end: Number) -> lis
     return [at(start), *([joints[1]] if start < 0.5 < end else []), at(end)]
 
 
-def _share(joints: tuple[Point, Point, Point], y: Number) -> Number:
-    (_, y0), (_, y1), (_, y2) = joints
-    return min(1.0, max(0.0, (y - y0) / (2 * (y1 - y0)) if y < y1 else 0.5 + (y - y1) / (2 * (y2 - y1))))
+def paint_leg(
+    canvas: Canvas, figure: Figure, layer: int, index: int, *, top: Number = 50, ease: Number = 0.0,
+    foot: tuple[Number, Number, Number] = (1.6, 1.9, 4.6),
+) -> None:  # fmt: skip
+    """A leg from `top` down, bare or in a stocking. foot: half-width at the ankle and the toes, length."""
+    points, (ankle, toes, low) = figure.leg(index, top, 95), foot
+    canvas.limb(layer, points, [figure.leg_radius(y) + ease for _, y in points])
+    (x, y), out = figure.legs[index][2], 2 * index - 1
+    canvas.polygon(
+        layer, ((x - ankle, y - 1), (x + ankle, y - 1), (x + toes + out, y + low), (x - toes + out, y + low))
+    )
 
 
 def paint_legs(canvas: Canvas, figure: Figure) -> None:
     skin = canvas.layer(plain(figure.person.skin))
     for index in (0, 1):
-        points = figure.leg(index, 50, 95)
-        canvas.limb(skin, points, [figure.leg_radius(y) for _, y in points])
-        (x, y), out = figure.ankles[index], 2 * index - 1
-        canvas.polygon(skin, ((x - 1.6, y - 1), (x + 1.6, y - 1), (x + 1.9 + out, y + 4.6), (x - 1.9 + out, y + 4.6)))
+        paint_leg(canvas, figure, skin, index)
 
 
 def paint_torso(canvas: Canvas, figure: Figure) -> None:
     canvas.polygon(canvas.layer(plain(figure.person.skin)), figure.outline(15.5, 53, -0.4))
 
 
+def paint_arm(canvas: Canvas, figure: Figure, *, index: int) -> None:
+    skin, limbs, points = canvas.layer(plain(figure.person.skin)), figure.limbs, figure.arms[index]
+    canvas.ellipse(skin, *points[0], 2.7 * limbs, 2.7 * limbs)
+    canvas.limb(skin, points, (2.6 * limbs, 2.1 * limbs, 1.5 * limbs))
+
+
+def paint_hand(canvas: Canvas, figure: Figure, *, index: int) -> None:
+    skin, (x, y) = canvas.layer(plain(figure.person.skin)), figure.hand(index)
+    canvas.ellipse(skin, x, y, 1.7 * figure.limbs, 2.1 * figure.limbs)
+
+
 def paint_hair_behind(canvas: Canvas, figure: Figure) -> None:
     person, x = figure.person, figure.centre(8)
-    behind = canvas.layer(plain(person.hair), tone=0.82)
-    wide = 6.2 * person.head
+    behind, wide = canvas.layer(plain(person.hair), tone=0.82), 6.2 * person.head
     if person.style == "long":
         low = 24 + 3 * person.loose[0]
-        ends = wide * 1.12
-        canvas.polygon(behind, ((x - wide, 5), (x + wide, 5), (x + ends, low), (x, low + 2), (x - ends, low)), smooth=1)
+        canvas.mirrored(behind, x, ((wide, 5), (wide * 1.12, low), (0, low + 2)), smooth=1)
     elif person.style == "bob":
-        canvas.polygon(behind, ((x - wide, 4), (x + wide, 4), (x + wide * 1.1, 15.5), (x - wide * 1.1, 15.5)), smooth=1)
+        canvas.mirrored(behind, x, ((wide, 4), (wide * 1.1, 15.5)), smooth=1)
     elif person.style == "curly":
         canvas.ellipse(behind, x, 7, wide * 1.3, 8.6)
     elif person.style == "bun":
@@ -219,20 +215,12 @@ def paint_hair_behind(canvas: Canvas, figure: Figure) -> None:
 
 
 def paint_head(canvas: Canvas, figure: Figure) -> None:
-    person, x = figure.person, figure.centre(8)
-    skin = canvas.layer(plain(person.skin))
-    size, neck = person.head, figure.centre(18)
+    person, x, neck = figure.person, figure.centre(8), figure.centre(18)
+    wide = 4.8 * person.head * (0.5 + 0.5 * person.turn)
     shadow = canvas.layer(plain(mixed(person.skin, (60, 20, 20), 0.25)))
     canvas.polygon(shadow, ((x - 2.3, 11), (x + 2.3, 11), (neck + 2.7, 18), (neck, 19.4), (neck - 2.7, 18)))
-    skin = canvas.layer(plain(person.skin))
-    wide = 4.8 * size * (0.5 + 0.5 * person.turn)
-    cheek, jaw = wide * 1.06, wide * 0.74
-    canvas.polygon(
-        skin,
-        ((x - wide, 1), (x + wide, 1), (x + cheek, 8), (x + jaw, 13), (x, 15.2 * size**0.5), (x - jaw, 13),
-         (x - cheek, 8)),
-        smooth=2,
-    )  # fmt: skip
+    face = ((wide, 1), (wide * 1.06, 8), (wide * 0.74, 13), (0, 15.2 * person.head**0.5))
+    canvas.mirrored(canvas.layer(plain(person.skin)), x, face, smooth=2)
     look = x + 6 * (1 - person.turn) * (1 if person.loose[1] > 0 else -1)
     dark = canvas.layer(plain((44, 32, 32)))
     for side in (-1, 1):
@@ -240,38 +228,14 @@ def paint_head(canvas: Canvas, figure: Figure) -> None:
         canvas.line(dark, ((look + side * 1.2, 6.2), (look + side * 2.9, 6.1)), 0.3)
     lips = canvas.layer(plain(mixed(person.skin, (170, 40, 50), 0.6)))
     canvas.line(lips, ((look - 1.3, 11.9), (look + 1.3, 11.9)), 0.6)
-    if person.style != "bald":
-        _paint_fringe(canvas, figure, x, wide)
-
-
-def _paint_fringe(canvas: Canvas, figure: Figure, x: Number, wide: Number) -> None:
-    person = figure.person
-    hair = canvas.layer(plain(person.hair))
+    if person.style == "bald":
+        return
     part = x + (1.6 if person.loose[2] > 0 else -1.6)
     low = {"long": 11.5, "bob": 12.0, "curly": 8.0}.get(person.style, 6.5)
-    edge, inner = wide * 1.13, wide * 0.86
-    crown = wide * 0.7
+    edge, inner, crown = wide * 1.13, wide * 0.86, wide * 0.7
     canvas.polygon(
-        hair,
+        canvas.layer(plain(person.hair)),
         ((x - edge, low), (x - edge, 3), (x - crown, -0.4), (x, -1), (x + crown, -0.4), (x + edge, 3), (x + edge, low),
          (x + inner, low * 0.8), (x + inner, 5), (part, 3.1), (x - inner, 5), (x - inner, low * 0.8)),
         smooth=1,
     )  # fmt: skip
-
-
-def paint_arm(canvas: Canvas, figure: Figure, index: int) -> None:
-    limbs = figure.limbs
-    skin = canvas.layer(plain(figure.person.skin))
-    points = figure.arm(index)
-    canvas.ellipse(skin, *points[0], 2.7 * limbs, 2.7 * limbs)
-    canvas.limb(skin, points, (2.6 * limbs, 2.1 * limbs, 1.5 * limbs))
-
-
-def paint_hand(canvas: Canvas, figure: Figure, index: int) -> None:
-    x, y = hand(figure, index)
-    canvas.ellipse(canvas.layer(plain(figure.person.skin)), x, y, 1.7 * figure.limbs, 2.1 * figure.limbs)
-
-
-def hand(figure: Figure, index: int) -> Point:
-    (x1, y1), (x2, y2) = figure.elbows[index], figure.wrists[index]
-    return (x2 + (x2 - x1) * 0.12, y2 + (y2 - y1) * 0.12)

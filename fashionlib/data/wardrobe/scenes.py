@@ -14,6 +14,7 @@ from fashionlib.data.wardrobe.outfits import COLOURS, Product, draw_labels, make
 from fashionlib.data.wardrobe.people import Figure, Person, draw_model, draw_person
 from fashionlib.data.wardrobe.scenery import paint_obstacle, paint_street, paint_studio, street_light, studio_light
 
+Frame = tuple[Number, Number, Number]  # x, y and scale of a person's body units
 POOL = 240  # products of each label that the people of one split choose from
 TALL = 172.0  # how high a person stands in the middle of the range, in pixels of a picture 192 high
 LEAST_SEEN = 8.0  # a label counts as seen from here on, in pixels of a picture 192 high
@@ -24,12 +25,12 @@ _GHOST = Person(skin=(198, 194, 190), arms=("down", "down"), loose=(2.2, 2.2, 0,
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that a picture shows, before it has a size. The frame is (x, y, scale) of the person's body units."""
+    """Everything that a picture shows, before it has a size."""
 
     seed: str
     person: Person
     outfit: dict[str, Product]
-    frame: tuple[Number, Number, Number]
+    frame: Frame
     light: Light
     place: str = "street"
     obstacles: int = 0
@@ -63,63 +64,58 @@ def product_asked_for(stream: str, number: int) -> Product:
 
 def street_scene(seed: str, stream: str, spread: Number, wanted: Product | None = None) -> Scene:
     """Somebody on the street, in products of `stream`; with `wanted` among them, if there is one, and visible."""
-    return _with_view_of(wanted, seed, lambda rng, seed: _street(rng, seed, stream, spread, wanted))
+
+    def compose(rng: Random, seed: str) -> Scene:
+        outfit = _outfit(rng, stream, wanted)
+        obstacles = int(weighted(rng, "0 5 1 3 2 0.7" if wanted is None else "0 6 1 2"))
+        return Scene(seed, draw_person(rng), outfit, _frame(rng, spread), street_light(rng), "street", obstacles)
+
+    return compose(Random(seed), seed) if wanted is None else _with_view_of(wanted, seed, compose)
 
 
 def studio_scene(seed: str, stream: str, wanted: Product) -> Scene:
     """A model in the studio who wears `wanted`; the rest of the outfit is often that of the product's other views."""
-    return _with_view_of(wanted, seed, lambda rng, seed: _studio(rng, seed, stream, wanted))
+
+    def compose(rng: Random, seed: str) -> Scene:
+        usual = _outfit(Random(f"{wanted.id} usual outfit"), stream, wanted)
+        outfit = {slot: product if product is wanted or rng.random() < 0.65 else _of_pool(rng, stream, product.label)
+                  for slot, product in usual.items()}  # fmt: skip
+        scale = rng.uniform(1.55, 1.8) if rng.random() < 0.65 else rng.uniform(1.9, 2.4)
+        low = wanted.slot in ("lower", "shoes", "legs") and scale > 1.85
+        top = 186 - 100 * scale if low else rng.uniform(4, 10)
+        return Scene(seed, draw_model(rng), outfit, (rng.uniform(-6, 6), top, scale), studio_light(rng), "studio")
+
+    return _with_view_of(wanted, seed, compose)
 
 
 def catalogue_scene(seed: str, wanted: Product) -> Scene:
     """The shop's picture of `wanted`: mostly alone, at times on a model in neutral clothes."""
-    rng = Random(seed)
+
+    def compose(rng: Random, seed: str) -> Scene:
+        around = {"top": "t-shirt", "lower": weighted(rng, "trousers 1 leggings 1 jeans 1"), "shoes": "flats"}
+        neutral, stream = plain(COLOURS[weighted(rng, "black 3 white 2 grey 1 beige 1")][0]), f"{wanted.id}-neutral"
+        outfit = {slot: replace(_of_pool(rng, stream, label), fabric=neutral) for slot, label in around.items()}
+        outfit, person = _with(rng, stream, outfit, wanted), draw_model(rng)
+        frame = _close_up(person, alone, rng.uniform(0.6, 0.9))
+        return Scene(seed, person, outfit, frame, studio_light(rng), "studio")
+
+    rng, alone = Random(seed), {wanted.slot: wanted}
     if rng.random() < 0.25:
-        return _with_view_of(wanted, seed, lambda rng, seed: _neutral(rng, seed, wanted))
+        return _with_view_of(wanted, seed, compose)
     loose = tuple(value + rng.gauss(0, 0.3) for value in _GHOST.loose)
     person = replace(_GHOST, loose=loose, lean=rng.gauss(0, 0.5))
     if wanted.slot == "shoes":  # side by side
         person = replace(person, loose=(*loose[:4], -2.2, -2.2, 0.0, 0.0), hips=6.4)
-    alone = {wanted.slot: wanted}
     return Scene(seed, person, alone, _close_up(person, alone, rng.uniform(0.85, 1.0)), studio_light(rng), "ghost")
 
 
-def _with_view_of(wanted: Product | None, seed: str, compose: Callable[[Random, str], Scene]) -> Scene:
+def _with_view_of(wanted: Product, seed: str, compose: Callable[[Random, str], Scene]) -> Scene:
     """The first of a few scenes in which the product wanted is not hidden (the last at worst)."""
-    if wanted is None:
-        return compose(Random(seed), seed)
     for attempt in range(12):
         scene = compose(Random(f"{seed} {attempt}"), f"{seed} {attempt}")
         if scene.draw((96, 64)).seen().get(wanted.label, 0) >= 7 * LEAST_SEEN:
             break
     return scene
-
-
-def _street(rng: Random, seed: str, stream: str, spread: Number, wanted: Product | None) -> Scene:
-    outfit = _outfit(rng, stream, wanted)
-    obstacles = weighted(rng, "0 5 1 3 2 0.7" if wanted is None else "0 6 1 2")
-    return Scene(seed, draw_person(rng), outfit, _frame(rng, spread), street_light(rng), "street", int(obstacles))
-
-
-def _studio(rng: Random, seed: str, stream: str, wanted: Product) -> Scene:
-    usual = _outfit(Random(f"{wanted.id} usual outfit"), stream, wanted)
-    outfit = {slot: product if product is wanted or rng.random() < 0.65 else _of_pool(rng, stream, product.label)
-              for slot, product in usual.items()}  # fmt: skip
-    scale = rng.uniform(1.55, 1.8) if rng.random() < 0.65 else rng.uniform(1.9, 2.4)
-    low = wanted.slot in ("lower", "shoes", "legs") and scale > 1.85
-    top = 186 - 100 * scale if low else rng.uniform(4, 10)
-    return Scene(seed, draw_model(rng), outfit, (rng.uniform(-6, 6), top, scale), studio_light(rng), "studio")
-
-
-def _neutral(rng: Random, seed: str, wanted: Product) -> Scene:
-    around = {"top": "t-shirt", "lower": weighted(rng, "trousers 1 leggings 1 jeans 1"), "shoes": "flats"}
-    colour = COLOURS[weighted(rng, "black 3 white 2 grey 1 beige 1")][0]
-    outfit = {slot: _of_pool(rng, f"{wanted.id}-neutral", label) for slot, label in around.items()}
-    outfit = {slot: replace(product, fabric=plain(colour)) for slot, product in outfit.items()}
-    outfit = _with(rng, f"{wanted.id}-neutral", outfit, wanted)
-    person = draw_model(rng)
-    frame = _close_up(person, {wanted.slot: wanted}, rng.uniform(0.6, 0.9))
-    return Scene(seed, person, outfit, frame, studio_light(rng), "studio")
 
 
 def _outfit(rng: Random, stream: str, wanted: Product | None) -> dict[str, Product]:
@@ -147,7 +143,7 @@ def _of_pool(rng: Random, stream: str, label: str) -> Product:
     return make_product(stream, label, rng.randrange(POOL))
 
 
-def _frame(rng: Random, spread: Number) -> tuple[Number, Number, Number]:
+def _frame(rng: Random, spread: Number) -> Frame:
     """Where the person stands: whole, or cut off at the feet, at the head or at the hips."""
     crop = weighted(rng, "none 7 feet 2 head 0.6 half 0.7")
     tall = {"none": (138, 184), "feet": (195, 245), "head": (180, 225), "half": (260, 320)}[crop]
@@ -161,7 +157,7 @@ def _frame(rng: Random, spread: Number) -> tuple[Number, Number, Number]:
     return (spread * x, spread * top + (1 - spread) * 10, height / 100)
 
 
-def _close_up(person: Person, outfit: dict[str, Product], share: Number) -> tuple[Number, Number, Number]:
+def _close_up(person: Person, outfit: dict[str, Product], share: Number) -> Frame:
     """The frame in which this outfit alone fills that share of the picture."""
     canvas = Canvas((192, 192))
     canvas.place(0, 46, 1)
