@@ -14,9 +14,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import Tensor
 
-from fashionlib.core.device import autocast, batch_of, device, on_every_core
 from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.output import Output
 from fashionlib.core.sealed import Damaged, content_hash
@@ -27,10 +26,7 @@ from fashionlib.gallery.copies import cells
 from fashionlib.gallery.index import SHARD, Plan
 from fashionlib.gallery.store import NEVER, Manifest, Place, Skipped, write_shard
 from fashionlib.models.attention import boxes_of
-from fashionlib.models.fold_padding import swift
-from fashionlib.models.onnx_backbone import RuntimeTrunk, in_runtime
 from fashionlib.models.tagger import Tagger, load_model
-from fashionlib.models.timm_trunk import TimmTrunk
 
 BATCH = 32
 THUMBNAIL = (320, 320)  # the largest width and height of the small pictures, in pixels
@@ -75,9 +71,7 @@ def open_model(folder: str | Path) -> Tagger:
     model = load_model(folder)
     if model.kind != "parser":
         raise InputError(f"{folder}: this model sees pictures whole and finds no parts; name one of kind parser")
-    if device().type == "cpu" and not isinstance(model.trunk, TimmTrunk):
-        model.trunk = in_runtime(swift(model.trunk, model.image_size), model.image_size)
-    return model.to(device())
+    return model.accelerated()
 
 
 @torch.no_grad()
@@ -94,7 +88,7 @@ def see(model: Tagger, photos: Sequence[Decoded]) -> dict[str, np.ndarray]:
 
 def trunk_maps_of(model: Tagger, photos: Sequence[Decoded]) -> Float[Tensor, "b d y x"]:
     """The trunk's maps of the photos, in single precision."""
-    return _maps(model.trunk, images_to_float(np.stack([photo.canvas for photo in photos]))).float()
+    return model.encode(images_to_float(np.stack([photo.canvas for photo in photos])), "auto").float()
 
 
 def see_maps(
@@ -120,16 +114,6 @@ def see_maps(
         ).astype(np.float16),
     }
     return found, output
-
-
-def _maps(trunk: nn.Module, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
-    at_once = 1 if isinstance(trunk, RuntimeTrunk) else batch_of(len(images))
-
-    def seen(part: Tensor) -> Tensor:
-        with torch.no_grad(), autocast("auto"):
-            return trunk(part)
-
-    return torch.cat(list(on_every_core(seen, images.split(at_once))))
 
 
 def _of_photo(boxes: np.ndarray, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from fashionlib.core.device import device
+from fashionlib.core.device import autocast, batch_of, device, on_every_core
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import written_aside
 from fashionlib.core.options import build, choose
@@ -20,8 +21,9 @@ from fashionlib.data.augment import images_to_float
 from fashionlib.data.base import Box
 from fashionlib.data.photos import Placement, letterbox, open_photo
 from fashionlib.models.attention import boxes_of
-from fashionlib.models.backbones import build_trunk, fold, frozen_trunk, is_packaged
+from fashionlib.models.backbones import PackagedTrunk, build_trunk, fold, frozen_trunk, is_packaged
 from fashionlib.models.heads import HEADS
+from fashionlib.models.onnx_backbone import OnnxBackbone
 from fashionlib.models.pretrained import model_folder
 from fashionlib.models.saved import CONFIG, WEIGHTS, building, read_config, read_weights, sealed_config
 
@@ -76,8 +78,32 @@ class Tagger(nn.Module):
             self.trunk.eval()
         return self
 
+    def encode(self, images: Float[Tensor, "b 3 h w"], precision: str = "fp32") -> Float[Tensor, "b d y x"]:
+        """The trunk's maps of RGB photos in 0..1. Without gradients, each core computes those of its own photos.
+
+        precision: "fp32", "bf16" or "auto"; where a gradient is kept, the caller's.
+        """
+        if torch.is_grad_enabled():
+            return self.trunk(images)
+
+        def maps(part: Tensor) -> Tensor:
+            with torch.no_grad(), autocast(precision):
+                return self.trunk(part)
+
+        in_onnx = isinstance(getattr(self.trunk, "body", None), OnnxBackbone)
+        parts = images.split(1 if in_onnx else batch_of(len(images)))
+        return maps(images) if len(parts) == 1 else torch.cat([*on_every_core(maps, parts)])
+
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Output:
-        return self.head(self.trunk(images))
+        """`head(encode(images))`; who has kept the maps calls `head` alone."""
+        return self.head(self.encode(images))
+
+    def accelerated(self) -> Tagger:
+        """This model with its trunk in ONNX Runtime where that is faster (a CPU, lite0); for evaluation alone."""
+        if device().type == "cpu" and isinstance(self.trunk, PackagedTrunk):
+            with contextlib.suppress(Exception):  # an exporter of another version: torch gives the same, slower
+                self.trunk.body = OnnxBackbone(self.trunk.body, self.image_size)
+        return self
 
     def probabilities(self, scores: Float[Tensor, "*n c"]) -> Float[Tensor, "*n c"]:
         """Scores as the loss reads them: through a softmax over labels ("euclidean") or a sigmoid each, calibrated."""

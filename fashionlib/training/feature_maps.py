@@ -20,8 +20,6 @@ from fashionlib.core.sealed import cached
 from fashionlib.data.augment import PLAIN, View, images_to_float
 from fashionlib.data.store import Photos
 from fashionlib.models.backbones import fold
-from fashionlib.models.fold_padding import swift
-from fashionlib.models.timm_trunk import TimmTrunk
 
 MAPS_VERSION = 1  # raise it when a trunk or a view makes other maps of the same photos with the same weights
 
@@ -64,8 +62,6 @@ def trunk_maps(
 
 def _maps(trunk: nn.Module, photos: Photos, view: View, precision: str, batch: int) -> Iterator[np.ndarray]:
     trunk = fold(copy.deepcopy(trunk)).to(device(), memory_format=torch.channels_last)
-    if device().type == "cpu" and not isinstance(trunk, TimmTrunk):
-        trunk = swift(trunk, photos.images.shape[1:3])  # pyright: ignore[reportArgumentType]
     draws, batch = view.draws(photos.ids), batch_of(batch)
 
     def seen(start: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from torch import Tensor
 from fashionlib.core.device import device
 from fashionlib.data.augment import PLAIN, View, augmented, images_to_float
 from fashionlib.data.store import Joined
+from fashionlib.models.tagger import Tagger
 
 
 class ImageInputs:
@@ -26,6 +27,10 @@ class ImageInputs:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def encoded(self, model: Tagger, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """The maps that the model's trunk makes of them, for its head."""
+        return model.encode(self.take(indices, views))
 
     def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
         """The photos at `indices`, each in its view."""
@@ -59,6 +64,10 @@ class MapInputs:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def encoded(self, model: Tagger, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
+        """As `take`: the trunk has made them already."""
+        return self.take(indices, views)
 
     def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
         """The maps of the photos at `indices`, each in its view; where a view was not made, plain."""

@@ -234,15 +234,14 @@ def _predicted(
 ) -> Iterator[tuple[Tensor, Output]]:
     """Scores and the rest, batch by batch; of several processes, each makes every n-th batch."""
     model.to(device()).eval()
-    net = model if isinstance(inputs, ImageInputs) else model.head
     batch = batch_of(min(batch, PHOTOS_AT_ONCE)) if isinstance(inputs, ImageInputs) else batch
     first, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
     for start in range(first * batch, len(inputs), batch * processes):
         indices = np.arange(start, min(start + batch, len(inputs)))
         with torch.no_grad():  # inside, as what asks for the batches may need gradients of its own
-            output = net(inputs.take(indices, np.zeros(len(indices), int)))
+            output = model.head(inputs.encoded(model, indices, np.zeros(len(indices), int)))
             scores = model.probabilities(output.scores)
             if mirror:
-                other = net(inputs.take(indices, np.ones(len(indices), int)))
+                other = model.head(inputs.encoded(model, indices, np.ones(len(indices), int)))
                 scores = (scores + model.probabilities(other.scores)) / 2
         yield scores, output

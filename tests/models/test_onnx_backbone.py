@@ -1,69 +1,56 @@
-"""A trunk in ONNX Runtime gives torch's maps, for any number of photos, and one it cannot take stays in torch."""
+"""A backbone in ONNX Runtime gives torch's maps, and the models that come with the package use it."""
+
+import copy
 
 import pytest
 import torch
-from torch import nn
 
 from fashionlib.core.device import on_every_core
+from fashionlib.gallery.extract import open_model
+from fashionlib.models import tagger
 from fashionlib.models.backbones import build_trunk, fold
-from fashionlib.models.fold_padding import swift
-from fashionlib.models.onnx_backbone import RuntimeTrunk, in_runtime
+from fashionlib.models.onnx_backbone import OnnxBackbone
+from fashionlib.models.tagger import Tagger, load_model
 
 
-@pytest.mark.parametrize("depths", [(16, 32), (8, 32)])
-def test_maps_are_those_of_torch_for_any_number_of_photos(depths):
-    trunk = swift(fold(build_trunk("lite0", depths=depths, stride=32)), (96, 64))
-    found = RuntimeTrunk(trunk, (96, 64))
-    for photos in (1, 3, 16):
-        images = torch.rand(photos, 3, 96, 64)
-        with torch.inference_mode():
-            torch.testing.assert_close(found(images), trunk(images), rtol=1e-4, atol=1e-4)
-
-
-def test_several_threads_may_call_it_at_once():
-    found, photos = RuntimeTrunk(nn.Conv2d(3, 6, 3), (96, 64)), torch.rand(40, 3, 96, 64)
-    at_once = torch.cat(list(on_every_core(found, photos.split(1))))
-    torch.testing.assert_close(at_once, found(photos), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        nn.Conv2d(3, 6, 3, padding=(1, 0), bias=False),
-        nn.Conv2d(3, 6, 3, stride=(2, 1), groups=3),
-        nn.Conv2d(3, 5, (3, 2), padding=2, dilation=2),
-        nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()),
-        nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU6(inplace=True)),
-        nn.Hardtanh(0.2, 0.7),
-        nn.AdaptiveAvgPool2d((3, 2)),
-    ],
-    ids=lambda layer: type(layer).__name__,
-)
-def test_each_operation_is_torchs(layer):
-    images = torch.rand(2, 3, 12, 8) * 9 - 1
+@pytest.mark.parametrize("size", [(96, 64), (100, 75), (65, 47)])  # even throughout, and odd at one depth or another
+def test_maps_are_those_of_torch_for_any_number_of_photos_and_threads(size):
+    trunk = fold(build_trunk("lite0", depths=(8, 32), stride=32, colours=True))
+    fast = copy.deepcopy(trunk)
+    fast.body = OnnxBackbone(fast.body, size)
+    images = torch.rand(5, 3, *size)
     with torch.inference_mode():
-        torch.testing.assert_close(RuntimeTrunk(layer, (12, 8))(images), layer(images), rtol=1e-5, atol=1e-5)
+        expected = trunk(images)
+        torch.testing.assert_close(fast(images), expected, rtol=1e-4, atol=1e-4)
+        at_once = torch.cat(list(on_every_core(fast, images.split(1))))
+    torch.testing.assert_close(at_once, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_arithmetic_keeps_the_order_of_its_sides():
-    class Sides(nn.Module):
-        def forward(self, images):
-            halved = (images - 0.25) / 0.5
-            return torch.cat([halved, halved - images, images / (halved + 9)], dim=1)
-
-    images = torch.rand(2, 3, 12, 8)
-    torch.testing.assert_close(RuntimeTrunk(Sides(), (12, 8))(images), Sides()(images))
-
-
-class Twice(nn.Module):
-    def forward(self, images):
-        return torch.add(images, images, alpha=2)
+@pytest.mark.parametrize("name", ["ccp-small", "street-shop-closet"])
+def test_the_packaged_models_index_with_it_and_say_the_same(name, monkeypatch):
+    monkeypatch.setenv("FASHIONLIB_DEVICE", "cpu")
+    plain, fast = load_model(name), open_model(name)
+    assert isinstance(fast.trunk.body, OnnxBackbone)
+    images = torch.rand(2, 3, *plain.image_size)
+    with torch.no_grad():
+        torch.testing.assert_close(fast(images).scores, plain(images).scores, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "trunk", [nn.AdaptiveAvgPool2d((5, 3)), nn.Softplus(), Twice()], ids=["uneven cells", "no word", "more to a word"]
-)
-def test_a_trunk_that_cannot_be_said_in_its_words_stays_as_it_is(trunk):
-    with pytest.raises(NotImplementedError, match=r"evenly|softplus|alpha"):
-        RuntimeTrunk(trunk, (12, 8))
-    assert in_runtime(trunk, (12, 8)) is trunk
+def test_where_the_export_fails_the_trunk_stays_in_torch(monkeypatch):
+    def refuse(*_):
+        raise TypeError("an exporter of another version")
+
+    monkeypatch.setattr(tagger, "OnnxBackbone", refuse)
+    model = Tagger(labels=["a"], image_size=(64, 48), kind="whole", trunk={"depths": [16]}, pretrained=False)
+    body = model.trunk.body
+    assert model.accelerated() is model
+    assert model.trunk.body is body
+
+
+def test_photos_are_encoded_in_pieces_as_they_are_at_once(monkeypatch):
+    model = Tagger(labels=["a"], image_size=(64, 48), kind="whole", trunk={"depths": [16]}, pretrained=False).eval()
+    images = torch.rand(40, 3, 64, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(model.encode(images), model.trunk(images), rtol=1e-4, atol=1e-4)
+    trained = Tagger(labels=["a"], image_size=(64, 48), kind="whole", trunk={"name": "paper"}, frozen=False)
+    assert trained.encode(images[:2]).requires_grad

@@ -153,10 +153,9 @@ def _steps(shown: Shown) -> dict:
 def _seen(shown: Shown, view: View) -> dict[str, np.ndarray]:
     """What the network says of the queries in `view`: scores, boxes and maps of each step, the map's grid."""
     inputs = inputs_of(shown.profile, shown.photos, [view])
-    maps = inputs.take(np.array(shown.queries), np.zeros(len(shown.queries), int))
-    net = shown.model.head if shown.profile.trunk.frozen else shown.model
+    model = shown.model.eval().to(device())
     with torch.no_grad():
-        output = net.eval().to(device())(maps)
+        output = model.head(inputs.encoded(model, np.array(shown.queries), np.zeros(len(shown.queries), int)))
     assert output.steps is not None
     assert output.theta is not None
     assert output.attention is not None
