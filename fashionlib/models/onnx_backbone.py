@@ -25,8 +25,9 @@ class OnnxBackbone(nn.Module):
         with warnings.catch_warnings():  # the exporter is called old: the new one needs a further package
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                body.eval(), (torch.zeros(1, 3, *size),), file, input_names=["photo"], opset_version=17, dynamo=False
-            )
+                body.eval(), (torch.zeros(1, 3, *size),), file,  # pyright: ignore[reportArgumentType]
+                input_names=["photo"], opset_version=17, dynamo=False,
+            )  # fmt: skip
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
 
