@@ -1,5 +1,5 @@
 # A profile's notebooks, each only where something it depends on changed. `make results PROFILE=…` calls this;
-# on a cluster: snakemake --profile profiles/slurm --config profile=paper data=/data
+# on a cluster: snakemake --profile cluster --config profile=paper data=/data
 import sys
 
 from fashionlib.experiments.batch import fingerprints, jobs_of, stamp

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import fashionlib
@@ -85,13 +86,13 @@ def verify(
         measured = {experiment: results.read(folder, profile.name, experiment) for experiment in wanted}
     seconds = time.perf_counter() - started
     verdicts = {each: compare(published[each], measured[each], absolute) for each in wanted}
-    receipts = [
-        Receipt.of(
-            measured[each][0], checksum(root, profile.name, each), seconds, rule=verdict.rule, numbers=verdict.numbers,
-            largest=verdict.largest, differing=[str(one) for one in verdict.disagreements],
-        )
-        for each, verdict in verdicts.items()
-    ]  # fmt: skip
+    when, receipts = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M"), []
+    for each, verdict in verdicts.items():
+        run, differing = measured[each][0], [str(one) for one in verdict.disagreements]
+        receipts.append(
+            Receipt(each, checksum(root, profile.name, each), when, verdict.rule, verdict.numbers, verdict.largest,
+                    differing, seconds, run.commit, run.versions, run.device)
+        )  # fmt: skip
     write_receipt(root, profile.name, receipts)
     return verdicts
 

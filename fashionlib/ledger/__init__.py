@@ -7,8 +7,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "ledger": ["Difference", "Entry", "NAMED", "compare", "entry", "find", "place", "read", "words", "write"],
-        "predictions": ["Scores", "read_scores", "write_scores"],
+        "ledger": ["Entry", "entry", "find", "place", "read", "words", "write", "write_scores"],
         "provenance": ["commit", "versions"],
         "receipts": ["Receipt", "read_receipt", "write_receipt"],
     },

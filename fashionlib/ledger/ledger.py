@@ -6,23 +6,20 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import written_aside
-from fashionlib.ledger.predictions import Scores as Scores
-from fashionlib.ledger.predictions import read_scores as read_scores
-from fashionlib.ledger.predictions import write_scores as write_scores
+from fashionlib.core.options import FileName, Finite, build
 from fashionlib.ledger.provenance import commit, device, versions
 
 NAMED = 8  # entries that an error lists
-_FILE_NAMES = ("experiment", "profile", "dataset", "split", "method", "metric")
-_NUMBERS = ("value", "low", "high", "seconds")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+@-]*")
 
 
@@ -37,23 +34,23 @@ class Entry:
     versus: the paired difference against another method: {"method", "value", "low", "high"}.
     """
 
-    experiment: str
-    profile: str
-    dataset: str
-    split: str
+    experiment: FileName
+    profile: FileName
+    dataset: FileName
+    split: FileName
     split_hash: str
-    method: str
-    metric: str
-    value: float
-    low: float | None
-    high: float | None
+    method: FileName
+    metric: FileName
+    value: Finite
+    low: Finite | None
+    high: Finite | None
     seeds: list[int]
     n: int
     protocol: str
     commit: str
     versions: dict[str, str]
     device: str
-    seconds: float
+    seconds: Finite
     unit: str | None = None
     counts: dict[str, int] | None = None
     per_seed: list[float] | None = None
@@ -88,7 +85,9 @@ def write(entries: Sequence[Entry], root: str | Path, profile: str, experiment: 
     for one, other in pairwise(ordered):
         if place(one) == place(other):
             raise InputError(f"Two entries give {words(one)}: a ledger holds each number once.")
-    text = json.dumps([_row(one) for one in ordered], indent=2, allow_nan=False, ensure_ascii=False)
+    optional = {field.name for field in fields(Entry) if field.default is None}
+    rows = [{k: v for k, v in asdict(one).items() if v is not None or k not in optional} for one in ordered]
+    text = json.dumps(rows, indent=2, allow_nan=False, ensure_ascii=False)
     with written_aside(path) as file:
         file.write(text.encode() + b"\n")
     return path
@@ -99,110 +98,54 @@ def read(root: str | Path, profile: str, experiment: str) -> list[Entry]:
 
     Raises InputError when the run has no ledger, or the ledger is not one.
     """
-    path = _path(root, profile, experiment)
+    path, command = _path(root, profile, experiment), f"`make results PROFILE={profile}`"
     if not path.is_file():
-        raise InputError(f"{path} does not exist: make it with `make results PROFILE={profile}`.")
+        raise InputError(f"{path} does not exist: make it with {command}.")
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}): remove it and run `make results PROFILE={profile}`.") from None
+        raise InputError(f"{path} is not JSON ({error}): remove it and run {command}.") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path} is not a list of entries: remove it and run `make results PROFILE={profile}`.")
+        raise InputError(f"{path} is not a list of entries: remove it and run {command}.")
     try:
         return [_checked(row) for row in rows]
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def find(source: Sequence[Entry] | str | Path, **wanted: Any) -> Entry:
+def find(entries: Sequence[Entry], **wanted: Any) -> Entry:
     """The one entry whose fields are as wanted: `find(entries, method="parser", metric="map")`.
 
-    source: entries, or the project's folder, and then `profile` and `experiment` must be wanted.
     Raises InputError, naming what there is, when no entry or more than one fits.
     """
-    _check_fields(wanted)
-    if isinstance(source, str | Path):
-        if not {"profile", "experiment"} <= wanted.keys():
-            raise InputError(f"find in the folder {source} needs profile= and experiment=.")
-        source = read(source, wanted["profile"], wanted["experiment"])
-    found = [e for e in source if all(getattr(e, name) == value for name, value in wanted.items())]
+    if unknown := sorted(wanted.keys() - {field.name for field in fields(Entry)}):
+        raise InputError(f"The ledger has no field {', '.join(unknown)}: its fields are those of Entry.")
+    found = [e for e in entries if all(getattr(e, name) == value for name, value in wanted.items())]
     if len(found) != 1:
         asked = " ".join(f"{name}={value}" for name, value in wanted.items())
-        near = [words(one) for one in sorted(found or source, key=place)]
+        near = [words(one) for one in sorted(found or entries, key=place)]
         more = f"; and {len(near) - NAMED} more" if len(near) > NAMED else ""
         there = "; ".join(near[:NAMED]) + more or "nothing"
         raise InputError(f"{len(found)} ledger entries have {asked}: expected one. There is: {there}.")
     return found[0]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What two ledgers disagree on; `old` or `new` is None where the number is missing."""
-
-    what: str
-    field: str
-    old: Any
-    new: Any
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.field} was {self.old}, is {self.new}"
-
-
-def compare(old: Sequence[Entry], new: Sequence[Entry], tolerance: float = 1e-6) -> list[Difference]:
-    """Where two ledgers differ: values by more than `tolerance` (absolute), other data, missing numbers."""
-    before, after = {place(e): e for e in old}, {place(e): e for e in new}
-    differences = []
-    for key in sorted(before.keys() | after.keys()):
-        one, other = before.get(key), after.get(key)
-        if one is None or other is None:
-            old_value, new_value = one and one.value, other and other.value
-            differences += [Difference(words(e), "value", old_value, new_value) for e in (one, other) if e]
-            continue
-        for name in ("split_hash", "n", "value"):
-            a, b = getattr(one, name), getattr(other, name)
-            if abs(a - b) > tolerance if name == "value" else a != b:
-                differences.append(Difference(words(one), name, a, b))
-    return differences
-
-
 def _path(root: str | Path, profile: str, experiment: str) -> Path:
     for kind, name in (("profile", profile), ("experiment", experiment)):
-        _check_name(name, kind)
+        if not _NAME.fullmatch(name):
+            raise InputError(f"The {kind} is {name!r}: expected a name of letters, digits and _ . + - @ alone.")
     return Path(root) / "results" / profile / f"{experiment}.json"
 
 
-def _check_name(name: Any, kind: str) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InputError(f"The {kind} is {name!r}: expected a name of letters, digits and _ . + - @ alone.")
-
-
-def _check_fields(given: Mapping[str, Any]) -> None:
-    unknown = sorted(given.keys() - {field.name for field in fields(Entry)})
-    if unknown:
-        raise InputError(f"The ledger has no field {', '.join(unknown)}: its fields are those of results.Entry.")
-
-
 def _checked(values: Mapping[str, Any]) -> Entry:
-    _check_fields(values)
-    missing = [f.name for f in fields(Entry) if f.default is MISSING and f.name not in values]
-    if missing:
-        raise InputError(f"The ledger entry lacks {', '.join(missing)}: give every field of results.Entry.")
-    plain = {name: _plain(value, name) for name, value in values.items()}
-    for name in _FILE_NAMES:
-        _check_name(plain[name], name)
-    for name in _NUMBERS:
-        if plain[name] is None and name in ("low", "high"):
-            continue
-        if isinstance(plain[name], bool) or not isinstance(plain[name], int | float):
-            raise InputError(f"The ledger's {name} is {plain[name]!r}: expected a number.")
-        plain[name] = float(plain[name])
-    low, high = plain["low"], plain["high"]
-    if (low is None) != (high is None) or (low is not None and low > high):
+    one = build(Entry, {name: _plain(value, name) for name, value in values.items()}, "a ledger's entry")
+    low, high = one.low, one.high
+    if (low is None) != (high is None) or (low is not None and high is not None and low > high):
         raise InputError(f"The interval is {low} to {high}: expected low <= high, or None for both.")
     # a bootstrap's interval may end just short of its own value, and no more than that
-    if low is not None and not 2 * low - high - 0.1 <= plain["value"] <= 2 * high - low + 0.1:
-        raise InputError(f"The value {plain['value']} lies outside its interval, {low} to {high}: run it again.")
-    return Entry(**plain)
+    if low is not None and high is not None and not 2 * low - high - 0.1 <= one.value <= 2 * high - low + 0.1:
+        raise InputError(f"The value {one.value} lies outside its interval, {low} to {high}: run it again.")
+    return one
 
 
 def _plain(value: Any, name: str) -> Any:
@@ -220,11 +163,6 @@ def _plain(value: Any, name: str) -> Any:
     raise InputError(f"The ledger's {name} is a {type(value).__name__}: expected numbers, text, lists or dicts.")
 
 
-def _row(one: Entry) -> dict[str, Any]:
-    optional = {field.name for field in fields(Entry) if field.default is None}
-    return {name: v for name, v in asdict(one).items() if v is not None or name not in optional}
-
-
 def place(one: Entry) -> tuple[Any, ...]:
     """What one number is a number of, in the order of the ledger: top2 stands before top10."""
     metric = tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", one.metric))
@@ -234,3 +172,34 @@ def place(one: Entry) -> tuple[Any, ...]:
 def words(one: Entry) -> str:
     """How a number is named to a person."""
     return f"{one.dataset} {one.split} {one.method} {one.metric} ({one.protocol})"
+
+
+def write_scores(
+    folder: str | Path,
+    scores: Shaped[Any, "_images _labels"],
+    targets: Shaped[Any, "_images _labels"],
+    ids: Sequence[str],
+    labels: Sequence[str],
+) -> Path:
+    """Write `folder`/scores.npz (scores, targets, ids, labels; no pickle), so that anyone can recompute the metrics.
+
+    The same content gives the same bytes. Raises InputError on shapes that do not fit together, ids or
+    labels that repeat, and scores that are not finite.
+    """
+    path = Path(folder) / "scores.npz"
+    if hasattr(scores, "detach"):
+        scores = scores.detach().float().cpu()  # numpy has no bfloat16
+    arrays = {"scores": np.asarray(scores), "targets": np.asarray(targets)}
+    names = {"ids": np.asarray(ids, dtype=np.str_), "labels": np.asarray(labels, dtype=np.str_)}
+    expected = (names["ids"].size, names["labels"].size)
+    for key, array in arrays.items():
+        if array.shape != expected:
+            raise InputError(f"{path}: {key} have shape {array.shape}; expected ids × labels, which is {expected}.")
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: {key} are not all finite: look at the training run that gave them.")
+    for key, array in names.items():
+        if len(np.unique(array)) != array.size:
+            raise InputError(f"{path}: {key} repeat: expected each once.")
+    with written_aside(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays, **names)
+    return path

@@ -39,11 +39,20 @@ def versions() -> dict[str, str]:
 
     The same packages on another processor may choose other instructions, and round otherwise.
     """
-    found = {"processor": processor(), "python": platform.python_version()}
-    return found | {package: _version(package) for package in _PACKAGES}
+    return dict(_versions())
 
 
 @cache
+def _versions() -> dict[str, str]:
+    found = {"processor": processor(), "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
 def processor() -> str:
     """Its maker's name for it; "unknown" where the system does not say."""
     try:
@@ -52,14 +61,6 @@ def processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))]
     return next(filter(None, names), "") or platform.processor() or "unknown"
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def device() -> str:

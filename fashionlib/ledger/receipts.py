@@ -1,6 +1,6 @@
 """Receipts of `fashionlib verify`: which ledger was run again, when, on what, and whether it came out the same.
 
-One JSON a profile in results/receipts/, a row an experiment, tracked like the ledger and shown in the book.
+One JSON per profile in results/receipts/, a row per experiment, tracked like the ledger and shown in the book.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import written_aside
-from fashionlib.ledger.ledger import Entry
 
 FOLDER = "receipts"
 
@@ -45,17 +43,6 @@ class Receipt:
     def agrees(self) -> bool:
         return not self.differing
 
-    @classmethod
-    def of(
-        cls, run: Entry, ledger: str, seconds: float, *, rule: str, numbers: int, largest: float, differing: list[str]
-    ) -> Receipt:
-        """run: any entry of the new run."""
-        return cls(
-            experiment=run.experiment, ledger=ledger, when=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M"),
-            rule=rule, numbers=numbers, largest=largest, differing=differing, seconds=seconds,
-            commit=run.commit, versions=run.versions, device=run.device,
-        )  # fmt: skip
-
 
 def checksum(root: str | Path, profile: str, experiment: str) -> str:
     """Changes with any byte of the ledger's file."""
@@ -63,13 +50,9 @@ def checksum(root: str | Path, profile: str, experiment: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def receipt_file(root: str | Path, profile: str) -> Path:
-    return Path(root) / "results" / FOLDER / f"{profile}.json"
-
-
 def read_receipt(root: str | Path, profile: str) -> list[Receipt]:
     """None of them where the profile was never verified. Raises InputError where the file is not a list of receipts."""
-    path = receipt_file(root, profile)
+    path = Path(root) / "results" / FOLDER / f"{profile}.json"
     if not path.is_file():
         return []
     try:
@@ -79,11 +62,9 @@ def read_receipt(root: str | Path, profile: str) -> list[Receipt]:
         raise InputError(f"{path} holds no receipts ({error}): remove it and run `{command}`.") from None
 
 
-def write_receipt(root: str | Path, profile: str, receipts: Sequence[Receipt]) -> Path:
+def write_receipt(root: str | Path, profile: str, receipts: Sequence[Receipt]) -> None:
     """The receipts, beside those of the profile's other experiments that were not verified this time."""
     named = {one.experiment: one for one in [*read_receipt(root, profile), *receipts]}
     text = json.dumps([asdict(named[name]) for name in sorted(named)], indent=2, ensure_ascii=False)
-    path = receipt_file(root, profile)
-    with written_aside(path) as file:
+    with written_aside(Path(root) / "results" / FOLDER / f"{profile}.json") as file:
         file.write(text.encode() + b"\n")
-    return path

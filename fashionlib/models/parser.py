@@ -52,7 +52,7 @@ class ParserOptions:
     compare: what retrieval compares, "texture", "attended" (the trunk's features under the step's attention, each depth
         at length 1), "both", or "projected" (a step's projected features beside the whole photo's, see `Descriptor`).
     whole_share: with "projected", the share in each step's scores of a linear classifier of the whole photo, which is
-        fitted after training (`fashionlib.experiments.ship`); 0 for none.
+        fitted after training (`benchmarks.ship`); 0 for none.
     context: with "projected", the share of the whole photo in the squared distance of two steps.
     codewords: K of the texture encoding.
     dropout: on a region's features and before its scores.

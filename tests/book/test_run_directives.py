@@ -82,7 +82,7 @@ def test_receipts_say_what_agrees_what_differs_and_what_is_older_than_the_ledger
     book.page("```{receipts}\n```")
     assert "fashionlib verify --profile wardrobe" in words(book.build())
     ledger = checksum(book.root, "wardrobe", "table1")
-    good = Receipt.of(entry(), ledger, 130.0, rule="exact", numbers=3, largest=0.0, differing=[])
+    good = Receipt("table1", ledger, "2026-01-01 00:00", "exact", 3, 0.0, [], 130.0, "abc1234", {"torch": "2"}, "CPU")
     for receipt, word, same in (
         (good, "agrees", "3 of 3"),
         (replace(good, differing=["a b c: value was 1 and is 2", "a b c: low was 1 and is 2"]), "differs", "2 of 3"),

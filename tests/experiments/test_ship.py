@@ -6,11 +6,11 @@ import torch
 import yaml
 from PIL import Image
 
+from benchmarks.real_photos import _share, look, untouched
+from benchmarks.ship import shipped
 from fashionlib.data import load
 from fashionlib.data.closet import CLASSES
 from fashionlib.experiments.profile import load_profile
-from fashionlib.experiments.real_photos import _share, look, untouched
-from fashionlib.experiments.ship import shipped
 from fashionlib.gallery.extract import decoded, open_model, trunk_maps_of
 from fashionlib.gallery.gallery import open_gallery
 from fashionlib.models.tagger import load_model, save_model

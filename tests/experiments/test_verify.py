@@ -148,7 +148,7 @@ def test_a_number_that_is_missing_on_either_side_is_named():
 def test_a_receipt_keeps_those_of_other_experiments(tmp_path):
     results.write([number()], tmp_path, "smoke", "table1")
     first, second = (
-        Receipt.of(number(experiment=name), "abc", 3.0, rule="exact", numbers=1, largest=0.0, differing=[])
+        Receipt(name, "abc", "2026-01-01 00:00", "exact", 1, 0.0, [], 3.0, "abc1234", {"torch": "2"}, "CPU")
         for name in ("table1", "attention")
     )
     write_receipt(tmp_path, "smoke", [first])

@@ -1,6 +1,6 @@
 """From a trained parser to the model that comes with the package: features projected, scores calibrated.
 
-python -m fashionlib.experiments.ship --data FOLDER --out weights/street-shop-closet
+python -m benchmarks.ship --data FOLDER --out weights/street-shop-closet
 
 FOLDER holds `ccp` and `closet`. Training is the profile's own (`profiles/street-shop-closet.yaml`), taken up where it
 was interrupted. Validation photos decide the epoch, the calibration and the threshold; test photos are not opened.

@@ -1,6 +1,6 @@
 """The packaged model on photos as people have them: closet photos by unseen senders, a shop's catalogue, CCP.
 
-python -m fashionlib.experiments.real_photos --data FOLDER, where FOLDER holds `ccp`, `closet` and `catalogue`
+python -m benchmarks.real_photos --data FOLDER, where FOLDER holds `ccp`, `closet` and `catalogue`
 
 Closet: queries are test senders' photos, the gallery those of the training senders. Catalogue: queries are backs and
 close-ups of the test half's styles, the gallery every main photo. Beside them stand features with nothing trained: the
