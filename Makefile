@@ -22,7 +22,7 @@ setup: .venv/.installed
 
 # the batch: notebooks through papermill; only what changed runs again
 results: setup
-	$(BIN)/python -m fashionlib.experiments.batch $(PROFILE) --data "$(DATA)" --seeds "$(SEEDS)"
+	$(BIN)/fashionlib results "$(PROFILE)" --data "$(DATA)" --seeds "$(SEEDS)"
 
 # the batch, then the book of its results
 book: results

@@ -2,7 +2,8 @@
 # on a cluster: snakemake --profile cluster --config profile=paper data=/data
 import sys
 
-from fashionlib.experiments.batch import fingerprints, jobs_of, stamp
+from fashionlib.experiments.batch import fingerprints, stamp
+from fashionlib.experiments.jobs import jobs_of
 from fashionlib.experiments.profile import load_profile
 
 PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
@@ -37,4 +38,4 @@ for name, job in JOBS.items():
             runtime=60 * HOURS if job.notebook == "train" else 240,  # minutes
             mem_mb=1000 * MEMORY,
         shell:
-            "{sys.executable:q} -m fashionlib.experiments.batch {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"
+            "{sys.executable:q} -m fashionlib.cli results {PROFILE:q} --data={DATA:q} --seeds={SEEDS:q} --only {params.job} 2>&1"

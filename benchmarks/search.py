@@ -9,21 +9,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 
 from fashionlib.data.augment import PLAIN
-from fashionlib.data.base import split_hash
-from fashionlib.data.store import Photos
-from fashionlib.experiments.attention import FOLLOWS, MOVED, PROTOCOLS, looks_of
-from fashionlib.experiments.methods import fit, inputs_of, photos_of, prior_scores
+from fashionlib.experiments.attention import MOVED, PROTOCOLS, following_numbers, looks_of
+from fashionlib.experiments.methods import about, measure, photos_of, tag_scores
 from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.experiments.table1 import METRICS
 from fashionlib.ledger.ledger import Entry, entry, read, write
 from fashionlib.metrics.attention import following
-from fashionlib.metrics.bootstrap import mean_interval
-from fashionlib.training.loop import predict
 
 WANTED = ("ap_all", "map")
 
@@ -53,43 +48,27 @@ def _entries(profile: Profile, method: str) -> list[Entry]:
     started = time.perf_counter()
     validation = [photos_of(profile, "val", seed) for seed in profile.seeds]
     runs = [
-        (_scores(profile, method, seed, photos), photos.targets)
+        (tag_scores(profile, method, seed, "val"), photos.targets)
         for seed, photos in zip(profile.seeds, validation, strict=True)
     ]
     rows = []
     for metric in WANTED:
         protocol, statistic, _ = METRICS[metric]
-        interval = mean_interval(statistic, runs, resamples=profile.resamples)
-        values = [float(statistic(*run)) for run in runs]
-        rows.append({"metric": metric, "protocol": protocol, **asdict(interval), "per_seed": values})
+        found = measure(statistic, runs, resamples=profile.resamples)
+        rows.append({"metric": metric, "protocol": protocol, **found})
     if profile.method(method).kind == "parser":
         rows += _following(profile, method)
-    shared = {
-        "experiment": "search", "profile": profile.name, "dataset": profile.data.name, "split": "val",
-        "split_hash": split_hash([id_ for photos in validation for id_ in photos.ids]), "method": method,
-        "seeds": list(profile.seeds), "n": len(validation[0]), "seconds": time.perf_counter() - started,
-    }  # fmt: skip
+    shared = {**about(profile, "search", validation, "val"), "method": method, "seconds": time.perf_counter() - started}
     return [entry(**shared, **row) for row in rows]
-
-
-def _scores(profile: Profile, method: str, seed: int, photos: Photos) -> np.ndarray:
-    if profile.method(method).kind == "prior":
-        return prior_scores(photos_of(profile, "train", seed).tags, len(photos))
-    mirror = profile.training_of(method).mirror_test
-    return predict(fit(profile, method, seed), inputs_of(profile, photos), mirror=mirror).scores
 
 
 def _following(profile: Profile, method: str) -> list[dict]:
     """How far the method's steps follow photos that are moved about, a row a metric."""
-    slopes = []
+    numbers = []
     for seed in profile.seeds:
         still, moved = (looks_of(profile, method, seed, view, "val") for view in (PLAIN, MOVED))
-        slopes.append(following(still.centres, moved.centres, MOVED.theta(still.photos.ids)))
-    values = {
-        "follows_x": [float(slope[:, 0].mean()) for slope in slopes],
-        "follows_y": [float(slope[:, 1].mean()) for slope in slopes],
-        "following_steps": [float((slope >= FOLLOWS).all(1).mean()) for slope in slopes],
-    }
+        numbers.append(following_numbers(following(still.centres, moved.centres, MOVED.theta(still.photos.ids))))
+    values = {metric: [each[metric] for each in numbers] for metric in numbers[0]}
     return [
         {"metric": metric, "protocol": PROTOCOLS[metric], "value": float(np.mean(own)), "low": None, "high": None,
          "per_seed": own}

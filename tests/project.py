@@ -27,8 +27,8 @@ class Project:
         self.second_call: subprocess.CompletedProcess | None = None
 
     def batch(self, *arguments: str) -> subprocess.CompletedProcess:
-        """`python -m fashionlib.experiments.batch …`, as the Makefile calls it."""
-        return self.call("-m", "fashionlib.experiments.batch", *arguments)
+        """`fashionlib results …`, as the Makefile calls it."""
+        return self.call("-m", "fashionlib.cli", "results", *arguments)
 
     def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         """Python with these arguments, in the project's folder."""
@@ -39,7 +39,7 @@ class Project:
 
     def start_and_kill(self) -> None:
         """Start the batch and kill -9 all of it while its second notebook runs."""
-        command = [sys.executable, "-m", "fashionlib.experiments.batch", "smoke"]
+        command = [sys.executable, "-m", "fashionlib.cli", "results", "smoke"]
         process = subprocess.Popen(command, cwd=self.home, env=self.environment, start_new_session=True)
         logs, deadline = self.home / "runs" / "smoke" / "logs", time.monotonic() + 300
         # three logs: the batch's own, the first notebook's, the second's

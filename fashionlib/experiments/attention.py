@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +14,11 @@ from jaxtyping import Float, Int
 
 from fashionlib.core.errors import InputError
 from fashionlib.data.augment import PLAIN, View
-from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
-from fashionlib.experiments.methods import dataset_of, fit, inputs_of, photos_of
+from fashionlib.experiments.methods import about, dataset_of, fit, measure, photos_of, predictions
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.metrics.attention import AttentionStatistics, attention_statistics, following
-from fashionlib.metrics.bootstrap import Interval, mean_interval
+from fashionlib.metrics.attention import attention_statistics, following
 from fashionlib.metrics.localisation import (
     GarmentTruth,
     centre_correlation,
@@ -31,11 +30,27 @@ from fashionlib.metrics.localisation import (
     winning_steps,
 )
 from fashionlib.models.attention import boxes_of
-from fashionlib.training.loop import predict
 
 MOST_TRUTHS = 600  # training photos whose masks are read for the labels' mean boxes
 MOVED = View(shift=0.2, seed=20)  # scaled and moved at random by up to a fifth of the frame
 FOLLOWS = 0.5  # a step follows the person when both slopes are at least this
+
+_OVER = "mean over labels with 20 or more masked test photos"
+_MOVED = "photos scaled and moved at random by up to 20% of the frame"
+PROTOCOLS = {
+    "pointing": f"centre of the winning step's box on the garment's mask, {_OVER}",
+    "pointing_centre": f"the picture's centre on the garment's mask, {_OVER}",
+    "pointing_mean_box": f"centre of the label's mean training box on the garment's mask, {_OVER}",
+    "iou": f"intersection over union of the winning step's box with the garment's, {_OVER}",
+    "theta_std": "standard deviation over photos of the box centre (map −1 … 1), mean over part steps and axes",
+    "step_overlap": "mean intersection over union of every two part steps of a photo",
+    "area": "mean share of the picture in a part step's box",
+    "outside": "mean share of a part step's box that is off the picture",
+    "centre_r": f"Pearson's r of the winning box's centre with the true one's, mean of both axes, {_OVER}",
+    "follows_x": f"slope of the box centre against the true movement, left to right, mean over part steps; {_MOVED}",
+    "follows_y": f"the same, up and down; {_MOVED}",
+    "following_steps": f"share of part steps with both slopes at least {FOLLOWS}; {_MOVED}",
+}
 
 
 @dataclass(frozen=True)
@@ -66,21 +81,14 @@ def looks_of(
     Raises InputError for a method that sees the picture whole.
     """
     seed = profile.seeds[0] if seed is None else seed
-    photos = photos_of(profile, split, seed)
-    model = fit(profile, method, seed)
-    seen = predict(model, inputs_of(profile, photos, [view]), mirror=False)
+    seen = predictions(profile, method, seed, split, view)
     if seen.theta is None or seen.steps is None:
         raise InputError(f"the method {method!r} sees the picture whole and looks nowhere; choose one of kind parser")
     theta = torch.from_numpy(seen.theta)
     boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
     winners = winning_steps(seen.steps)
-    whole = boxes.shape[1] - model.options.steps  # 1 where step 0 is scored, too
-    return Looks(photos, boxes[:, whole:], winners - whole, winning_boxes(boxes, winners))
-
-
-def looking_methods(profile: Profile) -> list[str]:
-    """The profile's methods that have boxes."""
-    return [name for name in profile.methods if profile.method(name).kind == "parser"]
+    whole = boxes.shape[1] - fit(profile, method, seed).options.steps  # 1 where step 0 is scored, too
+    return Looks(photos_of(profile, split, seed), boxes[:, whole:], winners - whole, winning_boxes(boxes, winners))
 
 
 def attention(profile: Profile) -> list[Entry]:
@@ -89,44 +97,65 @@ def attention(profile: Profile) -> list[Entry]:
     A guess's pointing and overlap are measured on the photos as they are and, under the metric's name with `_moved`, on
     the photos moved about; there, a guess that never looks stays where it was.
     """
-    started, methods = time.perf_counter(), looking_methods(profile)
+    started, methods = time.perf_counter(), [name for name in profile.methods if profile.method(name).kind == "parser"]
     runs = [_measured(profile, methods, seed) for seed in profile.seeds]
-    entries = [entry for method in methods for entry in _entries(profile, method, runs, started)]
+    entries, shared = [], about(profile, "attention", [run.photos for run in runs])
+    for method in methods:
+        rows: list[dict[str, Any]] = []
+        for metric in runs[0].statistics[method]:
+            values = [run.statistics[method][metric] for run in runs]
+            if np.isfinite(values).all():
+                own = {"value": float(np.mean(values)), "low": None, "high": None, "per_seed": values}
+                rows.append({"metric": metric, "protocol": PROTOCOLS[metric], **own})
+        rows += [*_guesses(method, runs, profile.resamples), *_guesses(method, runs, profile.resamples, "_moved")]
+        entries += [entry(**shared, method=method, **row, seconds=time.perf_counter() - started) for row in rows]
     write(entries, project_root(), profile.name, "attention")
     return entries
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Measurements of one seed. found: by guess, hits and overlaps by photo and label; the rest by method."""
+    """Measurements of one seed. found: by guess, hits and overlaps by photo and label; statistics: by method."""
 
     photos: Photos
     found: dict[str, np.ndarray]
-    attention_statistics: dict[str, AttentionStatistics]
-    slopes: dict[str, np.ndarray]
-    correlation: dict[str, float]
+    statistics: dict[str, dict[str, float]]
 
 
 def _measured(profile: Profile, methods: list[str], seed: int) -> _Run:
     looks = {method: looks_of(profile, method, seed) for method in methods}
     moved = {method: looks_of(profile, method, seed, MOVED) for method in methods}
-    photos = looks[methods[0]].photos
-    theta, size = MOVED.theta(photos.ids), profile.image_size
+    photos, size = looks[methods[0]].photos, profile.image_size
+    theta = MOVED.theta(photos.ids)
     guesses = {method: looks[method].label_boxes for method in methods}
-    guesses |= {f"{method}, moved": _back(moved[method].label_boxes, theta) for method in methods}
+    guesses |= {f"{method}_moved": _back(moved[method].label_boxes, theta) for method in methods}
     constant = {"centre": np.array([0.25, 0.25, 0.75, 0.75]), "mean_box": _mean_boxes(profile, seed, photos.labels)}
     for name, box in constant.items():
         guesses[name] = np.broadcast_to(box, guesses[methods[0]].shape)
-        guesses[f"{name}, moved"] = _back(guesses[name], theta)
+        guesses[f"{name}_moved"] = _back(guesses[name], theta)
     truths = list(_garment_truths(profile, "test", seed))
-    true = _true_boxes(truths, photos.labels, size)
-    return _Run(
-        photos,
-        compare(truths, photos.labels, size, guesses),
-        {name: attention_statistics(one.boxes, one.winners, photos.tags) for name, one in looks.items()},
-        {name: following(one.centres, moved[name].centres, theta) for name, one in looks.items()},
-        {name: centre_correlation(one.label_boxes, true) for name, one in looks.items()},
-    )
+    true = np.full((len(truths), len(photos.labels), 4), np.nan)  # where the photo has no such mask
+    for photo, truth in enumerate(truths):
+        for label in truth.boxes:
+            true[photo, photos.labels.index(label)] = on_canvas(truth, label, size)
+    statistics = {}
+    for method, one in looks.items():
+        state = attention_statistics(one.boxes, one.winners, photos.tags)
+        slopes = following(one.centres, moved[method].centres, theta)
+        statistics[method] = {
+            "theta_std": state.movement, "step_overlap": state.overlap, "area": state.area, "outside": state.outside,
+            "centre_r": centre_correlation(one.label_boxes, true), **following_numbers(slopes),
+        }  # fmt: skip
+    return _Run(photos, compare(truths, photos.labels, size, guesses), statistics)
+
+
+def following_numbers(slopes: Float[np.ndarray, "steps 2"]) -> dict[str, float]:
+    """By metric, how far the steps follow photos that are moved about."""
+    return {
+        "follows_x": float(slopes[:, 0].mean()),
+        "follows_y": float(slopes[:, 1].mean()),
+        "following_steps": float((slopes >= FOLLOWS).all(1).mean()),
+    }
 
 
 def _back(boxes: Float[np.ndarray, "photos labels 4"], theta: Float[np.ndarray, "photos 4"]) -> np.ndarray:
@@ -153,88 +182,26 @@ def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[n
     return np.array([np.mean(boxes.get(label, [[0.25, 0.25, 0.75, 0.75]]), axis=0) for label in labels])
 
 
-def _true_boxes(truths: list[GarmentTruth], labels: tuple[str, ...], size: tuple[int, int]) -> np.ndarray:
-    """photos × labels × 4, nan where the photo has no such mask."""
-    boxes = np.full((len(truths), len(labels), 4), np.nan)
-    for photo, truth in enumerate(truths):
-        for label in truth.boxes:
-            boxes[photo, labels.index(label)] = on_canvas(truth, label, size)
-    return boxes
-
-
-_OVER = "mean over labels with 20 or more masked test photos"
-_MOVED = "photos scaled and moved at random by up to 20% of the frame"
-PROTOCOLS = {
-    "pointing": f"centre of the winning step's box on the garment's mask, {_OVER}",
-    "pointing_centre": f"the picture's centre on the garment's mask, {_OVER}",
-    "pointing_mean_box": f"centre of the label's mean training box on the garment's mask, {_OVER}",
-    "iou": f"intersection over union of the winning step's box with the garment's, {_OVER}",
-    "theta_std": "standard deviation over photos of the box centre (map −1 … 1), mean over part steps and axes",
-    "step_overlap": "mean intersection over union of every two part steps of a photo",
-    "area": "mean share of the picture in a part step's box",
-    "outside": "mean share of a part step's box that is off the picture",
-    "centre_r": f"Pearson's r of the winning box's centre with the true one's, mean of both axes, {_OVER}",
-    "follows_x": f"slope of the box centre against the true movement, left to right, mean over part steps; {_MOVED}",
-    "follows_y": f"the same, up and down; {_MOVED}",
-    "following_steps": f"share of part steps with both slopes at least {FOLLOWS}; {_MOVED}",
-}
-
-
-def _entries(profile: Profile, method: str, runs: list[_Run], started: float) -> list[Entry]:
-    photos = [run.photos for run in runs]
-    shared = {
-        "experiment": "attention", "profile": profile.name, "dataset": profile.data.name, "split": "test",
-        "split_hash": split_hash([id_ for each in photos for id_ in each.ids]), "method": method,
-        "seeds": list(profile.seeds), "n": len(photos[0]),
-    }  # fmt: skip
-    numbers = {name: values for name, values in _plain_numbers(method, runs).items() if np.isfinite(values).all()}
-    rows = [
-        {"metric": name, "protocol": PROTOCOLS[name], "value": float(np.mean(values)), "low": None, "high": None,
-         "per_seed": values}
-        for name, values in numbers.items()
-    ]  # fmt: skip
-    for moved in (False, True):
-        rows += _guesses(profile, method, runs, moved)
-    return [entry(**shared, **row, seconds=time.perf_counter() - started) for row in rows]
-
-
-def _guesses(profile: Profile, method: str, runs: list[_Run], moved: bool) -> list[dict]:
-    """Pointing and overlap of the method, and of the guesses beside it that never look."""
+def _guesses(method: str, runs: list[_Run], resamples: int, end: str = "") -> list[dict[str, Any]]:
+    """Pointing and overlap of the method, and of the guesses beside it that never look; `end`: "" or "_moved"."""
     if not np.isfinite(mean_over_labels(runs[0].found[method][0])):
         return []  # too few masks
-    end, words = ("_moved", f"; {_MOVED}") if moved else ("", "")
+    words = f"; {_MOVED}" if end else ""
 
     def values(guess: str, row: int = 0) -> list[tuple[np.ndarray]]:
-        return [(run.found[guess + (", moved" if moved else "")][row],) for run in runs]
+        return [(run.found[guess + end][row],) for run in runs]
 
-    def row(metric: str, guess: str, place: int = 0) -> dict:
-        interval = mean_interval(mean_over_labels, values(guess, place), resamples=profile.resamples)
-        return {"metric": metric + end, "protocol": PROTOCOLS[metric] + words, **asdict(interval)}
-
-    def gain(rival: str) -> Interval:
-        return mean_interval(mean_over_labels, values(method), minus=values(rival), resamples=profile.resamples)
+    def row(metric: str, guess: str, place: int = 0, protocol: str = "", **others: Any) -> dict[str, Any]:
+        found = measure(mean_over_labels, values(guess, place), resamples=resamples, **others)
+        return {**found, "per_seed": None, "metric": metric, "protocol": protocol or PROTOCOLS[metric] + words}
 
     rows = [
-        {**row("pointing", method), "versus": {"method": "mean_box", **asdict(gain("mean_box"))}},
+        row("pointing", method, versus=("mean_box", values(method), values("mean_box"))),
         row("pointing_centre", "centre"), row("pointing_mean_box", "mean_box"), row("iou", method, 1),
     ]  # fmt: skip
+    rows = [{**each, "metric": each["metric"] + end} for each in rows]
     for control in ("fixed", "fixed-learned"):
         if control in runs[0].found and method != control:
-            protocol = f"paired difference to {control}: {PROTOCOLS['pointing']}{words}"
-            rows.append({"metric": f"pointing{end}_over_{control}", "protocol": protocol, **asdict(gain(control))})
+            words_over = f"paired difference to {control}: {PROTOCOLS['pointing']}{words}"
+            rows.append(row(f"pointing{end}_over_{control}", method, protocol=words_over, minus=values(control)))
     return rows
-
-
-def _plain_numbers(method: str, runs: list[_Run]) -> dict[str, list[float]]:
-    """By metric, its value for each seed."""
-    states, slopes = [run.attention_statistics[method] for run in runs], [run.slopes[method] for run in runs]
-    return {
-        "theta_std": [state.movement for state in states],
-        "step_overlap": [state.overlap for state in states],
-        "area": [state.area for state in states],
-        "outside": [state.outside for state in states],
-        "centre_r": [run.correlation[method] for run in runs],
-        "follows_x": [float(slope[:, 0].mean()) for slope in slopes],
-        "follows_y": [float(slope[:, 1].mean()) for slope in slopes],
-        "following_steps": [float((slope >= FOLLOWS).all(1).mean()) for slope in slopes],
-    }

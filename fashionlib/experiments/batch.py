@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import nbformat
 
 from fashionlib.core import memory
 from fashionlib.core.code_hash import imported_modules, sources_hash
-from fashionlib.core.console import guarded
 from fashionlib.core.errors import InputError
+from fashionlib.core.sealed import bytes_hash, notice
 from fashionlib.experiments.jobs import Job, jobs_of, ledgers_of, notices, usable
 from fashionlib.experiments.profile import Profile, absolute, folder_of, load_profile, project_root
+
+HASHED = 1 << 29  # bytes of a data set up to which the contents of its files are compared
 
 
 def fingerprints(profile_name: str, data: str, seeds: str) -> dict[str, str]:
@@ -31,43 +35,38 @@ def fingerprints(profile_name: str, data: str, seeds: str) -> dict[str, str]:
     Each data set's folder is walked once, however many notebooks read it.
     """
     profile = load_profile(profile_name, data=data or None, seeds=seeds or None, check=False)
-    states = {name: _data_state(profile, name) for name in (profile.data.name, *profile.others)}
-    return {job.key: _fingerprint(profile, job, states) for job in jobs_of(profile)}
+    states = {name: _data_state(folder_of(profile.root, name)) for name in (profile.data.name, *profile.others)}
+    found = {}
+    for job in jobs_of(profile):
+        cells = nbformat.read(job.source, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        part, here = profile.on(job.part), states
+        if job.name != "topk":  # another data set that came to disk changes nothing here
+            here = {part.data.name: states[part.data.name]}
+            part = replace(part, tagging={}, retrieval={}, elsewhere={}, absent={}, lacking={})
+        text = "\n".join(cell.source for cell in cells)
+        what = (part, here, text, sources_hash(imported_modules(code)), sorted(job.parameters.items()))
+        found[job.key] = hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+    return found
 
 
-def _fingerprint(profile: Profile, job: Job, states: Mapping[str, str]) -> str:
-    notebook = nbformat.read(_source(job), as_version=4)
-    cells = "\n".join(cell.source for cell in notebook.cells)
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    used, own = sources_hash(imported_modules(code)), sorted(job.parameters.items())
-    part = profile.on(job.part)
-    here = states if job.name == "topk" else {part.data.name: states[part.data.name]}
-    if job.name != "topk":  # another data set that came to disk changes nothing here
-        part = replace(part, tagging={}, retrieval={}, elsewhere={}, absent={}, lacking={})
-    return hashlib.sha256(repr((part, here, cells, used, own)).encode()).hexdigest()[:16]
+def _data_state(folder: str | None) -> str:
+    """Changes with the files of a data set's folder; links to folders are followed.
 
-
-def _data_state(profile: Profile, dataset: str) -> str:
-    """Names, sizes and times of the files of a data set that has a folder; links to folders are followed."""
-    folder = folder_of(profile.root, dataset)
-    rows = []
+    Up to HASHED bytes in all, names and contents tell; of more, names, sizes, times and the places on the disk.
+    """
+    rows: dict[str, os.stat_result] = {}
     for place, folders, _ in os.walk(folder, followlinks=True) if folder else ():
         folders.sort()
         with os.scandir(place) as entries:
-            for entry in entries:
-                if entry.is_file():
-                    state = entry.stat()
-                    rows.append(f"{entry.path[len(str(folder)) :]} {state.st_size} {state.st_mtime_ns}")
-    return hashlib.sha256("\n".join(sorted(rows)).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _source(job: Job) -> Path:
-    return project_root() / "notebooks" / f"{job.notebook}.ipynb"
-
-
-def executed(profile: str, job: str) -> Path:
-    """Where the book finds the executed notebook."""
-    return project_root() / "book" / "runs" / profile / f"{job}.ipynb"
+            rows |= {entry.path: entry.stat() for entry in entries if entry.is_file()}
+    small = sum(state.st_size for state in rows.values()) <= HASHED
+    digest = hashlib.sha256()
+    for path, state in sorted(rows.items()):
+        what = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+        content = bytes_hash(Path(path).read_bytes()) if small else what
+        digest.update(f"{path[len(str(folder)) :]} {content}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
@@ -76,37 +75,65 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
     Raises InputError where the notebook fails, with the error of its cell.
     """
     profile = load_profile(profile_name, data=data or None, seeds=seeds or None, check=False)
-    job = next((job for job in jobs_of(profile) if job.key == name), None)
-    if job is None:
-        known = ", ".join(job.key for job in jobs_of(profile))
-        raise InputError(f"profile {profile.name} has no notebook {name!r}: {known}")
-    root, place = project_root(), executed(job.of(profile.name), job.name)
+    jobs = {job.key: job for job in jobs_of(profile)}
+    if name not in jobs:
+        raise InputError(f"profile {profile.name} has no notebook {name!r}: {', '.join(jobs)}")
+    job, root = jobs[name], project_root()
     aside = root / "runs" / profile.name / "notebooks" / f"{name}.ipynb"
     log = root / "runs" / profile.name / "logs" / f"{name}.log"
-    for path in (aside, place):
+    for path in (aside, job.executed(profile.name)):
         path.parent.mkdir(parents=True, exist_ok=True)
     parameters = {"profile": job.of(profile_name), "data": data, "seeds": seeds, **job.parameters}
     arguments = [word for key, value in parameters.items() for word in ("-r", key, value)]
-    command = [sys.executable, "-m", "papermill", str(_source(job)), str(aside), *arguments,
+    command = [sys.executable, "-m", "papermill", str(job.source), str(aside), *arguments,
                "--kernel", "python3", "--cwd", str(root), "--log-output", "--no-progress-bar"]  # fmt: skip
-    quiet = {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     # a shell's own MPLBACKEND=agg would leave the notebooks without figures
-    environment = {
-        **os.environ,
-        **quiet,
-        **memory.ENVIRONMENT,
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
+    own = {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **memory.ENVIRONMENT,
+           "MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # fmt: skip
     started = time.perf_counter()
     with _held(log, f"notebook {name}") as file:
         file.truncate(0)
         aside.unlink(missing_ok=True)
         print(f"{name} …", flush=True)
-        failed = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
-        if failed:
+        if run(command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **own}):
             raise InputError(f"notebook {name}: {_reason(aside, log)}; its log: {log.relative_to(root)}")
-        _publish(aside, place, job)
+        _publish(aside, job.executed(profile.name), job)
     print(f"{name} done in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def run(command: Sequence[str], **options: Any) -> int:
+    """The exit code of a command. Where this process is told to end, it and all that it started end at once.
+
+    What they write is whole or absent, so none of them is asked. They ignore Ctrl-C themselves: their own words about
+    it would hide the one line that is said here.
+    """
+
+    def end(number: int, _: object) -> None:
+        import psutil
+
+        seen: dict[int, psutil.Process] = {}
+        while new := [one for one in psutil.Process().children(recursive=True) if one.pid not in seen]:
+            seen |= {one.pid: one for one in new}
+            for one in new:  # a process that stands still starts no other
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.suspend()
+        for one in seen.values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        print("stopped: what is done is kept, and the same command goes on from there", file=sys.stderr, flush=True)
+        raise SystemExit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the command inherits
+        with subprocess.Popen(command, **options) as process:
+            for number in heeded:
+                signal.signal(number, end)
+            return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _held(path: Path, what: str) -> IO[str]:
@@ -126,10 +153,8 @@ def _held(path: Path, what: str) -> IO[str]:
 
 def _reason(aside: Path, log: Path) -> str:
     """Why a notebook failed: the error of its cell, or the log's last line where no cell ran."""
-    outputs = []
-    if aside.is_file():
-        outputs = [out for cell in nbformat.read(aside, as_version=4).cells for out in cell.get("outputs", [])]
-    errors = [out for out in outputs if out.output_type == "error"]
+    cells = nbformat.read(aside, as_version=4).cells if aside.is_file() else []
+    errors = [out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"]
     if errors:
         own = errors[0].ename == InputError.__name__  # says itself what is wrong and what to do
         return errors[0].evalue if own else f"{errors[0].ename}: {errors[0].evalue}"
@@ -166,48 +191,39 @@ def stamp(profile: str, job: str) -> str:
 
 
 def forget_missing(profile: Profile) -> None:
-    """A stamp whose notebook or ledger is gone says nothing: remove it, so that the notebook is run again."""
+    """Remove the stamps of jobs whose notebook or ledger is gone or damaged, so that they are run again."""
     root = project_root()
     for job in jobs_of(profile):
-        name = job.of(profile.name)
-        ledger_files = [
-            root / "results" / name / f"{ledger}.json" for ledger in ledgers_of(profile.on(job.part), job.name)
-        ]
-        if not all(path.exists() for path in (executed(name, job.name), *ledger_files)):
-            (root / stamp(profile.name, job.key)).unlink(missing_ok=True)
+        results = root / "results" / job.of(profile.name)
+        ledgers = [results / f"{ledger}.json" for ledger in ledgers_of(profile.on(job.part), job.name)]
+        for path in (job.executed(profile.name), *ledgers):
+            try:
+                json.loads(path.read_bytes())
+            except (OSError, ValueError):
+                if path.exists() and (root / stamp(profile.name, job.key)).exists():
+                    notice(f"{path}: damaged; it is made again")
+                (root / stamp(profile.name, job.key)).unlink(missing_ok=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """`python -m fashionlib.experiments.batch PROFILE [--data FOLDER] [--seeds 0,1] [--only NOTEBOOK]`"""
-    parser = argparse.ArgumentParser(description="Run a profile's notebooks; only what changed runs again.")
-    parser.add_argument("profile")
-    parser.add_argument("--data", default="")
-    parser.add_argument("--seeds", default="")
-    parser.add_argument("--only", help="run this one notebook now, whether it changed or not")
-    options = parser.parse_args(arguments)
-    return guarded(lambda: _checked_run(options))
+def make_results(name: str, data: str = "", seeds: str = "", only: str = "") -> int:
+    """Run a profile's notebooks, only what changed, or `only` this one, whether it changed or not; the exit code.
 
+    Snakemake's own words go to a log, those of the notebooks to the terminal. Raises InputError for what cannot be run.
+    """
+    from fashionlib.data import load  # Snakemake imports this module, too, and need not wait for the data sets
 
-def _checked_run(options: argparse.Namespace) -> int:
-    from fashionlib.data import load  # Snakemake reads this module, too, and need not wait for the data sets
-
-    data = absolute(options.data)
-    profile = load_profile(options.profile, data=data or None, seeds=options.seeds or None, check=not options.only)
-    if options.only:
-        run_job(options.profile, data, options.seeds, options.only)
+    data = absolute(data)
+    profile = load_profile(name, data=data or None, seeds=seeds or None, check=not only)
+    if only:
+        run_job(name, data, seeds, only)
         return 0
     for part in [profile.data.name] * usable(profile) + [*profile.parts]:
-        run = profile.on(part)
-        if run.folder and not Path(run.folder).is_dir():
-            raise InputError(f"DATA={run.folder}: no such folder; name the folder that holds the {part} data")
-        load(part, run.folder, "train", **run.data_options(profile.seeds[0]))
+        own = profile.on(part)
+        if own.folder and not Path(own.folder).is_dir():
+            raise InputError(f"DATA={own.folder}: no such folder; name the folder that holds the {part} data")
+        load(part, own.folder, "train", **own.data_options(profile.seeds[0]))
     for line in notices(profile):
         print(line, flush=True)
-    return _run(profile, options.profile, data, options.seeds)
-
-
-def _run(profile: Profile, name: str, data: str, seeds: str) -> int:
-    """Snakemake over the profile's notebooks, with its own words in a log; theirs go to the terminal."""
     root = project_root()
     log = root / "runs" / profile.name / "logs" / "batch.log"
     program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
@@ -217,7 +233,7 @@ def _run(profile: Profile, name: str, data: str, seeds: str) -> int:
     with _held(log, f"the batch of profile {profile.name}") as file:
         file.truncate(0)
         forget_missing(profile)
-        failed = subprocess.run(command, cwd=root, stderr=file, check=False).returncode
+        failed = run(command, cwd=root, stderr=file)
     if failed:
         missing = [job.key for job in jobs_of(profile) if not (root / stamp(profile.name, job.key)).exists()]
         rest = f"not up to date: {', '.join(missing) or 'unknown'}; see above and {log.relative_to(root)}"
@@ -225,7 +241,3 @@ def _run(profile: Profile, name: str, data: str, seeds: str) -> int:
     else:
         print(f"profile {profile.name}: every notebook is up to date")
     return failed
-
-
-if __name__ == "__main__":
-    sys.exit(main())

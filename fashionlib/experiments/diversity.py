@@ -5,31 +5,30 @@
 re-ranked as the two by parts are; the last trusts the whole-image tagger's scores.
 
 Each test photo is a query, all other test photos are the gallery: neither was trained on, and their tags are clean.
-What matches what is read off the truth and never off a model (`fashionlib.experiments.relevance`). On the wardrobe a
-photo matches a part of the query when it truly shows a garment with the same label and texture whose colour can hardly
-be told from the query's; on data with tags alone, when it carries the tag. Where some photos have masks, these are also
-asked among themselves, and there colours must match, too.
+What matches what is read off what is known of the photos and never off a model: on the wardrobe, a garment with the
+same label and texture whose colour can hardly be told from the query's; on data with tags alone, a photo with the same
+tag. Where some photos have masks, these are also asked among themselves, and there colours must match, too.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fashionlib.data.base import split_hash
 from fashionlib.data.ccp import CCP
-from fashionlib.experiments.methods import dataset_of, photos_of
+from fashionlib.data.store import Photos
+from fashionlib.data.wardrobe.dataset import Wardrobe
+from fashionlib.experiments.methods import about, dataset_of, measure, photos_of
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.experiments.recommend import Recommender, recommender
-from fashionlib.experiments.relevance import Relevance, colours_under_masks, relevance_of
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.metrics.diversity import (
     alpha_ndcg_at_k,
     at_equal_relevance,
@@ -55,7 +54,73 @@ METRICS = {
     f"alpha_ndcg@{K}": "alpha-nDCG with the query's parts as intents, alpha 0.5",
     f"intra_list@{K}": "mean distance of two photos of the list, over labels of either: 1 in one alone, ½ in both",
 }
-Lists = dict[tuple[str, float], np.ndarray]
+HARDLY_TOLD_APART = 110  # of two colours, |red| + |green| + |blue| in 0..255: the wardrobe draws none nearer as two
+LOOKS = "same label and texture, colours nearer than 110 in RGB"
+COLOURS = "same label, mean colours under the masks nearer than 110 in RGB"
+TAGS = "same tag"
+Setting = tuple[str, float]  # a method and its dial
+Lists = dict[Setting, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """What the photos truly show. carries: the labels. looks: by photo and label (texture, red, green, blue), −1 where
+    it is not worn; None where only tags are known. how: the rule by which two garments match, and `of` which photos it
+    is known, in words; a photo of which nothing is known carries nothing.
+    """
+
+    carries: Bool[np.ndarray, "photos labels"]
+    looks: Float[np.ndarray, "photos labels 4"] | None = None
+    how: str = TAGS
+    of: str = "test photos"
+
+    def matches(self, photo: int) -> Bool[np.ndarray, "photos labels"]:
+        """Which photos match this one in which label; only in labels that it carries itself."""
+        both = self.carries & self.carries[photo]
+        if self.looks is None:
+            return both
+        here = self.looks[photo]
+        colour = np.abs(self.looks[..., 1:] - here[:, 1:]).sum(axis=2) < HARDLY_TOLD_APART
+        return both & (self.looks[..., 0] == here[:, 0]) & colour
+
+    def apart(self) -> Float[np.ndarray, "photos photos"]:
+        """How different two photos' outfits are, 0 to 1: over the labels that either shows, a label that only one of
+        them shows counts 1, one that both show in another look ½, one in the same look 0.
+
+        With tags alone that is 1 − the tags in common / the tags of either (Jaccard).
+        """
+        tags = self.carries.astype(np.float64)
+        common = tags @ tags.T
+        alike = np.stack([self.matches(photo).sum(axis=1) for photo in range(len(tags))])
+        either = tags.sum(axis=1)[:, None] + tags.sum(axis=1) - common
+        return 1 - (common + alike) / 2 / np.maximum(either, 1)
+
+
+def relevance_of(profile: Profile, photos: Photos, seed: int) -> Relevance:
+    """The clean tags of the test photos, and on the wardrobe the fabric of each garment."""
+    dataset, carries = dataset_of(profile, "test", seed), photos.tags > 0
+    if not isinstance(dataset, Wardrobe):
+        return Relevance(carries)
+    textures: dict[str, int] = {}
+    looks = np.full((*carries.shape, 4), -1.0)
+    for number in range(len(photos)):
+        for product in dataset.scene(number).outfit.values():
+            texture = textures.setdefault(product.fabric.texture, len(textures))
+            looks[number, photos.labels.index(product.label)] = (texture, *product.fabric.colours[0])
+    return Relevance(carries, looks, LOOKS)
+
+
+def colours_under_masks(dataset: CCP) -> Relevance:
+    """The labels of the photos that have masks, and each garment's mean colour; of its texture nothing is known."""
+    carries = np.zeros((len(dataset), len(dataset.labels)), dtype=bool)
+    looks = np.full((*carries.shape, 4), -1.0)
+    for number in filter(dataset.masks, range(len(dataset))):
+        sample = dataset[number]
+        for label, mask in sample.masks.items():
+            column = dataset.labels.index(label)
+            carries[number, column] = True
+            looks[number, column] = (0, *sample.image[mask].mean(axis=0))
+    return Relevance(carries, looks, COLOURS, "test photos with masks")
 
 
 def diversity(profile: Profile) -> list[Entry]:
@@ -67,124 +132,73 @@ def diversity(profile: Profile) -> list[Entry]:
     diversity_looks.json holds the same as the first, for photos with masks and matches in colour, too.
     """
     started = time.perf_counter()
-    measured = [_measured(profile, seed) for seed in profile.seeds]
-    ids = photos_of(profile, "test", profile.seeds[0]).ids
-    written = []
-    for ledger, first in measured[0].items():
-        shared = {
-            "profile": profile.name, "dataset": profile.data.name, "split": "test", "split_hash": split_hash(ids),
-            "seeds": list(profile.seeds), "n": len(first.values[f"relevance@{K}"]["random", 0.0]),
-            "counts": {"gallery": first.gallery}, "seconds": time.perf_counter() - started,
-        }  # fmt: skip
-        ask = _Asker(shared, [seed[ledger].values for seed in measured], first.how, first.of, profile.resamples)
-        found = {ledger: ask.plain(ledger)}
+    first = photos_of(profile, "test", profile.seeds[0])
+    seeds = [_measured(profile, seed) for seed in profile.seeds]
+    plain: dict[Setting, Setting] = {(method, DIAL): ("whole", 0.0) for method in DIALLED}
+    plain |= {("whole", 0.0): ("whole", 0.0), ("random", 0.0): ("whole", 0.0)}
+    curve: dict[Setting, Setting] = {(one, dial): (other, dial) for one, other in DIALLED.items() for dial in DIALS}
+    written: list[Entry] = []
+    for ledger, (_, truth, gallery) in seeds[0].items():
+        runs = [seed[ledger][0] for seed in seeds]
+        shared = {**about(profile, ledger, [first]), "counts": {"gallery": gallery}}
+        shared |= {"n": len(runs[0][f"relevance@{K}"]["random", 0.0]), "seconds": time.perf_counter() - started}
+        rows = [_ratio(runs, method, truth, profile.resamples) for method in DIALLED]
+        found = {ledger: [*_rows(runs, plain, truth, profile.resamples), *rows]}
         if ledger == "diversity":
-            found["diversity_curve"] = ask.curve()
-        for name, entries in found.items():
+            found["diversity_curve"] = _rows(runs, curve, truth, profile.resamples)
+        for name, rows in found.items():
+            entries = [entry(**{**shared, "experiment": name}, **row) for row in rows]
             write(entries, project_root(), profile.name, name)
             written += entries
     return written
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """values: every metric of every method at every setting, one number a query. how: what matched, of which photos.
-
-    gallery: how many candidates a query has.
-    """
-
-    values: dict[str, dict[tuple[str, float], np.ndarray]]
-    how: str
-    of: str
-    gallery: int
+Values = dict[str, dict[Setting, np.ndarray]]  # by metric and setting, one number per query
 
 
-@dataclass(frozen=True)
-class _Asker:
-    """Entries out of values[seed][metric][method, dial], one number a query."""
-
-    shared: dict
-    values: Sequence[dict[str, dict[tuple[str, float], np.ndarray]]]
-    how: str
-    of: str
-    resamples: int
-
-    def plain(self, ledger: str) -> list[Entry]:
-        """Each method at one setting, paired with the plain whole picture, and coverage at equal relevance."""
-        one = {**dict.fromkeys(DIALLED, DIAL), "whole": 0.0, "random": 0.0}
-        entries = [self.entry(ledger, (method, dial), metric, ("whole", 0.0))
-                   for method, dial in one.items() for metric in METRICS]  # fmt: skip
-        return entries + [self.ratio(ledger, method) for method in DIALLED]
-
-    def curve(self) -> list[Entry]:
-        """Each method with a dial at every setting, paired with its rival at the same."""
-        return [self.entry("diversity_curve", (method, dial), metric, (rival, dial))
-                for method, rival in DIALLED.items() for dial in DIALS for metric in METRICS]  # fmt: skip
-
-    def entry(self, experiment: str, what: tuple[str, float], metric: str, rival: tuple[str, float]) -> Entry:
-        runs, others = ([(seed[metric][each],) for seed in self.values] for each in (what, rival))
-        interval = mean_interval(mean_value, runs, resamples=self.resamples, centre=False)
-        versus = None
-        if what != rival:
-            difference = mean_interval(mean_value, runs, minus=others, resamples=self.resamples, centre=False)
-            versus = {"method": rival[0], **asdict(difference)}
-        return entry(
-            **self.shared, experiment=experiment, method=what[0], metric=metric, **asdict(interval), versus=versus,
-            per_seed=[mean_value(run[0]) for run in runs], protocol=self._protocol(what, METRICS[metric]),
-        )  # fmt: skip
-
-    def ratio(self, ledger: str, method: str) -> Entry:
-        """How many times more parts than plain whole-picture look-alikes the method covers at equal relevance."""
-        relevance, coverage = f"relevance@{K}", f"part_coverage@{K}"
-        runs = []
-        for seed in self.values:
-            columns = [seed[relevance]["whole", 0.0], seed[coverage]["whole", 0.0]]
-            columns += [seed[metric][method, dial] for metric in (relevance, coverage) for dial in DIALS]
-            runs.append((np.stack(columns, axis=1),))
-        interval = mean_interval(at_equal_relevance, runs, resamples=self.resamples, centre=False)
-        return entry(
-            **self.shared, experiment=ledger, method=method, metric=f"coverage_ratio@{K}", **asdict(interval),
-            per_seed=[float(at_equal_relevance(run[0])) for run in runs],
-            protocol="part coverage over that of `whole`, at its relevance, read off the curve of the dial; a "
-            f"match: {self.how}",
-        )  # fmt: skip
-
-    def _protocol(self, what: tuple[str, float], metric: str) -> str:
+def _rows(runs: list[Values], pairs: dict[Setting, Setting], truth: Relevance, resamples: int) -> list[dict[str, Any]]:
+    """Every metric at every setting, beside its difference to the setting that it is paired with."""
+    rows = []
+    for what, rival in pairs.items():
         dial = f"dial {what[1]:g}; " if what[0] in DIALLED else ""
-        return f"{dial}{metric}; the other {self.of} are the gallery; a match: {self.how}"
+        for metric, words in METRICS.items():
+            own, other = ([(seed[metric][each],) for seed in runs] for each in (what, rival))
+            versus = (rival[0], own, other) if what != rival else None
+            found = measure(mean_value, own, versus=versus, resamples=resamples, centre=False)
+            protocol = f"{dial}{words}; the other {truth.of} are the gallery; a match: {truth.how}"
+            rows.append({**found, "method": what[0], "metric": metric, "protocol": protocol})
+    return rows
 
 
-def _measured(profile: Profile, seed: int) -> dict[str, _Measured]:
-    """What each ledger is made of."""
+def _ratio(runs: list[Values], method: str, truth: Relevance, resamples: int) -> dict[str, Any]:
+    """How many times more parts than plain whole-picture look-alikes the method covers at equal relevance."""
+    both = (f"relevance@{K}", f"part_coverage@{K}")
+    stacked = []
+    for seed in runs:
+        columns = [seed[metric]["whole", 0.0] for metric in both]
+        columns += [seed[metric][method, dial] for metric in both for dial in DIALS]
+        stacked.append((np.stack(columns, axis=1),))
+    found = measure(at_equal_relevance, stacked, resamples=resamples, centre=False)
+    words = (
+        f"part coverage over that of `whole`, at its relevance, read off the curve of the dial; a match: {truth.how}"
+    )
+    return {**found, "method": method, "metric": f"coverage_ratio@{K}", "protocol": words}
+
+
+def _measured(profile: Profile, seed: int) -> dict[str, tuple[Values, Relevance, int]]:
+    """By ledger: every metric, what matches, and how many candidates a query has."""
     recommend, dataset = recommender(profile, seed=seed, gallery="test"), dataset_of(profile, "test", seed)
     truths = {"diversity": relevance_of(profile, photos_of(profile, "test", seed), seed)}
     if isinstance(dataset, CCP):
         coloured = colours_under_masks(dataset)
         if coloured.carries.any():
             truths["diversity_looks"] = coloured
-    return {ledger: _values(recommend, truth, seed, among=ledger != "diversity") for ledger, truth in truths.items()}
-
-
-def _values(recommend: Recommender, truth: Relevance, seed: int, among: bool) -> _Measured:
-    """among: only photos that show a part are candidates; otherwise all are."""
-    shows = np.asarray(truth.carries.any(axis=1))
-    queries = np.flatnonzero(shows)
-    asked = Asked(queries, shows if among else np.ones_like(shows))
-    lists = {**_part_lists(recommend.query, asked), **_whole_lists(recommend.whole_query, asked)}
-    lists |= _xquad_lists("together", recommend.query, asked)
-    lists |= _xquad_lists("whole-together", recommend.whole_seen, asked)
-    lists["random", 0.0] = _random_lists(asked, seed)
-    found: dict[str, dict[tuple[str, float], np.ndarray]] = {metric: {} for metric in METRICS}
-    apart, intents = truth.apart(), truth.carries[queries]
-    gallery = np.stack([_without(truth.matches(query), query) for query in queries.tolist()])
-    for what, chosen in lists.items():
-        matches = np.take_along_axis(gallery, np.maximum(chosen, 0)[..., None], axis=1) & (chosen >= 0)[..., None]
-        for metric, value in zip(METRICS, (
-            relevance_at_k(matches, K), part_coverage_at_k(matches, intents, K), alpha_ndcg_at_k(matches, gallery, K),
-            intra_list_distance_at_k(chosen, apart, K),
-        ), strict=True):  # fmt: skip
-            found[metric][what] = value
-    return _Measured(found, truth.how, truth.of, int(asked.candidates.sum()) - 1)
+    found = {}
+    for ledger, truth in truths.items():  # in the second, only photos that show a part are candidates
+        shows = np.asarray(truth.carries.any(axis=1))
+        asked = Asked(np.flatnonzero(shows), np.ones_like(shows) if ledger == "diversity" else shows)
+        found[ledger] = _values(lists_of(recommend, asked, seed), asked, truth), truth, int(asked.candidates.sum()) - 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -201,58 +215,51 @@ class Asked:
             candidates[query] = False
             yield row, query, candidates
 
-    def empty(self) -> Int[np.ndarray, "queries ranks"]:
-        return np.full((len(self.queries), K), -1)
+
+def _values(lists: Lists, asked: Asked, truth: Relevance) -> Values:
+    found: Values = {metric: {} for metric in METRICS}
+    apart, intents = truth.apart(), truth.carries[asked.queries]
+    gallery = np.stack([truth.matches(query) for query in asked.queries.tolist()])
+    gallery[np.arange(len(asked.queries)), asked.queries] = False  # the query itself is no candidate
+    for what, chosen in lists.items():
+        matches = np.take_along_axis(gallery, np.maximum(chosen, 0)[..., None], axis=1) & (chosen >= 0)[..., None]
+        for metric, value in zip(METRICS, (
+            relevance_at_k(matches, K), part_coverage_at_k(matches, intents, K), alpha_ndcg_at_k(matches, gallery, K),
+            intra_list_distance_at_k(chosen, apart, K),
+        ), strict=True):  # fmt: skip
+            found[metric][what] = value
+    return found
 
 
-def _without(matches: np.ndarray, query: int) -> np.ndarray:
-    """The query itself is no candidate."""
-    return np.where(np.arange(len(matches))[:, None] == query, False, matches)
-
-
-def _part_lists(seen: Collection, asked: Asked) -> Lists:
-    """One list of K a query and setting: its parts take turns, as `recommend` would show them."""
-    quota = -(-K // PARTS)
-    lists = {("parts", dial): asked.empty() for dial in DIALS}
-    for row, query, candidates in asked:
-        labels = parts_of(seen, query, MIN_SCORE)[:PARTS]
-        pools = [pool_of(seen, query, seen, [label], candidates, POOL * quota) for label in labels]
-        for dial in DIALS:
-            rows = [pool.photos[pool.chosen(K, dial)].tolist() for pool in pools if len(pool.photos)]
-            chosen = by_turns(rows, K)
-            lists["parts", dial][row, : len(chosen)] = chosen
-    return lists
-
-
-def _whole_lists(features: Float[np.ndarray, "photos channels"], asked: Asked) -> Lists:
-    """The nearest by the whole picture, plain and re-ranked by the same rule at the same settings."""
-    unit = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
+def lists_of(recommend: Recommender, asked: Asked, seed: int) -> Lists:
+    """K photos per query, method and setting, −1 for an empty place: a method's list may be shorter."""
+    settings = [("whole", 0.0), ("random", 0.0), *((method, dial) for method in DIALLED for dial in DIALS)]
+    lists = {setting: np.full((len(asked.queries), K), -1) for setting in settings}
+    unit = torch.nn.functional.normalize(torch.from_numpy(recommend.whole_query), dim=1)
     apart = torch.cdist(unit, unit)
-    lists = {("whole-mmr", dial): asked.empty() for dial in DIALS}
     for row, query, candidates in asked:
+        seen, found = recommend.query, {}
+        pools = [
+            pool_of(seen, query, seen, [label], candidates, POOL * -(-K // PARTS))
+            for label in parts_of(seen, query, MIN_SCORE)[:PARTS]
+        ]  # fmt: skip
         order = torch.argsort(apart[query], stable=True)
         near = order[candidates[order]][: POOL * K]
+        likely = {name: _likely(of, query, candidates) for name, of in
+                  (("together", seen), ("whole-together", recommend.whole_seen))}  # fmt: skip
         for dial in DIALS:
-            chosen = near[diversified(apart[query, near], apart[near][:, near], K, dial)]
-            lists["whole-mmr", dial][row, : len(chosen)] = chosen.numpy()
-    return {**lists, ("whole", 0.0): lists["whole-mmr", 0.0]}
-
-
-def _xquad_lists(method: str, seen: Collection, asked: Asked) -> Lists:
-    """The one list for all parts; it may be shorter than K."""
-    lists = {(method, dial): asked.empty() for dial in DIALS}
-    for row, query, candidates in asked:
-        labels = shown_in(seen, query, MIN_SCORE)
-        _, likely = answers(seen, query, seen, labels, candidates)
-        for dial in DIALS:
-            chosen = chosen_together(likely, torch.from_numpy(seen.scores[query, labels]), K, dial)
-            lists[method, dial][row, : len(chosen)] = chosen
+            turns = [pool.photos[pool.chosen(K, dial)].tolist() for pool in pools if len(pool.photos)]
+            found["parts", dial] = by_turns(turns, K)
+            found["whole-mmr", dial] = near[diversified(apart[query, near], apart[near][:, near], K, dial)].numpy()
+            found |= {(name, dial): chosen_together(*each, K, dial) for name, each in likely.items()}
+        found["whole", 0.0] = found["whole-mmr", 0.0]
+        found["random", 0.0] = np.random.default_rng([seed, query]).permutation(np.flatnonzero(candidates))[:K]
+        for setting, chosen in found.items():
+            lists[setting][row, : len(chosen)] = chosen
     return lists
 
 
-def _random_lists(asked: Asked, seed: int) -> np.ndarray:
-    lists = asked.empty()
-    for row, query, candidates in asked:
-        chosen = np.random.default_rng([seed, query]).permutation(np.flatnonzero(candidates))[:K]
-        lists[row, : len(chosen)] = chosen
-    return lists
+def _likely(seen: Collection, query: int, candidates: Tensor) -> tuple[Tensor, Tensor]:
+    """How likely each photo answers each part of the query, and how likely the query shows it."""
+    labels = shown_in(seen, query, MIN_SCORE)
+    return answers(seen, query, seen, labels, candidates)[1], torch.from_numpy(seen.scores[query, labels])

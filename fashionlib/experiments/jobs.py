@@ -8,7 +8,13 @@ from pathlib import Path
 
 from fashionlib.core import names
 from fashionlib.data.published.registry import PUBLISHED
-from fashionlib.experiments.profile import Profile
+from fashionlib.experiments.profile import Profile, project_root
+
+# what notebooks may leave in results/<profile>/
+LEDGERS = {
+    "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
+    "diversity": ("diversity", "diversity_curve", "diversity_looks"), "ablation": ("ablation",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,16 +37,17 @@ class Job:
         """The name by which the batch calls it: "table1", or "table1@fashion550k"."""
         return f"{self.name}@{self.part}" if self.part else self.name
 
+    @property
+    def source(self) -> Path:
+        return project_root() / "notebooks" / f"{self.notebook}.ipynb"
+
     def of(self, profile: str) -> str:
         """The name of the profile, or of its part, whose results these are."""
         return f"{profile}@{self.part}" if self.part else profile
 
-
-# what notebooks may leave in results/<profile>/
-LEDGERS = {
-    "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
-    "diversity": ("diversity", "diversity_curve", "diversity_looks"), "ablation": ("ablation",),
-}  # fmt: skip
+    def executed(self, profile: str) -> Path:
+        """Where the book finds the executed notebook."""
+        return project_root() / "book" / "runs" / self.of(profile) / f"{self.name}.ipynb"
 
 
 def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
@@ -58,8 +65,8 @@ def jobs_of(profile: Profile) -> list[Job]:
     """
     if profile.ablation:
         return [Job("ablation", "ablation", {})]
-    parts = [replace(job, part=part) for part in profile.parts for job in _made_of(profile.on(part), ["table1"])]
-    found = [replace(job, after=tuple(f"{name}@{job.part}" for name in job.after)) for job in parts]
+    found = [replace(job, part=part, after=tuple(f"{name}@{part}" for name in job.after))
+             for part in profile.parts for job in _made_of(profile.on(part), ["table1"])]  # fmt: skip
     if not usable(profile):
         return found
     own = _made_of(profile, ["table1", *(["topk"] if profile.retrieval else []), "recommend", "diversity", "attention"])
@@ -70,29 +77,27 @@ def jobs_of(profile: Profile) -> list[Job]:
 
 def _made_of(profile: Profile, measured: Sequence[str]) -> list[Job]:
     """The notebooks on one data set; of `measured`, those that it can give the photos for."""
-    trained = [name for name in profile.methods if profile.method(name).kind != "prior"]
     training = [
         Job(f"train-{name}", "train", {"method": name}, title=f"Run: training, {names.method(name)}")
-        for name in trained
-    ]
-    after = tuple(job.name for job in training)
-    can = [name for name in measured if name not in impossible(profile)]
-    return [Job("data", "data", {}), *training, *(Job(name, name, {}, after) for name in can)]
+        for name in profile.methods if profile.method(name).kind != "prior"
+    ]  # fmt: skip
+    after, cannot = tuple(job.name for job in training), impossible(profile)
+    return [Job("data", "data", {}), *training,
+            *(Job(name, name, {}, after) for name in measured if name not in cannot)]  # fmt: skip
 
 
 def impossible(profile: Profile) -> dict[str, str]:
     """The notebooks that the profile's data set or methods cannot give what they need, and why."""
-    name, kinds = profile.data.name, {method: profile.method(method).kind for method in profile.methods}
-    lacks = {}
+    kinds, lacks = {method: profile.method(method).kind for method in profile.methods}, {}
     if "test" not in profile.splits:
-        why = f"{name} has no test photos with tags"
+        why = f"{profile.data.name} has no test photos with tags"
         lacks = dict.fromkeys(("table1", "recommend", "diversity", "attention"), why)
     if "parser" not in kinds or "whole" not in kinds:
-        for notebook in ("recommend", "diversity"):
-            lacks.setdefault(notebook, "it compares the methods `parser` and `whole`, and the profile lacks one")
+        why = "it compares the methods `parser` and `whole`, and the profile lacks one"
+        lacks = {**dict.fromkeys(("recommend", "diversity"), why), **lacks}
     if "parser" not in kinds:
         lacks.setdefault("attention", "it looks at the method `parser`, which the profile lacks")
-    return {**lacks}
+    return lacks
 
 
 def usable(profile: Profile) -> bool:
@@ -102,27 +107,14 @@ def usable(profile: Profile) -> bool:
 
 def notices(profile: Profile) -> list[str]:
     """What will not be made, and why, a line a cause."""
-    absent = dict(profile.absent)
+    absent, causes = dict(profile.absent), {}
     if not usable(profile):
         absent[profile.data.name] = f"no folder {profile.folder}; {PUBLISHED[profile.data.name].hint}"
-    causes: dict[str, list[str]] = {}
+    missing = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
+    if profile.ablation or not usable(profile):
+        return missing
     for method, what in profile.lacking.items():
         causes.setdefault(f"{profile.data.name} has no {what} to learn from", []).append(method)
     for notebook, why in impossible(profile).items():
         causes.setdefault(why, []).append(notebook)
-    omitted = [f"left out: {', '.join(names)}: {why}" for why, names in causes.items()]
-    missing = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
-    return missing if profile.ablation or not usable(profile) else missing + omitted
-
-
-def rankers(profile: Profile, task: str) -> dict[str, Profile]:
-    """The methods whose features find products, and the profile that trains each.
-
-    Those of the profile are trained on its own data alone. Where products are looked for in another data set, those
-    that are trained on that one's training photos rank, too.
-    """
-    there = profile.searched(task)[0]
-    trained = dict.fromkeys(profile.methods, profile)
-    if there in profile.parts:
-        trained = {**trained, **dict.fromkeys(profile.on(there).methods, profile.on(there)), **trained}
-    return {method: trainer for method, trainer in trained.items() if trainer.method(method).kind != "prior"}
+    return missing + [f"left out: {', '.join(each)}: {why}" for why, each in causes.items()]

@@ -1,25 +1,29 @@
-"""From a profile to trained methods: what notebooks call."""
+"""From a profile to trained methods, their predictions, and the numbers measured on them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from fashionlib.core.device import device_name
 from fashionlib.core.errors import InputError
-from fashionlib.core.sealed import Damaged, notice, read_json, write_json
+from fashionlib.core.sealed import Damaged, cached, content_hash, notice, read_json, write_json
 from fashionlib.data import load
 from fashionlib.data.augment import MIRRORED, PLAIN, View
+from fashionlib.data.base import split_hash
 from fashionlib.data.published.fashion550k import Fashion550k
 from fashionlib.data.store import Joined, Photos, load_photos
 from fashionlib.experiments.profile import Profile, project_root
+from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.models.backbones import frozen_trunk
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training import distributed
@@ -33,14 +37,15 @@ from fashionlib.training.annotations import (
 )
 from fashionlib.training.feature_maps import MAPS_VERSION, trunk_maps
 from fashionlib.training.inputs import ImageInputs, Inputs, MapInputs
-from fashionlib.training.loop import TRAINING_VERSION, load_best, train
+from fashionlib.training.loop import TRAINING_VERSION, Predictions, load_best, predict, train
 from fashionlib.training.options import TrainingOptions
+
+PREDICTIONS_VERSION = 1  # raise it when the same weights and photos give other predictions
 
 
 def photos_of(profile: Profile, split: str, seed: int = 0) -> Photos:
     """The split's photos at the profile's size; decoded or drawn once and kept in runs/cache."""
-    dataset = dataset_of(profile, split, seed)
-    return load_photos(dataset, profile.image_size, cache=cache_folder())
+    return load_photos(dataset_of(profile, split, seed), profile.image_size, cache=cache_folder())
 
 
 def dataset_of(profile: Profile, split: str, seed: int = 0):
@@ -80,7 +85,7 @@ def cache_folder() -> Path:
 
 
 def run_folder(profile: Profile, method: str, seed: int) -> Path:
-    """Where a trained method lies: weights, history, state."""
+    """Where a trained method lies: weights, history, state, predictions."""
     return project_root() / "runs" / profile.name / "train" / f"{method}-{seed}"
 
 
@@ -103,8 +108,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
     A run is taken up again only where its data, options, seed and the versions of what it depends on are the same.
     """
     training, validation = (photos_of(profile, split, seed) for split in ("train", "val"))
-    options = profile.training_of(method)
-    folder = run_folder(profile, method, seed)
+    options, folder = profile.training_of(method), run_folder(profile, method, seed)
     fingerprint = _fingerprint(profile, method, seed, training, validation)
     if _finished(folder).get("fingerprint") == fingerprint:
         try:
@@ -126,20 +130,84 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
         )
     known = known_of(profile, model.head, training, training_views(options), seed)
     started = time.perf_counter()
-    train(
-        model, inputs, training.tags, checks, options, folder, seed=seed, fingerprint=fingerprint,
-        known=known,
-    )  # fmt: skip
+    train(model, inputs, training.tags, checks, options, folder, seed=seed, fingerprint=fingerprint, known=known)
     if distributed.first():
         write_json(folder / "finished.json", {"fingerprint": fingerprint, "seconds": time.perf_counter() - started})
     return load_best(model, folder)
 
 
+def predictions(
+    profile: Profile, method: str, seed: int, split: str = "test", view: View = PLAIN, mirror: bool = False
+) -> Predictions:
+    """What the trained method says of a split's photos in `view`; `mirror`: scores are the mean with mirror images.
+
+    Those of the test photos, which several experiments read, are made once and kept beside the weights.
+    """
+    model, photos, folder = (
+        fit(profile, method, seed),
+        photos_of(profile, split, seed),
+        run_folder(profile, method, seed),
+    )
+
+    def made() -> Predictions:
+        return predict(model, inputs_of(profile, photos, [view, *[MIRRORED] * mirror]), mirror=mirror)
+
+    if split != "test":
+        return made()
+    what = (photos.fingerprint, view, mirror, profile.trunk, device_name(), MAPS_VERSION, PREDICTIONS_VERSION)
+    weights, rest = content_hash(folder / "model.safetensors")[:8], hashlib.sha256(repr(what).encode()).hexdigest()[:8]
+    for old in folder.glob("predictions-*"):
+        if not old.name.startswith(f"predictions-{weights}"):
+            shutil.rmtree(old, ignore_errors=True)
+
+    def write(aside: Path) -> None:
+        for name, array in vars(made()).items():
+            if array is not None:
+                np.save(aside / f"{name}.npy", array)
+
+    kept = cached(folder / f"predictions-{weights}{rest}", write)
+    paths = {field.name: kept / f"{field.name}.npy" for field in fields(Predictions)}
+    return Predictions(**{name: np.load(path) if path.exists() else None for name, path in paths.items()})  # pyright: ignore[reportArgumentType]
+
+
+def tag_scores(profile: Profile, method: str, seed: int, split: str = "test") -> np.ndarray:
+    """The method's score of every label for each photo of the split; `prior` gives each label's training frequency."""
+    if profile.method(method).kind == "prior":
+        return np.tile(photos_of(profile, "train", seed).tags.mean(0), (len(photos_of(profile, split, seed)), 1))
+    return predictions(profile, method, seed, split, mirror=profile.training_of(method).mirror_test).scores
+
+
+def measure(
+    statistic: Callable[..., Any], runs: Sequence[tuple[Any, ...]], *, minus: Sequence[tuple[Any, ...]] | None = None,
+    versus: tuple[str, Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]] | None = None, **options: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Fields of a ledger's entry: value and 95% interval of the mean over runs (one per seed), and each run's value.
+
+    minus: another method's runs; all numbers are then of the paired difference. versus: its name, and the runs of which
+    the paired difference is kept beside the value. options: `resamples` and `centre` of `mean_interval`.
+    """
+    found = asdict(mean_interval(statistic, runs, minus=minus, **options))
+    values, others = ([float(statistic(*run)) for run in each or ()] for each in (runs, minus))
+    found["per_seed"] = [own - other for own, other in zip(values, others, strict=True)] if minus else values
+    if versus:
+        name, ours, theirs = versus
+        found["versus"] = {"method": name, **asdict(mean_interval(statistic, ours, minus=theirs, **options))}
+    return found
+
+
+def about(profile: Profile, experiment: str, photos: Sequence[Photos], split: str = "test") -> dict[str, Any]:
+    """What the entries of an experiment have in common. photos: those measured on, for each seed."""
+    return {
+        "experiment": experiment, "profile": profile.name, "dataset": profile.data.name, "split": split,
+        "split_hash": split_hash([id_ for each in photos for id_ in each.ids]), "seeds": list(profile.seeds),
+        "n": len(photos[0]),
+    }  # fmt: skip
+
+
 def _joined(*splits: Photos) -> Photos:
     """The photos of all splits as one, in the files in which they are."""
-    first = splits[0]
     return replace(
-        first, images=Joined([split.images for split in splits]),  # pyright: ignore[reportArgumentType]
+        splits[0], images=Joined([split.images for split in splits]),  # pyright: ignore[reportArgumentType]
         targets=np.concatenate([split.tags for split in splits]),
         ids=tuple(id_ for split in splits for id_ in split.ids),
         products=tuple(product for split in splits for product in split.products),
@@ -158,10 +226,13 @@ def known_of(
     needs, name = _needs(head), profile.data.name
     if not needs:
         return {}
-    if "clean" in needs and name == "fashion550k":
+    if "clean" in needs and name == "fashion550k":  # the part `verified` holds the photos that people looked at
         part = dataset_of(profile, "verified", seed)
         assert isinstance(part, Fashion550k)
-        return _verified(part, photos)
+        rows = {id_: row for row, id_ in enumerate(part.ids)}
+        verified = np.array([id_ in rows for id_ in photos.ids])
+        clean = part.targets()[[rows.get(id_, 0) for id_ in photos.ids]]
+        return {"verified": verified, "clean": np.where(verified[:, None], clean, 0).astype(np.float32)}
     if "clean" in needs and name != "wardrobe":
         raise InputError(f"{name} has no verified tags beside noisy ones: leave this method out")
     dataset = dataset_of(profile, "train", seed)
@@ -184,26 +255,12 @@ def known_of(
 
 def _needs(head: Any) -> set[str]:
     """What a head learns from beyond tags; how far training is, the loop itself knows."""
-    needs: set[str] = set(getattr(head, "needs", ()))
-    return needs - {"progress"}
-
-
-def _verified(part: Fashion550k, photos: Photos) -> dict[str, np.ndarray]:
-    """The verified tags, and whether there are some, photo by photo; `part` holds the photos that people looked at."""
-    rows = {id_: row for row, id_ in enumerate(part.ids)}
-    verified = np.array([id_ in rows for id_ in photos.ids])
-    clean = part.targets()[[rows.get(id_, 0) for id_ in photos.ids]]
-    return {"verified": verified, "clean": np.where(verified[:, None], clean, 0).astype(np.float32)}
+    return {*getattr(head, "needs", ())} - {"progress"}
 
 
 def training_seconds(profile: Profile, method: str, seed: int = 0) -> float:
     """How long the last stretch of training took; 0 for a method that is not trained."""
     return _finished(run_folder(profile, method, seed)).get("seconds", 0.0)
-
-
-def prior_scores(train_targets: np.ndarray, photos: int) -> np.ndarray:
-    """The method `prior`: every photo gets each label's frequency in the training tags."""
-    return np.tile(train_targets.mean(0), (photos, 1))
 
 
 def _fingerprint(profile: Profile, method: str, seed: int, *photos: Photos) -> str:

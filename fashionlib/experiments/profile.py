@@ -121,17 +121,16 @@ class Profile:
         return PUBLISHED[self.data.name].splits if self.data.name in PUBLISHED else ("train", "val", "test")
 
     @property
-    def knows_parts(self) -> bool:
-        """Whether the data set says where each label's garment is."""
-        return self.data.name not in PUBLISHED or PUBLISHED[self.data.name].parts
+    def folder(self) -> str | None:
+        """Where the profile's data set lies."""
+        return folder_of(self.root, self.data.name)
 
     @cached_property
     def others(self) -> dict[str, dict]:
         """The options of the data sets beside the profile's own, by name."""
         found = {name: dict(options) for name, options in self.tagging.items()}
         for task in self.retrieval:
-            where, options = self.searched(task)
-            found.setdefault(where, options)
+            found.setdefault(*self.searched(task))
         return {name: options for name, options in found.items() if name != self.data.name}
 
     @property
@@ -156,29 +155,31 @@ class Profile:
         if dataset not in self.others:
             known = ", ".join(self.others) or "no other data set"
             raise InputError(f"profile {self.name} has no data set {dataset!r}: it has {known}")
-        data = DataOptions(dataset, self.others[dataset])
-        methods = {name: self._every[name] for name in self._trained_on(dataset)}
         return replace(
-            self, name=f"{self.name}@{dataset}", data=data, methods=methods, tagging={}, retrieval={}, elsewhere={}
-        )
+            self, name=f"{self.name}@{dataset}", data=DataOptions(dataset, self.others[dataset]),
+            methods=self._trained_on(dataset), tagging={}, retrieval={}, elsewhere={},
+        )  # fmt: skip
 
     def retrieving(self, task: str) -> Profile:
         """This profile with the data in which `task` looks for products; as it is where those are its own."""
         name, options = self.searched(task)
         return self if name == self.data.name else replace(self, data=DataOptions(name, options))
 
-    @property
-    def _every(self) -> dict:
-        return {**self.methods, **self.elsewhere}
+    def rankers(self, task: str) -> dict[str, Profile]:
+        """The methods whose features find products, and the profile that trains each.
 
-    def _trained_on(self, dataset: str) -> list[str]:
-        default = (self.data.name, *self.tagging)
-        return [name for name, options in self._every.items() if dataset in (options.get("data") or default)]
+        Those of the profile are trained on its own data alone. Where products are looked for in another data set, those
+        that are trained on that one's training photos rank, too.
+        """
+        there, trained = self.searched(task)[0], dict.fromkeys(self.methods, self)
+        if there in self.parts:
+            trained = {**trained, **dict.fromkeys(self.on(there).methods, self.on(there)), **trained}
+        return {method: trainer for method, trainer in trained.items() if trainer.method(method).kind != "prior"}
 
-    @property
-    def folder(self) -> str | None:
-        """Where the profile's data set lies."""
-        return folder_of(self.root, self.data.name)
+    def _trained_on(self, dataset: str) -> dict:
+        """The methods that are trained on it."""
+        default, every = (self.data.name, *self.tagging), {**self.methods, **self.elsewhere}
+        return {name: options for name, options in every.items() if dataset in (options.get("data") or default)}
 
 
 def folder_of(root: str | None, dataset: str) -> str | None:
@@ -187,14 +188,10 @@ def folder_of(root: str | None, dataset: str) -> str | None:
     """
     if root is None or dataset == "wardrobe":
         return None
-    named = named_folders(root)
-    if named:
+    if named := named_folders(root):
         return named.get(dataset)
-    if dataset not in PUBLISHED or dataset == "folder":
-        return root
-    below = Path(root) / dataset
-    shared = dataset in PUBLISHED and any((Path(root) / name).is_dir() for name in PUBLISHED if name != "folder")
-    return str(below if shared else root)
+    shared = any((Path(root) / name).is_dir() for name in PUBLISHED if name != "folder")
+    return str(Path(root) / dataset) if shared and dataset in PUBLISHED and dataset != "folder" else root
 
 
 def named_folders(root: str) -> dict[str, str]:
@@ -203,25 +200,24 @@ def named_folders(root: str) -> dict[str, str]:
     return {name: folder for name, _, folder in pairs} if all(name in PUBLISHED for name, _, _ in pairs) else {}
 
 
+def absolute(root: str) -> str:
+    """The same folder or folders, from the root of the disk."""
+    if named := named_folders(root):
+        return ",".join(f"{name}={Path(folder).resolve()}" for name, folder in named.items())
+    return str(Path(root).resolve()) if root else ""
+
+
 def project_root() -> Path:
     """The folder with `profiles/`: FASHIONLIB_HOME, the working folder or one above it, or where the package lies."""
     named = os.environ.get("FASHIONLIB_HOME")
     here = Path.cwd()
-    candidates = [Path(named)] if named else [here, *here.parents, Path(__file__).resolve().parents[2]]
-    for folder in candidates:
+    for folder in [Path(named)] if named else [here, *here.parents, Path(__file__).resolve().parents[2]]:
         if (folder / "profiles").is_dir():
             return folder
     raise InputError(
         f"no folder profiles/ in {named or here}{'' if named else ' or above'}: profiles and notebooks come with the "
         "repository, not with the installed package; run in its folder, or name that in FASHIONLIB_HOME"
     )
-
-
-def absolute(root: str) -> str:
-    """The same folder or folders, from the root of the disk."""
-    if named := named_folders(root):
-        return ",".join(f"{name}={Path(folder).resolve()}" for name, folder in named.items())
-    return str(Path(root).resolve()) if root else ""
 
 
 def load_profile(name: object, *, data: object = None, seeds: object = None, check: bool = True) -> Profile:
@@ -241,15 +237,36 @@ def load_profile(name: object, *, data: object = None, seeds: object = None, che
     if data:
         profile = replace(profile, root=data)
     if seeds:
-        profile = replace(profile, seeds=_seeds(seeds))
+        numbers = [each.strip() for each in seeds.split(",")]
+        if not all(each.isascii() and each.isdigit() for each in numbers):
+            raise InputError(f"seeds {seeds!r}: expected whole numbers with commas between, such as 0,1,2")
+        profile = replace(profile, seeds=tuple(map(int, numbers)))
     if profile.data.name != "wardrobe" and not profile.root:
         raise InputError(f"profile {profile.name} needs its data: add DATA=folder (or -p data folder with papermill)")
-    return _taught(profile.on(part) if part else _present(profile))
+    profile = profile.on(part) if part else _present(profile)
+    if profile.data.name not in PUBLISHED:
+        return profile
+    wanted = {method: _LEARNS_FROM.get(profile.method(method).kind) for method in profile.methods}
+    lacking = {m: what for m, what in wanted.items() if what and what not in PUBLISHED[profile.data.name].knows}
+    kept = {method: options for method, options in profile.methods.items() if method not in lacking}
+    return replace(profile, methods=kept, lacking=lacking)
 
 
 def text_of(parameter: object) -> str:
     """A notebook's parameter as text; empty for None. `papermill -p` makes numbers of names such as 2024."""
     return "" if parameter is None else str(parameter)
+
+
+def _present(profile: Profile) -> Profile:
+    """The profile without those of its other data sets that have no folder; `absent` says where to ask for them."""
+    lost = {}
+    for name in profile.others:
+        folder = folder_of(profile.root, name)
+        if name != "wardrobe" and not (folder and Path(folder).is_dir()):
+            lost[name] = f"no folder {folder or f'named for it in {profile.root}'}; {PUBLISHED[name].hint}"
+    tagging = {name: options for name, options in profile.tagging.items() if name not in lost}
+    tasks = {task: options for task, options in profile.retrieval.items() if profile.searched(task)[0] not in lost}
+    return replace(profile, tagging=tagging, retrieval=tasks, absent=lost)
 
 
 def read_profile(name: str, check: bool = True) -> Profile:
@@ -263,14 +280,15 @@ def read_profile(name: str, check: bool = True) -> Profile:
         if options and "data" not in options:
             raise InputError(f"{path}, key retrieval, {task}: name the data set, such as data: deepfashion_{task}")
     _check(profile, str(path), check)
+    known = [profile.data.name, *profile.others]
     for method in profile.methods:
         for wanted in profile.method(method).data:
-            if wanted not in (profile.data.name, *profile.others):
-                known = ", ".join([profile.data.name, *profile.others])
-                raise InputError(f"{path}, method {method}, key data: {wanted!r} is no data set of it; it has {known}")
-    own = {method: profile.methods[method] for method in profile._trained_on(profile.data.name)}
-    rest = {method: options for method, options in profile.methods.items() if method not in own}
-    return replace(profile, methods=own, elsewhere=rest)
+            if wanted not in known:
+                raise InputError(
+                    f"{path}, method {method}, key data: {wanted!r} is no data set of it; it has {', '.join(known)}"
+                )
+    own = profile._trained_on(profile.data.name)
+    return replace(profile, methods=own, elsewhere={k: v for k, v in profile.methods.items() if k not in own})
 
 
 def _values(path: Path) -> dict[str, Any]:
@@ -295,41 +313,18 @@ def _merged(old: Mapping, new: Mapping) -> dict:
     return {**old, **new, **{key: _merged(old[key], new[key]) for key in both}}
 
 
-def _taught(profile: Profile) -> Profile:
-    """The profile without the methods that learn from what its data set does not say of photos."""
-    if profile.data.name not in PUBLISHED:
-        return profile
-    known = PUBLISHED[profile.data.name].knows
-    wanted = {method: _LEARNS_FROM.get(profile.method(method).kind) for method in profile.methods}
-    lacking = {method: what for method, what in wanted.items() if what and what not in known}
-    methods = {method: options for method, options in profile.methods.items() if method not in lacking}
-    return replace(profile, methods=methods, lacking=lacking)
-
-
-def _present(profile: Profile) -> Profile:
-    """The profile without those of its other data sets that have no folder; `absent` says where to ask for them."""
-    lost = {}
-    for name in profile.others:
-        folder = folder_of(profile.root, name)
-        if name != "wardrobe" and not (folder and Path(folder).is_dir()):
-            lost[name] = f"no folder {folder or f'named for it in {profile.root}'}; {PUBLISHED[name].hint}"
-    tagging = {name: options for name, options in profile.tagging.items() if name not in lost}
-    tasks = {task: options for task, options in profile.retrieval.items() if profile.searched(task)[0] not in lost}
-    return replace(profile, tagging=tagging, retrieval=tasks, absent=lost)
-
-
-def _check(profile: Profile, where: str, parts: bool) -> None:
+def _check(profile: Profile, where: str, heads: bool) -> None:
     """Every option of every method, so that a wrong one shows before anything is trained or read."""
     for name, values in profile.methods.items():
         method = build(MethodOptions, values, f"{where}, methods.{name}")
         build(TrainingOptions, {**asdict(profile.training), **method.training}, f"{where}, training of {name}")
-        if parts:
+        if heads:
             from fashionlib.models.heads import HEADS
 
             choose(method.kind, ["prior", *HEADS], f"{where}, methods.{name}, key kind")
             if method.kind != "prior":
                 build(HEADS[method.kind][1], method.head, f"{where}, head of {name}")
-    if parts:
+    if heads:
         from fashionlib.data import NAMES
         from fashionlib.models.backbones import trunk_options
 
@@ -337,10 +332,3 @@ def _check(profile: Profile, where: str, parts: bool) -> None:
         for name in profile.others:
             choose(name, NAMES, f"{where}, data set of tagging or retrieval")
         trunk_options(profile.trunk_options(), f"{where}, trunk")
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    found = str(text).split(",")
-    if not all(part.strip().isascii() and part.strip().isdigit() for part in found):
-        raise InputError(f"seeds {text!r}: expected whole numbers with commas between, such as 0,1,2")
-    return tuple(int(part) for part in found)

@@ -1,22 +1,29 @@
-"""Figs. 1 and 4: what the test photos are recommended, part by part and as a whole."""
+"""Figs. 1 and 4: what test photos are recommended, part by part and as a whole; the same of one's own folder."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.augment import PLAIN
+from fashionlib.core.files import build_aside
+from fashionlib.data.photos import read_photo
 from fashionlib.data.store import Photos
-from fashionlib.experiments.methods import fit, inputs_of, photos_of
-from fashionlib.experiments.profile import Profile
+from fashionlib.data.wardrobe.dataset import VERSION, Wardrobe
+from fashionlib.experiments.methods import cache_folder, photos_of, predictions
+from fashionlib.experiments.profile import Profile, text_of
 from fashionlib.experiments.table1 import TOP
 from fashionlib.experiments.topk import part_features
+from fashionlib.gallery.gallery import Gallery, open_gallery
 from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.models.attention import boxes_of
+from fashionlib.models.pretrained import DEFAULT
 from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.recommend import (
     Answer,
@@ -28,7 +35,9 @@ from fashionlib.retrieval.recommend import (
     recommend_together,
 )
 from fashionlib.retrieval.shown import recommend_whole
-from fashionlib.training.loop import Predictions, predict
+from fashionlib.training.loop import Predictions
+
+DRAWN = 40  # photos of a gallery where no folder is at hand
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,8 @@ class Recommender:
         """Where the query shows each label that one of the answers answers, the best label first."""
         answered = {look.label for each in answers for look in each.looks}
         order = np.argsort(-self.query.scores[photo], kind="stable").tolist()
-        return {
-            self.query.labels[label]: self.query.region(photo, label)
-            for label in order
-            if self.query.labels[label] in answered
-        }
+        named = {self.query.labels[label]: label for label in order}
+        return {name: self.query.region(photo, label) for name, label in named.items() if name in answered}
 
     def whole(self, photo: int, *, k: int = 5) -> list[LookAlike]:
         return recommend_whole(self.whole_query, photo, self.whole_gallery, k=k)
@@ -69,22 +75,18 @@ def recommender(
     seed: the profile's first one by default. Raises InputError where `method` sees the picture whole.
     """
     seed = profile.seeds[0] if seed is None else seed
-    sides = [photos_of(profile, split, seed) for split in ("test", gallery)]
-    inputs = [inputs_of(profile, side, [PLAIN]) for side in sides]
-    model, whole = fit(profile, method, seed), fit(profile, rival, seed)
-    seen = [predict(model, each, mirror=False) for each in inputs]
-    query, shown = (_collection(photos, one, method) for photos, one in zip(sides, seen, strict=True))
-    pooled = [predict(whole, each, mirror=False) for each in inputs]
-    return Recommender(query, shown, *(one.features[:, 0] for one in pooled), _one_part(sides[0], pooled[0]))
-
-
-def _one_part(photos: Photos, seen: Predictions) -> Collection:
-    """Photos as a whole-image method sees them: one region, the picture, whose features are at length 1."""
-    features = torch.nn.functional.normalize(torch.from_numpy(seen.features[:, :1]), dim=2)
-    assigned = top_k_assignments(seen.scores, k=min(TOP, seen.scores.shape[1])).astype(bool)
-    parts = PartFeatures(features, torch.zeros(seen.scores.shape, dtype=torch.long), torch.from_numpy(assigned))
+    splits = ("test", gallery)
+    photos = [photos_of(profile, split, seed) for split in splits]
+    seen, pooled = ([predictions(profile, name, seed, split) for split in splits] for name in (method, rival))
+    query, shown = (_collection(each, one, method) for each, one in zip(photos, seen, strict=True))
+    # as a whole-image method sees them: one region, the picture, whose features are at length 1
+    features = torch.nn.functional.normalize(torch.from_numpy(pooled[0].features[:, :1]), dim=2)
+    scores = pooled[0].scores
+    assigned = top_k_assignments(scores, k=min(TOP, scores.shape[1])).astype(bool)
+    parts = PartFeatures(features, torch.zeros(scores.shape, dtype=torch.long), torch.from_numpy(assigned))
     boxes = np.broadcast_to(np.array([0.0, 0.0, 1.0, 1.0], dtype=np.float32), (len(features), 1, 4))
-    return Collection(seen.scores, parts, boxes, photos.labels, photos.ids)
+    whole = Collection(scores, parts, boxes, photos[0].labels, photos[0].ids)
+    return Recommender(query, shown, *(one.features[:, 0] for one in pooled), whole)
 
 
 def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
@@ -92,8 +94,7 @@ def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
         raise InputError(f"the method {method!r} sees the picture whole and has no parts; choose one of kind parser")
     theta = torch.from_numpy(seen.theta)
     boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
-    images = np.asarray(photos.images)
-    return Collection(seen.scores, part_features(seen), boxes, photos.labels, photos.ids, images)
+    return Collection(seen.scores, part_features(seen), boxes, photos.labels, photos.ids, np.asarray(photos.images))
 
 
 def telling_queries(recommend: Recommender, count: int = 6, parts: int = 4) -> list[int]:
@@ -106,3 +107,42 @@ def telling_queries(recommend: Recommender, count: int = 6, parts: int = 4) -> l
     steps = np.take_along_axis(query.parts.best_step.numpy(), top, axis=1)
     different = np.array([len(set(row)) for row in steps.tolist()])
     return np.argsort(-different, kind="stable")[:count].tolist()
+
+
+def own_gallery(folder: object = "", model: object = "") -> Gallery:
+    """The photos of `folder` as `model` sees them; drawn photos, made once, and the packaged model by default.
+
+    Both are taken as text: papermill's -p makes a number of a name such as 2024. Raises InputError as `open_gallery`.
+    """
+    if isinstance(folder, int | float) and not Path(str(folder)).is_dir():
+        raise InputError(f"{folder}: no such folder; a name that is a number, such as 007, is given with papermill -r")
+
+    def draw(aside: Path) -> None:
+        wardrobe = Wardrobe("test", size=(384, 256), counts={"test": DRAWN})
+        for number in range(DRAWN):
+            Image.fromarray(wardrobe[number].image).save(aside / f"street-{number + 1:03d}.png")
+
+    place = text_of(folder) or build_aside(cache_folder() / f"drawn-{VERSION}-{DRAWN}", draw)
+    return open_gallery(place, text_of(model) or DEFAULT)
+
+
+def picture(photo: object) -> np.ndarray:
+    """The photo at a size to look at. Raises InputError where it cannot be read."""
+    image = Image.fromarray(read_photo(text_of(photo), (960, 640)))
+    image.thumbnail((640, 960))
+    return np.asarray(image)
+
+
+def cells_of(rows: list[Row], gallery: Gallery) -> list[dict]:
+    """Rows as `fashionlib.plots.recommendation_grid` takes them, with the gallery's small pictures."""
+    return [
+        {
+            "label": f"{row.label} ({row.score:.2f})", "region": row.region,
+            "cells": [
+                {"image": np.asarray(Image.open(io.BytesIO(gallery.thumbnail(look.photo)))), "label": look.label,
+                 "distance": look.distance, "region": look.region}
+                for look in row.looks
+            ],
+        }
+        for row in rows
+    ]  # fmt: skip

@@ -12,7 +12,6 @@ from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.attention import Looks
-from fashionlib.experiments.jobs import rankers
 from fashionlib.experiments.methods import run_folder, training_seconds
 from fashionlib.experiments.profile import Profile
 from fashionlib.ledger.ledger import Entry
@@ -104,37 +103,39 @@ def differences_table(entries: Sequence[Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "parser") -> str:
-    """By how much `method` is above or below the rival in its entry, and whether the interval excludes zero.
+def _side(low: float, high: float, above: str, below: str, neither: str, zero: float = 0) -> str:
+    """The words for an interval above, below, or around zero."""
+    return above if low > zero else below if high < zero else neither
 
-    Of the best method, where that one was not measured.
+
+def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "parser") -> str:
+    """By how much `method`, or the best one where it was not measured, is above or below the rival in its entry, and
+    whether the interval excludes zero.
     """
     measured = [each for each in entries if each.metric == metric]
     entry = max(measured, key=lambda each: (each.method == method, each.value))
     method, versus = entry.method, entry.versus
     if versus is None:
         return f"{names.method(method)}: {names.metric(metric)} {entry.value:.3f}; the profile has no control."
-    points = [100 * versus[key] for key in ("value", "low", "high")]
-    sure = "above" if points[1] > 0 else "below" if points[2] < 0 else None
-    verdict = f"The paired interval lies {sure} zero." if sure else "The paired interval includes zero."
+    value, low, high = (100 * versus[key] for key in ("value", "low", "high"))
     task = names.task(entry.experiment, entry.dataset) if entry.experiment in names.TASKS else "Tagging"
     return (
         f"{task} on {names.dataset(entry.dataset)}: {names.method(method)} has {names.metric(metric)} "
-        f"**{entry.value:.3f}**, **{points[0]:+.1f} points** against {names.method(versus['method'])} (95% interval "
-        f"{points[1]:+.1f} to {points[2]:+.1f}, {entry.n} test photos, "
-        f"{len(entry.seeds)} {'seed' if len(entry.seeds) == 1 else 'seeds'}). {verdict}"
+        f"**{entry.value:.3f}**, **{value:+.1f} points** against {names.method(versus['method'])} (95% interval "
+        f"{low:+.1f} to {high:+.1f}, {entry.n} test photos, "
+        f"{len(entry.seeds)} {'seed' if len(entry.seeds) == 1 else 'seeds'}). "
+        f"The paired interval {_side(low, high, 'lies above', 'lies below', 'includes')} zero."
     )
 
 
 def sentence_about_training_data(profile: Profile) -> str:
     """Which methods of Fig. 3 learned from tags, which from which photos show the same product, and of which data."""
-    learned: dict[tuple[bool, str], list[str]] = {}
+    learned: dict[tuple[bool, str], dict[str, None]] = {}
     for task in profile.retrieval:
-        for method, trainer in rankers(profile, task).items():
+        for method, trainer in profile.rankers(task).items():
             head, _ = HEADS[trainer.method(method).kind]
             identity = bool({"main", "products"} & {*getattr(head, "needs", ())})
-            methods = learned.setdefault((identity, trainer.data.name), [])
-            methods += [names.method(method)] if names.method(method) not in methods else []
+            learned.setdefault((identity, trainer.data.name), {})[names.method(method)] = None
     return " ".join(
         f"{', '.join(methods)}: trained on tags {'and products' if identity else 'alone'}, of {names.dataset(data)}."
         for (identity, data), methods in learned.items()
@@ -152,29 +153,37 @@ def sentence_about_rows(answers: Sequence[Sequence[Row]]) -> str:
     )
 
 
+def sentence_about_own(photos: int, left_out: int, rows: Sequence[Row]) -> str:
+    """How many photos of one's own were searched, for which parts, and with how many different answers."""
+    if not rows:
+        return f"None of the {photos} photos shares a label with this one."
+    answers = {look.photo for row in rows for look in row.looks}
+    return (
+        f"Out of {photos} photos, {len(answers)} different ones answer for "
+        f"**{', '.join(row.label for row in rows)}**; {left_out} could not be read."
+    )
+
+
 def sentence_about_attention(entries: Sequence[Entry], method: str = "parser") -> str:
     """Pointing beside the mean box, on photos as they are and shifted, and whether boxes follow."""
     of = {entry.metric: entry for entry in entries if entry.method == method}
-    steps = (
+    sentences = [] if "pointing" in of else ["No label has enough masks to measure pointing."]
+    for end, words in (("", "as they are"), ("_moved", "scaled and shifted")) if not sentences else ():
+        pointing, mean_box = of[f"pointing{end}"], of[f"pointing_mean_box{end}"]
+        gain = pointing.versus or {"value": 0.0, "low": 0.0, "high": 0.0}
+        sure = _side(gain["low"], gain["high"], "better than", "worse than", "not clearly better than")
+        sentences.append(
+            f"On photos {words} the winning box's centre lies on the garment in {pointing.value:.1%} of cases, the "
+            f"centre of the label's mean box in {mean_box.value:.1%}: the network points **{sure}** that fixed guess "
+            f"({100 * gain['value']:+.1f} points)."
+        )
+    sentences.append(
         f"The standard deviation of box centres over photos is {of['theta_std'].value:.3f} (the frame runs from −1 to "
         f"1), and the boxes of two steps have an IoU of {of['step_overlap'].value:.2f} on average. When the photo is "
         f"shifted, {of['following_steps'].value:.0%} of the steps follow by at least half of the shift on both axes "
         f"(slopes {of['follows_x'].value:.2f} horizontally, {of['follows_y'].value:.2f} vertically; a layout has 0)."
     )
-    if "pointing" not in of:
-        return f"No label has enough masks to measure pointing. {steps}"
-    return f"{_pointing_words(of, '', 'as they are')} {_pointing_words(of, '_moved', 'scaled and shifted')} {steps}"
-
-
-def _pointing_words(of: Mapping[str, Entry], end: str, words: str) -> str:
-    pointing, mean_box = of[f"pointing{end}"], of[f"pointing_mean_box{end}"]
-    gain = pointing.versus or {"value": 0.0, "low": 0.0, "high": 0.0}
-    sure = "better than" if gain["low"] > 0 else "worse than" if gain["high"] < 0 else "not clearly better than"
-    return (
-        f"On photos {words} the winning box's centre lies on the garment in {pointing.value:.1%} of cases, the centre "
-        f"of the label's mean box in {mean_box.value:.1%}: the network points **{sure}** that fixed guess "
-        f"({100 * gain['value']:+.1f} points)."
-    )
+    return " ".join(sentences)
 
 
 def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
@@ -188,25 +197,20 @@ def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
 
 def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
     """Parts covered at equal relevance, and what each list covers; the same among photos with masks, where measured."""
-    found = {
-        name: [entry for entry in entries if entry.experiment == name] for name in ("diversity", "diversity_looks")
-    }
-    sentence = _about_lists(found["diversity"], k)
+    sentence = _about_lists([entry for entry in entries if entry.experiment == "diversity"], k)
     sentence = sentence[0].upper() + sentence[1:]
-    if not found["diversity_looks"]:
-        return sentence
-    looks = _about_lists(found["diversity_looks"], k)
-    return f"{sentence}\n\nAmong photos with masks, where colours must match, too: {looks}"
+    looks = [entry for entry in entries if entry.experiment == "diversity_looks"]
+    more = f"\n\nAmong photos with masks, where colours must match, too: {_about_lists(looks, k)}" if looks else ""
+    return sentence + more
 
 
 def _about_lists(entries: Sequence[Entry], k: int) -> str:
-    plain = {(entry.method, entry.metric): entry for entry in entries}
-    ratios = [
-        f"{words} {_times(plain[method, f'coverage_ratio@{k}'])}"
-        for method, words in (("together", "one list for all parts covers"), ("parts", "parts in turn cover"))
-        if (method, f"coverage_ratio@{k}") in plain
-    ]
-    covers = []
+    plain, ratios, covers = {(entry.method, entry.metric): entry for entry in entries}, [], []
+    for method, words in (("together", "one list for all parts covers"), ("parts", "parts in turn cover")):
+        if ratio := plain.get((method, f"coverage_ratio@{k}")):
+            low, high = ratio.low or 0, ratio.high or 0
+            sure = _side(low, high, "more", "fewer", "no clearly different number", zero=1)
+            ratios.append(f"{words} **{ratio.value:.2f} times** (95% interval {low:.2f} to {high:.2f}: {sure})")
     for method in ("together", "parts", "whole", "whole-together", "whole-mmr", "random"):
         if (method, f"part_coverage@{k}") in plain:
             covered, relevant = (plain[method, f"{metric}@{k}"].value for metric in ("part_coverage", "relevance"))
@@ -218,28 +222,20 @@ def _about_lists(entries: Sequence[Entry], k: int) -> str:
     )
 
 
-def _times(ratio: Entry) -> str:
-    sure = "more" if (ratio.low or 0) > 1 else "fewer" if (ratio.high or 0) < 1 else "no clearly different number"
-    return f"**{ratio.value:.2f} times** (95% interval {ratio.low:.2f} to {ratio.high:.2f}: {sure})"
-
-
 def sentence_about_ablation(entries: Sequence[Entry], metric: str = "ap_all") -> str:
     """What all changes gain together, which help in both networks, which cost in one, and which have no effect."""
     found = gains(entries, metric)
-    points = {
-        name: {kind: [100 * part for part in triple] for kind, triple in of.items()} for name, of in found.items()
-    }
-    value, low, high = points.pop("all together")["added"]
-    sure = {name for name, of in points.items() if all(triple[1] > 0 for triple in of.values())}
-    none = {name for name, of in points.items() if all(triple[1] <= 0 <= triple[2] for triple in of.values())}
-    worse = {name for name, of in points.items() if any(triple[2] < 0 for triple in of.values())}
+    value, low, high = (100 * part for part in found.pop("all together")["added"])
     words = [
         f"All changes together gain **{value:+.1f} points** of {names.metric(metric)} "
         f"(95% interval {low:+.1f} to {high:+.1f})."
     ]
-    for chosen, says in (
-        (sure, "help in both networks"), (worse, "cost in at least one"), (none, "show no effect in either"),
-    ):  # fmt: skip
-        if chosen:
-            words.append(f"These {says}: {'; '.join(names.CHANGES.get(one, one) for one in points if one in chosen)}.")
+    ends = {name: [triple[1:] for triple in of.values()] for name, of in found.items()}
+    for says, holds in (
+        ("help in both networks", lambda spans: all(low > 0 for low, _ in spans)),
+        ("cost in at least one", lambda spans: any(high < 0 for _, high in spans)),
+        ("show no effect in either", lambda spans: all(low <= 0 <= high for low, high in spans)),
+    ):
+        if chosen := [names.CHANGES.get(name, name) for name, spans in ends.items() if holds(spans)]:
+            words.append(f"These {says}: {'; '.join(chosen)}.")
     return " ".join(words)

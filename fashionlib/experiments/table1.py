@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
-from functools import partial
 
-import numpy as np
-
-from fashionlib.data.base import split_hash
-from fashionlib.data.store import Photos
-from fashionlib.experiments.methods import fit, inputs_of, photos_of, prior_scores, training_seconds
+from fashionlib.experiments.methods import about, measure, photos_of, tag_scores, training_seconds
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.ledger.ledger import Entry, entry, write, write_scores
-from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.metrics.tagging import average_precision_all, mean_average_precision, top_k_assignments
-from fashionlib.training.loop import predict
 
 RIVAL = "whole"  # every other method is compared with it, photo by photo
 # some are compared with others, too: ours with what cannot look, cleaned labels with uncleaned, triplets with pairs
@@ -36,79 +27,34 @@ METRICS = {
 
 def table1(profile: Profile) -> list[Entry]:
     """Train what is not trained, score the test photos, write each method's scores.npz and the ledger's table1.json."""
-    tests = {seed: photos_of(profile, "test", seed) for seed in profile.seeds}
-    scores, seconds = {}, {}
+    tests = [photos_of(profile, "test", seed) for seed in profile.seeds]
+    top = min(TOP, len(tests[0].labels))
+    on_scores, on_top, seconds = {}, {}, {}
     for method in profile.methods:
         started = time.perf_counter()
-        scores[method] = [_scores(profile, method, seed, tests[seed]) for seed in profile.seeds]
+        scores = [tag_scores(profile, method, seed) for seed in profile.seeds]
         trained = sum(training_seconds(profile, method, seed) for seed in profile.seeds)
         seconds[method] = max(time.perf_counter() - started, trained)
-    entries = [
-        _entry(profile, method, metric, scores, list(tests.values()), seconds[method])
-        for method in profile.methods
-        for metric in METRICS
-    ]
-    entries += [
-        _difference(profile, metric, method, other, scores, list(tests.values()), seconds[method])
-        for method, others in OTHERS.items()
-        for other in others
-        for metric in ("ap_all", "map")
-        if {method, other} <= scores.keys()
-    ]
+        folder = project_root() / "runs" / profile.name / "table1" / method
+        for own, test, seed in zip(scores, tests, profile.seeds, strict=True):
+            of_seed = folder / f"seed-{seed}" if len(profile.seeds) > 1 else folder
+            write_scores(of_seed, own, test.targets, test.ids, test.labels)
+        on_scores[method] = [(own, test.targets) for own, test in zip(scores, tests, strict=True)]
+        on_top[method] = [(top_k_assignments(own, k=top), targets) for own, targets in on_scores[method]]
+    entries, shared = [], about(profile, "table1", tests)
+    for method in profile.methods:
+        own = {**shared, "method": method, "seconds": seconds[method]}
+        for metric, (protocol, statistic, assigned) in METRICS.items():
+            runs = on_top if assigned else on_scores
+            versus = (RIVAL, runs[method], runs[RIVAL]) if RIVAL in runs and method != RIVAL else None
+            found = measure(statistic, runs[method], versus=versus, resamples=profile.resamples)
+            counts = {"labels": len(tests[0].labels)}
+            entries.append(entry(**own, **found, metric=metric, protocol=protocol, counts=counts))
+        for other in (other for other in OTHERS.get(method, ()) if other in on_scores):
+            for metric in ("ap_all", "map"):
+                protocol, statistic, _ = METRICS[metric]
+                gain = measure(statistic, on_scores[method], minus=on_scores[other], resamples=profile.resamples)
+                words = f"paired difference to {other}: {protocol}"
+                entries.append(entry(**own, **gain, metric=f"{metric}_over_{other}", protocol=words))
     write(entries, project_root(), profile.name, "table1")
     return entries
-
-
-def _scores(profile: Profile, method: str, seed: int, test: Photos) -> np.ndarray:
-    if profile.method(method).kind == "prior":
-        scores = prior_scores(photos_of(profile, "train", seed).tags, len(test))
-    else:
-        mirror = profile.training_of(method).mirror_test
-        scores = predict(fit(profile, method, seed), inputs_of(profile, test), mirror=mirror).scores
-    folder = project_root() / "runs" / profile.name / "table1" / method
-    if len(profile.seeds) > 1:
-        folder = folder / f"seed-{seed}"
-    write_scores(folder, scores, test.targets, test.ids, test.labels)
-    return scores
-
-
-def _entry(
-    profile: Profile, method: str, metric: str, scores: dict[str, list[np.ndarray]], tests: Sequence[Photos],
-    seconds: float,
-) -> Entry:  # fmt: skip
-    protocol, statistic, assigned = METRICS[metric]
-    shape = partial(top_k_assignments, k=min(TOP, len(tests[0].labels))) if assigned else np.asarray
-    runs = [(shape(own), test.targets) for own, test in zip(scores[method], tests, strict=True)]
-    interval = mean_interval(statistic, runs, resamples=profile.resamples)
-    versus = None
-    if RIVAL in scores and method != RIVAL:
-        rival = [(shape(other), test.targets) for other, test in zip(scores[RIVAL], tests, strict=True)]
-        difference = mean_interval(statistic, runs, minus=rival, resamples=profile.resamples)
-        versus = {"method": RIVAL, **asdict(difference)}
-    return entry(
-        experiment="table1", profile=profile.name, dataset=profile.data.name, split="test",
-        split_hash=split_hash([id_ for test in tests for id_ in test.ids]), method=method, metric=metric,
-        **asdict(interval), seeds=list(profile.seeds), n=len(tests[0]), protocol=protocol, seconds=seconds,
-        per_seed=[float(statistic(*run)) for run in runs], versus=versus,
-        counts={"labels": len(tests[0].labels)},
-    )  # fmt: skip
-
-
-def _difference(
-    profile: Profile, metric: str, method: str, other: str, scores: dict[str, list[np.ndarray]],
-    tests: Sequence[Photos], seconds: float,
-) -> Entry:  # fmt: skip
-    """One method minus another, photo by photo."""
-    protocol, statistic, _ = METRICS[metric]
-    ours, theirs = (
-        [(np.asarray(own), test.targets) for own, test in zip(scores[name], tests, strict=True)]
-        for name in (method, other)
-    )
-    gain = mean_interval(statistic, ours, minus=theirs, resamples=profile.resamples)
-    return entry(
-        experiment="table1", profile=profile.name, dataset=profile.data.name, split="test",
-        split_hash=split_hash([id_ for test in tests for id_ in test.ids]), method=method,
-        metric=f"{metric}_over_{other}", **asdict(gain), seeds=list(profile.seeds), n=len(tests[0]),
-        protocol=f"paired difference to {other}: {protocol}", seconds=seconds,
-        per_seed=[float(statistic(*a) - statistic(*b)) for a, b in zip(ours, theirs, strict=True)],
-    )  # fmt: skip

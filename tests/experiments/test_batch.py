@@ -3,16 +3,23 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from project import ROOT
 from sklearn.metrics import average_precision_score
 
+from fashionlib.cli import main
 from fashionlib.core import code_hash as sources
-from fashionlib.experiments.batch import fingerprints, jobs_of, ledgers_of, main
+from fashionlib.experiments.batch import _data_state, fingerprints, forget_missing
+from fashionlib.experiments.jobs import jobs_of, ledgers_of
 from fashionlib.experiments.profile import load_profile
 
 ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "diversity", "attention"}
@@ -102,8 +109,6 @@ def test_a_missing_notebook_or_ledger_is_made_again(smoke):
     aside = [path.rename(path.with_suffix(".aside")) for path in (ledger, notebook)]
     stamps = smoke.home / "runs" / "smoke" / "stamps"
     kept = {path.name: path for path in stamps.iterdir()}
-    from fashionlib.experiments.batch import forget_missing
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FASHIONLIB_HOME", str(smoke.home))
         forget_missing(load_profile("smoke"))
@@ -159,7 +164,10 @@ def test_a_wrong_call_ends_in_one_line_and_leaves_nothing(tmp_path, monkeypatch,
     monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    assert main(arguments) == 2
+    monkeypatch.setattr("sys.argv", ["fashionlib", "results", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("error: ")
@@ -168,15 +176,70 @@ def test_a_wrong_call_ends_in_one_line_and_leaves_nothing(tmp_path, monkeypatch,
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_photo_that_changes_changes_what_depends_on_the_data(tmp_path):
+@pytest.mark.parametrize("hashed", [1 << 29, 0], ids=["small", "large"])
+def test_a_photo_that_changes_changes_what_depends_on_the_data(tmp_path, monkeypatch, hashed):
+    """Another photo of the same size and time, too, as a copy that keeps times leaves it."""
+    monkeypatch.setattr("fashionlib.experiments.batch.HASHED", hashed)
     (tmp_path / "photos").mkdir()
     photo = tmp_path / "photos" / "0001.jpg"
     photo.write_bytes(b"a")
     first = fingerprints("ccp", str(tmp_path), "")
     assert fingerprints("ccp", str(tmp_path), "") == first
     assert fingerprints("ccp", str(tmp_path), "3")["data"] != first["data"]
-    photo.write_bytes(b"ab")
+    state = photo.stat()
+    (tmp_path / "other.jpg").write_bytes(b"b")
+    os.utime(tmp_path / "other.jpg", ns=(state.st_atime_ns, state.st_mtime_ns))
+    os.replace(tmp_path / "other.jpg", photo)
+    assert photo.stat().st_mtime_ns == state.st_mtime_ns
     assert fingerprints("ccp", str(tmp_path), "")["data"] != first["data"]
+
+
+def test_a_small_data_set_that_was_copied_runs_nothing_again(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0001.jpg").write_bytes(b"a")
+        os.utime(tmp_path / name / "0001.jpg", ns=(len(name), hash(name)))
+    one, two = (load_profile("ccp", data=tmp_path / name) for name in ("one", "two"))
+    assert _data_state(one.folder) == _data_state(two.folder)
+
+
+def test_a_truncated_notebook_or_ledger_is_named_and_made_again(smoke, monkeypatch, capsys):
+    monkeypatch.setenv("FASHIONLIB_HOME", str(smoke.home))
+    stamps = smoke.home / "runs" / "smoke" / "stamps"
+    for path, job in ((smoke.executed / "data.ipynb", "data"), (smoke.home / "results/smoke/table1.json", "table1")):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:200])
+        forget_missing(load_profile("smoke"))
+        path.write_bytes(whole)
+        assert not (stamps / f"{job}.done").exists()
+        assert capsys.readouterr().err == f"note: {path}: damaged; it is made again\n"
+        (stamps / f"{job}.done").touch()
+
+
+CHILD = """
+import subprocess, sys, time
+from fashionlib.experiments.batch import run
+sys.exit(run([sys.executable, "-c", "import subprocess, sys, time\\n"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)\\n"
+    "print('started', flush=True); time.sleep(60)"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_and_signals_to_end_say_one_line_and_leave_no_child(number):
+    """Sent to the whole group, as a terminal sends it; a notebook's kernel has a session of its own."""
+    process = subprocess.Popen([sys.executable, "-c", CHILD], stdout=-1, stderr=-1, text=True, start_new_session=True)
+    assert process.stdout.readline() == "started\n"
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) == 2
+    sent = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT) if number == signal.SIGINT else process.send_signal(number)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert told == "stopped: what is done is kept, and the same command goes on from there\n"
+    _gone, alive = psutil.wait_procs(children, timeout=5)
+    assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+    assert time.monotonic() - sent < 8
 
 
 def test_a_profile_without_products_has_no_retrieval_notebook(tmp_path):

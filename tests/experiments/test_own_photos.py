@@ -11,16 +11,9 @@ from project import ROOT
 
 from fashionlib import plots
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.own_photos import (
-    cells_of,
-    left_out_table,
-    own_gallery,
-    picture,
-    query_photo,
-    sentence_about_own,
-)
 from fashionlib.experiments.profile import load_profile
-from fashionlib.experiments.summary import sentence_about_diversity
+from fashionlib.experiments.recommend import cells_of, own_gallery, picture
+from fashionlib.experiments.summary import sentence_about_diversity, sentence_about_own
 from fashionlib.ledger.ledger import Entry
 from fashionlib.plots.diversity import dial_curves
 
@@ -69,11 +62,10 @@ def test_a_folder_whose_name_is_a_number_is_named_as_papermill_hands_it_over(tmp
     (tmp_path / "2024").mkdir()
     for path in tmp_path.glob("*.png"):
         path.rename(tmp_path / "2024" / path.name)
-    gallery = own_gallery(run, 2024, "ccp-small")
-    assert query_photo("", gallery) == "2024/0.png"
-    assert query_photo(2023, gallery) == "2023"
+    gallery = own_gallery(2024, "ccp-small")
+    assert len(gallery) == 2
     with pytest.raises(InputError, match=r"7: no such folder; .* 007, is given with papermill -r"):
-        own_gallery(run, 7, "ccp-small")
+        own_gallery(7, "ccp-small")
 
 
 def test_the_sentence_says_how_many_times_more_parts_and_whether_that_is_sure(entries):
@@ -90,12 +82,12 @@ def test_the_sentence_says_how_many_times_more_parts_and_whether_that_is_sure(en
     assert "(7 queries)" in both.removeprefix(sentence)
 
 
-def test_without_a_folder_drawn_photos_and_the_profiles_own_parser_stand_in(tmp_path, monkeypatch):
+def test_without_a_folder_drawn_photos_and_the_packaged_model_stand_in(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
     monkeypatch.setenv("FASHIONLIB_HOME", str(tmp_path))
-    monkeypatch.setattr("fashionlib.experiments.own_photos.DRAWN", 20)
-    gallery = own_gallery(load_profile("smoke"))
-    assert len(gallery) == 20
+    monkeypatch.setattr("fashionlib.experiments.recommend.DRAWN", 12)
+    gallery = own_gallery()
+    assert len(gallery) == 12
     query = gallery.root / gallery.seen.names[0]
     rows = gallery.recommend(query, per_part=3, parts=2)
     cells = cells_of(rows, gallery)
@@ -105,6 +97,5 @@ def test_without_a_folder_drawn_photos_and_the_profiles_own_parser_stand_in(tmp_
     assert shown.shape[0] / shown.shape[1] == pytest.approx(there.shape[0] / there.shape[1], rel=0.02)
     assert np.abs(shown.mean((0, 1)) - there.mean((0, 1))).max() < 6
     assert plots.recommendation_grid(picture(query), cells).axes
-    assert left_out_table(gallery).empty
-    assert rows[0].label in sentence_about_own(gallery, rows)
-    assert "None of the 20 photos" in sentence_about_own(gallery, [])
+    assert rows[0].label in sentence_about_own(12, 0, rows)
+    assert "None of the 12 photos" in sentence_about_own(12, 0, [])

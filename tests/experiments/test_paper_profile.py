@@ -1,6 +1,7 @@
 """The profile `paper` from end to end on miniatures of all its data sets, and what is where when some are missing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from project import ROOT
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
 from fashionlib.data.published.miniature import write_miniatures
-from fashionlib.experiments.batch import main
-from fashionlib.experiments.jobs import jobs_of, notices, rankers
+from fashionlib.experiments.batch import make_results
+from fashionlib.experiments.jobs import jobs_of, notices
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, run_folder
 from fashionlib.experiments.profile import load_profile
 from fashionlib.ledger import ledger
@@ -76,7 +77,7 @@ def test_hits_of_every_method_are_those_of_a_loop_over_all_photos(run, paper, ta
     query, gallery = (photos_of(where, f"{task}_{side}") for side in ("query", "gallery"))
     entries = ledger.read(run, "paper-smoke", f"topk_{task}")
     measured = {(entry.method, entry.metric): entry.value for entry in entries}
-    for method, trainer in rankers(paper, task).items():
+    for method, trainer in paper.rankers(task).items():
         model = fit(trainer, method)
         ours, theirs = (predict(model, inputs_of(trainer, side), mirror=False) for side in (query, gallery))
         ranks = [first_ranks(ours, theirs, row, query.products[row], gallery.products) for row in range(len(query))]
@@ -189,8 +190,8 @@ def test_a_part_is_a_profile_by_itself(data):
         ("like: nothing", "no such profile"),
     ],
 )
-def test_a_wrong_data_set_is_named(tmp_path, capsys, text, message):
+def test_a_wrong_data_set_is_named(tmp_path, text, message):
     path = tmp_path / "mine.yaml"
     path.write_text("data: {name: wardrobe}\n" + ("" if "methods" in text else "methods: {y: {kind: whole}}\n") + text)
-    assert main([str(path)]) == 2
-    assert message in capsys.readouterr().err
+    with pytest.raises(InputError, match=re.escape(message)):
+        make_results(str(path))

@@ -15,8 +15,8 @@ def number(value=0.5, **others):
     values = {
         "experiment": "table1", "profile": "smoke", "dataset": "wardrobe", "split": "test", "split_hash": "0" * 12,
         "method": "parser", "metric": "map", "value": value, "low": value - 0.03, "high": value + 0.03, "seeds": [0],
-        "n": 32, "protocol": "scores", "commit": "abc1234", "device": "CPU (AVX2, 2 threads)", "seconds": 2.0,
-        "versions": {"processor": "one", "torch": "2"}, "per_seed": [value],
+        "n": 32, "protocol": "scores", "commit": "abc1234", "device": "CPU (AVX512, 2 threads)", "seconds": 2.0,
+        "versions": {"processor": "Intel(R) Xeon(R) Processor", "torch": "2"}, "per_seed": [value],
         "versus": {"method": "whole", "value": 0.1, "low": 0.05, "high": 0.15},
     }  # fmt: skip
     return results.entry(**{**values, **others})
@@ -72,31 +72,64 @@ def test_on_the_same_machine_every_bit_counts():
 def test_a_run_that_names_more_packages_is_still_of_the_same_machine():
     more = {"versions": {**number().versions, "pillow": "13"}}
     assert compare([number()], [number(**more)]).rule == "exact"
-    assert compare([number(**more)], [number()]).rule == "tolerance"
+    assert compare([number(**more)], [number()]).why == "pillow 13 there, none here"
+
+
+AMD = {"processor": "AMD EPYC", "torch": "2"}
+ELSEWHERE = {"device": "CPU (AVX2, 2 threads)", "versions": AMD}
 
 
 @pytest.mark.parametrize(
     "other",
-    [
-        {"device": "NVIDIA H100"},
-        {"device": "CPU (AVX2, 8 threads)"},
-        {"versions": {"processor": "two", "torch": "2"}},
-        {"versions": {"processor": "one", "torch": "3"}},
-    ],
-    ids=["gpu", "threads", "processor", "torch"],
+    [ELSEWHERE, {"versions": {**AMD, "torch": "3"}}, {"versions": {**number().versions, "torch": "3"}}],
+    ids=["processor", "both", "torch"],
 )
-def test_elsewhere_a_number_may_move_by_the_half_width_of_its_interval(other):
+def test_elsewhere_a_number_may_move_by_the_half_width_of_its_interval_and_that_is_said(other):
     verdict = compare([number()], [number(0.529, **other)])
     assert verdict.rule == "tolerance"
     assert verdict.disagreements == ()
     assert verdict.largest == pytest.approx(0.029)
+    assert " there, " in verdict.why
     moved = compare([number()], [number(0.531, **other)])
     assert [one.field for one in moved.disagreements] == ["value", "low", "high", "seed 0"]
 
 
-def test_a_run_on_a_gpu_or_of_an_unknown_processor_is_never_held_to_the_bit():
-    for other in ({"device": "NVIDIA H100"}, {"versions": {"torch": "2"}}):
-        assert compare([number(**other)], [number(**other)]).rule == "tolerance"
+@pytest.mark.parametrize(
+    "device", ["NVIDIA H100", "CPU (AVX2, 2 threads)", "CPU (AVX512, 8 threads)", "CPU (NEON, 2 threads)", "mps"]
+)
+def test_another_name_of_the_device_opens_no_tolerance(device):
+    """The same processor and packages: what the ledger says of its device has to be true, and its numbers the same."""
+    changed = number(0.52, device=device)
+    verdict = compare([changed], [number()])
+    assert verdict.rule == "exact"
+    assert {"device", "value", "seed 0"} <= {one.field for one in verdict.disagreements}
+
+
+@pytest.mark.parametrize("shift", [0.02, -0.02])
+def test_a_ledger_that_was_moved_as_a_whole_shows_elsewhere_too(shift):
+    """Each value within its tolerance; two honest machines differ in both directions."""
+    honest = [(f"top{k}", 0.5 + (0.008 if k % 2 else -0.008)) for k in range(1, 9)]
+    measured = [number(value, metric=metric, **ELSEWHERE) for metric, value in honest]
+    assert compare([number(metric=metric) for metric, _ in honest], measured).disagreements == ()
+    (found,) = compare([number(0.5 + shift, metric=metric) for metric, _ in honest], measured).disagreements
+    assert "all numbers of the ledger together" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"device": "NVIDIA H100", "versions": AMD}, {}),
+        ({"device": "NVIDIA H100"}, {"device": "NVIDIA H100"}),
+        ({"versions": {"torch": "2"}}, {}),
+        ({}, {"device": "CPU (NEON, 2 threads)", "versions": {"processor": "0xd0c", "torch": "2"}}),
+    ],
+    ids=["gpu", "gpus", "unknown", "arm"],
+)
+def test_where_no_tolerance_was_measured_it_has_to_be_asked_for(old, new):
+    with pytest.raises(InputError, match="such as --tolerance"):
+        compare([number(**old)], [number(**new)])
+    assert compare([number(**old)], [number(0.529, **new)], absolute=0.05).disagreements == ()
+    assert compare([number(**old)], [number(0.56, **new)], absolute=0.05).disagreements
 
 
 @pytest.mark.parametrize("ends", [{}, {"low": None, "high": None}], ids=["interval", "none"])
@@ -105,14 +138,14 @@ def test_the_stated_tolerances_hold(ends):
     room = 0.2 if ends else 0.04
     old = number(versus=None, **ends)
     for value, agrees in ((0.499 + room, True), (0.501 + room, False)):
-        new = number(value, versus=None, device="NVIDIA H100", **ends)
+        new = number(value, versus=None, **ELSEWHERE, **ends)
         assert (compare([old], [new], absolute=0.04).disagreements == ()) is agrees
 
 
 def test_a_value_changed_by_hand_is_named_on_any_machine():
     """However little: its own seeds do not give it any more."""
     changed = replace(number(), value=0.5001)
-    verdict = compare([changed], [number(device="NVIDIA H100")])
+    verdict = compare([changed], [number(**ELSEWHERE)])
     assert verdict.rule == "tolerance"
     (found,) = verdict.disagreements
     assert str(found).startswith(
@@ -132,7 +165,7 @@ def test_a_value_changed_by_hand_is_named_on_any_machine():
     ],
 )
 def test_counts_splits_intervals_and_differences_are_compared_too(change, field):
-    for place in ({}, {"device": "NVIDIA H100"}):
+    for place in ({}, ELSEWHERE):
         verdict = compare([number()], [number(**change, **place)])
         assert field in {one.field for one in verdict.disagreements}
 

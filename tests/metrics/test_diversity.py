@@ -11,10 +11,9 @@ from project import ROOT
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
 from fashionlib.experiments import diversity as experiment
-from fashionlib.experiments.diversity import diversity
+from fashionlib.experiments.diversity import COLOURS, Relevance, colours_under_masks, diversity, relevance_of
 from fashionlib.experiments.methods import photos_of
 from fashionlib.experiments.profile import DataOptions, load_profile
-from fashionlib.experiments.relevance import COLOURS, Relevance, colours_under_masks, relevance_of
 from fashionlib.ledger.ledger import read
 from fashionlib.metrics.bootstrap import bootstrap_interval
 from fashionlib.metrics.diversity import (
@@ -207,10 +206,7 @@ def test_the_ledger_holds_every_metric_of_every_method_with_its_protocol(home):
 def test_no_list_holds_the_query_a_photo_twice_or_one_that_is_no_candidate(home):
     seen = experiment.recommender(load_profile("smoke"), gallery="test")
     asked = experiment.Asked(np.arange(1, 32, 2), np.arange(32) > 10)
-    lists = {**experiment._part_lists(seen.query, asked), **experiment._whole_lists(seen.whole_query, asked)}
-    lists |= experiment._xquad_lists("together", seen.query, asked)
-    lists |= experiment._xquad_lists("whole-together", seen.whole_seen, asked)
-    lists["random", 0.0] = experiment._random_lists(asked, 0)
+    lists = experiment.lists_of(seen, asked, 0)
     for what, chosen in lists.items():
         for query, photos in zip(asked.queries, chosen, strict=True):
             there = photos[photos >= 0].tolist()

@@ -23,11 +23,10 @@ from fashionlib.data import load
 from fashionlib.data.augment import PLAIN, View, images_to_float
 from fashionlib.data.store import Photos
 from fashionlib.experiments.attention import MOVED
-from fashionlib.experiments.diversity import DIALS
+from fashionlib.experiments.diversity import DIALS, Relevance, relevance_of
 from fashionlib.experiments.methods import fit, inputs_of, photos_of
 from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.experiments.recommend import Recommender, recommender, telling_queries
-from fashionlib.experiments.relevance import Relevance, relevance_of
 from fashionlib.ledger.ledger import read
 from fashionlib.metrics.tagging import average_precision_all
 from fashionlib.models.attention import boxes_of
