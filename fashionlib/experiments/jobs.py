@@ -88,7 +88,8 @@ def _made_of(profile: Profile, measured: Sequence[str]) -> list[Job]:
 
 def impossible(profile: Profile) -> dict[str, str]:
     """The notebooks that the profile's data set or methods cannot give what they need, and why."""
-    kinds, lacks = {method: profile.method(method).kind for method in profile.methods}, {}
+    kinds = {method: profile.method(method).kind for method in profile.methods}
+    lacks: dict[str, str] = {}
     if "test" not in profile.splits:
         why = f"{profile.data.name} has no test photos with tags"
         lacks = dict.fromkeys(("table1", "recommend", "diversity", "attention"), why)
@@ -107,7 +108,8 @@ def usable(profile: Profile) -> bool:
 
 def notices(profile: Profile) -> list[str]:
     """What will not be made, and why, a line a cause."""
-    absent, causes = dict(profile.absent), {}
+    absent = dict(profile.absent)
+    causes: dict[str, list[str]] = {}
     if not usable(profile):
         absent[profile.data.name] = f"no folder {profile.folder}; {PUBLISHED[profile.data.name].hint}"
     missing = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
