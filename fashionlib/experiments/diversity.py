@@ -187,7 +187,7 @@ def _ratio(runs: list[Values], method: str, truth: Relevance, resamples: int) ->
 
 def _measured(profile: Profile, seed: int) -> dict[str, tuple[Values, Relevance, int]]:
     """By ledger: every metric, what matches, and how many candidates a query has."""
-    recommend, dataset = recommender(profile, seed=seed, gallery="test"), dataset_of(profile, "test", seed)
+    recommend, dataset = recommender(profile, seed=seed), dataset_of(profile, "test", seed)
     truths = {"diversity": relevance_of(profile, photos_of(profile, "test", seed), seed)}
     if isinstance(dataset, CCP):
         coloured = colours_under_masks(dataset)

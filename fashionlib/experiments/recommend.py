@@ -25,6 +25,7 @@ from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.models.attention import boxes_of
 from fashionlib.models.pretrained import DEFAULT
 from fashionlib.retrieval.part_features import PartFeatures
+from fashionlib.retrieval.ranking import rank_whole
 from fashionlib.retrieval.recommend import (
     Answer,
     Collection,
@@ -34,7 +35,6 @@ from fashionlib.retrieval.recommend import (
     recommend_parts,
     recommend_together,
 )
-from fashionlib.retrieval.shown import recommend_whole
 from fashionlib.training.loop import Predictions
 
 DRAWN = 40  # photos of a gallery where no folder is at hand
@@ -42,19 +42,17 @@ DRAWN = 40  # photos of a gallery where no folder is at hand
 
 @dataclass(frozen=True)
 class Recommender:
-    """Test photos as queries and a gallery, seen by the parser and by the whole-image rival."""
+    """Test photos, each a query and the others its gallery, seen by the parser and by the whole-image rival."""
 
     query: Collection
-    gallery: Collection
     whole_query: np.ndarray
-    whole_gallery: np.ndarray
-    whole_seen: Collection  # the queries, as if the whole picture were the part of every label
+    whole_seen: Collection  # as if the whole picture were the part of every label
 
     def parts(self, photo: int, *, per_part: int = 5, parts: int = 4) -> list[Row]:
-        return recommend_parts(self.query, photo, self.gallery, per_part=per_part, parts=parts)
+        return recommend_parts(self.query, photo, self.query, exclude=[photo], per_part=per_part, parts=parts)
 
     def together(self, photo: int, *, k: int = 10, diversity: float = 0.5) -> list[Answer]:
-        return recommend_together(self.query, photo, self.gallery, k=k, diversity=diversity)
+        return recommend_together(self.query, photo, self.query, exclude=[photo], k=k, diversity=diversity)
 
     def asked(self, photo: int, answers: Sequence[Answer]) -> dict[str, Region]:
         """Where the query shows each label that one of the answers answers, the best label first."""
@@ -64,29 +62,30 @@ class Recommender:
         return {name: self.query.region(photo, label) for name, label in named.items() if name in answered}
 
     def whole(self, photo: int, *, k: int = 5) -> list[LookAlike]:
-        return recommend_whole(self.whole_query, photo, self.whole_gallery, k=k)
+        """The `k` other photos nearest as a whole, by features at length 1."""
+        unit = torch.nn.functional.normalize(torch.from_numpy(self.whole_query), dim=1)
+        near = rank_whole(unit[photo : photo + 1], unit, k=min(k + 1, len(unit)))
+        pairs = zip(near.indices[0].tolist(), near.distances[0].tolist(), strict=True)
+        return [LookAlike(one, "whole picture", None, distance) for one, distance in pairs if one != photo][:k]
 
 
 def recommender(
-    profile: Profile, method: str = "parser", rival: str = "whole", *, seed: int | None = None, gallery: str = "train"
+    profile: Profile, method: str = "parser", rival: str = "whole", *, seed: int | None = None
 ) -> Recommender:
-    """Both methods, trained or loaded, on the profile's test photos as queries and those of the split `gallery`.
+    """Both methods, trained or loaded, on the profile's test photos.
 
     seed: the profile's first one by default. Raises InputError where `method` sees the picture whole.
     """
     seed = profile.seeds[0] if seed is None else seed
-    splits = ("test", gallery)
-    photos = [photos_of(profile, split, seed) for split in splits]
-    seen, pooled = ([predictions(profile, name, seed, split) for split in splits] for name in (method, rival))
-    query, shown = (_collection(each, one, method) for each, one in zip(photos, seen, strict=True))
+    photos = photos_of(profile, "test", seed)
+    seen, pooled = (predictions(profile, name, seed, "test") for name in (method, rival))
     # as a whole-image method sees them: one region, the picture, whose features are at length 1
-    features = torch.nn.functional.normalize(torch.from_numpy(pooled[0].features[:, :1]), dim=2)
-    scores = pooled[0].scores
-    assigned = top_k_assignments(scores, k=min(TOP, scores.shape[1])).astype(bool)
-    parts = PartFeatures(features, torch.zeros(scores.shape, dtype=torch.long), torch.from_numpy(assigned))
+    features = torch.nn.functional.normalize(torch.from_numpy(pooled.features[:, :1]), dim=2)
+    assigned = top_k_assignments(pooled.scores, k=min(TOP, pooled.scores.shape[1])).astype(bool)
+    parts = PartFeatures(features, torch.zeros(pooled.scores.shape, dtype=torch.long), torch.from_numpy(assigned))
     boxes = np.broadcast_to(np.array([0.0, 0.0, 1.0, 1.0], dtype=np.float32), (len(features), 1, 4))
-    whole = Collection(scores, parts, boxes, photos[0].labels, photos[0].ids)
-    return Recommender(query, shown, *(one.features[:, 0] for one in pooled), whole)
+    whole = Collection(pooled.scores, parts, boxes, photos.labels, photos.ids)
+    return Recommender(_collection(photos, seen, method), pooled.features[:, 0], whole)
 
 
 def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:

@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "recommend_together",
             "shown_in",
         ],
-        "shown": ["answers_as_lines", "answers_cells", "as_lines", "grid_cells", "grid_rows", "recommend_whole"],
+        "shown": ["answers_as_lines", "answers_cells", "as_lines", "grid_cells", "grid_rows"],
         "xquad": ["NEAR", "chosen_together", "likely_answers"],
     },
 )

@@ -1,15 +1,12 @@
-"""Recommendations as lines of text and as cells of the book's grids; the nearest whole pictures beside them."""
+"""Recommendations as lines of text and as cells of the book's grids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float
 
 from fashionlib.core.errors import InputError
-from fashionlib.retrieval.ranking import rank_whole
 from fashionlib.retrieval.recommend import Answer, Collection, LookAlike, Region, Row
 
 
@@ -66,15 +63,3 @@ def _images(gallery: Collection) -> np.ndarray:
             "this gallery has no images at hand: give Collection its images, or use a Gallery's thumbnails"
         )
     return gallery.images
-
-
-def recommend_whole(
-    query: Float[np.ndarray, "queries f"], photo: int, gallery: Float[np.ndarray, "photos f"], *, k: int = 5
-) -> list[LookAlike]:
-    """The `k` gallery photos nearest as a whole; features at length 1."""
-    unit = [
-        torch.nn.functional.normalize(torch.from_numpy(side), dim=1) for side in (query[photo : photo + 1], gallery)
-    ]
-    near = rank_whole(*unit, k=min(k, len(gallery)))
-    pairs = zip(near.indices[0].tolist(), near.distances[0].tolist(), strict=True)
-    return [LookAlike(index, "whole picture", None, distance) for index, distance in pairs]

@@ -204,7 +204,7 @@ def test_the_ledger_holds_every_metric_of_every_method_with_its_protocol(home):
 
 
 def test_no_list_holds_the_query_a_photo_twice_or_one_that_is_no_candidate(home):
-    seen = experiment.recommender(load_profile("smoke"), gallery="test")
+    seen = experiment.recommender(load_profile("smoke"))
     asked = experiment.Asked(np.arange(1, 32, 2), np.arange(32) > 10)
     lists = experiment.lists_of(seen, asked, 0)
     for what, chosen in lists.items():
@@ -262,4 +262,4 @@ def test_the_one_list_and_the_regions_it_answers_are_those_of_the_query(home):
     scores = recommend.query.scores[3, labels]
     assert (np.diff(scores) <= 0).all()
     assert list(asked.values()) == [recommend.query.region(3, label) for label in labels]
-    assert answers_cells(found, recommend.gallery)[0]["regions"].keys() <= asked.keys()
+    assert answers_cells(found, recommend.query)[0]["regions"].keys() <= asked.keys()

@@ -61,7 +61,7 @@ def export(profile: Profile) -> Path | None:
     if profile.data.name != "wardrobe":
         return None
     seed, root = profile.seeds[0], project_root()
-    recommend = recommender(profile, seed=seed, gallery="test")
+    recommend = recommender(profile, seed=seed)
     queries = telling_queries(recommend, QUERIES)
     shown = Shown(profile, seed, photos_of(profile, "test", seed), fit(profile, "parser", seed), queries)
     mirror = profile.training_of("parser").mirror_test  # as Table 1 measures
