@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from fashionlib import open_gallery
 from fashionlib.data import load
-from fashionlib.data.photos import open_photo
+from fashionlib.data.photos import read_photo
 from fashionlib.experiments.profile import load_profile, project_root
 from fashionlib.plots.style import WIDTH, colours, new_figure, outline, show_photo, theme
 from fashionlib.retrieval import recommend
@@ -42,9 +42,9 @@ def rows_of(data: Path) -> list[Row]:
             path = data / "images" / f"{query}.jpg"
             row = gallery.recommend(path, per_part=LOOKS)[0]
             looks = [
-                (open_photo(Path(folder) / one.name), one, class_of[Path(one.name).stem] == label) for one in row.looks
+                (read_photo(Path(folder) / one.name), one, class_of[Path(one.name).stem] == label) for one in row.looks
             ]
-            rows.append((open_photo(path), label, row, looks))
+            rows.append((read_photo(path), label, row, looks))
     return rows
 
 
@@ -56,7 +56,9 @@ def draw(rows: list[Row]) -> Figure:
     """The queries in the first column, their look-alikes beside them; ✓ where the class is the query's."""
     columns, colour = LOOKS + 1, colours()[1]
     figure = new_figure(len(rows) * (WIDTH / columns * 1.3 + 0.5))
-    for band, (photo, label, row, looks) in zip(figure.subfigures(len(rows), 1), rows, strict=True):
+    for band, (photo, label, row, looks) in zip(
+        figure.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True
+    ):
         axes = band.subplots(1, columns)
         band.suptitle(f"{label}: tagged {row.label} ({row.score:.2f})", fontsize=9.5, x=0.02, ha="left")
         for place, (image, region) in zip(
