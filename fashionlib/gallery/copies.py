@@ -20,14 +20,18 @@ class Copies:
     """
 
     def __init__(self, scores: Float[np.ndarray, "photos labels"], grids: UInt8[np.ndarray, "photos 16 16 3"]):
-        self.scores, self.grids = scores, grids
+        self.by_label, self.grids = np.ascontiguousarray(scores.T), grids
 
     def of(self, photo: int) -> list[int]:
         """The numbers of the other photos that are copies of this one."""
-        apart = np.abs(self.scores - self.scores[photo]).max(axis=1)
-        apart[photo] = np.inf
-        near = np.flatnonzero(apart <= _SCORES)
-        near, found = near[np.argsort(apart[near], kind="stable")], []
+        own = self.by_label[:, photo]
+        near, apart = np.arange(len(self.grids)), np.zeros(len(self.grids), self.by_label.dtype)
+        for label in np.argsort(-own, kind="stable"):  # few photos are as sure of the photo's first labels
+            apart = np.maximum(apart, np.abs(self.by_label[label, near] - own[label]))
+            kept = np.flatnonzero(apart <= _SCORES)
+            near, apart = near[kept], apart[kept]
+        kept = near != photo
+        near, found = near[kept][np.argsort(apart[kept], kind="stable")], []
         for start in range(0, len(near), _BLOCK):  # copies come first
             block = [int(one) for one in near[start : start + _BLOCK] if self._same(photo, int(one))]
             if not block:
