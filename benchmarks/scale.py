@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from fashionlib.metrics.tagging import top_k_assignments
-from fashionlib.retrieval.part_features import PartFeatures, mapped_features
+from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.ranking import Ranking, rank_parts
 
 SAMPLE = 4  # queries that the loop ranks too
@@ -76,7 +76,7 @@ def drawn(path: Path, sizes: Sizes, name: str) -> PartFeatures:
     file.flush()
     del file  # its pages are not this process's memory any more
     return PartFeatures(
-        features=mapped_features(path),
+        features=torch.from_numpy(np.load(path, mmap_mode="c")),  # torch wants memory it may write to
         best_step=torch.from_numpy(rng.integers(0, sizes.steps, (photos, sizes.labels))),
         assigned=torch.from_numpy(top_k_assignments(rng.random((photos, sizes.labels)), sizes.top).astype(bool)),
     )

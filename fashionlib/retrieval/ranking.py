@@ -1,66 +1,60 @@
 """Features to rankings: by the whole picture, and part by part as in the released code.
 
-Distances are Euclidean, not squared, in single precision. Of equal distances the lower gallery index
-comes first, so a ranking is the same on every run.
+Distances are Euclidean, not squared, in single precision. Of equal distances the lower gallery index comes first, so a
+ranking is the same on every run.
+
+On a processor, comparing every photo with every other takes most of an hour at the size of DeepFashion. There the
+vectors are first reduced to a few hundred numbers, whose distances are never larger than the true ones: only photos
+that can be among the k nearest are then compared in full.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from fashionlib.core.device import on_every_core, resolved
 from fashionlib.core.errors import InputError
-from fashionlib.retrieval import two_steps
 from fashionlib.retrieval.part_features import PartFeatures as PartFeatures
-from fashionlib.retrieval.part_features import Stack, first_not_finite
 
 _MEMORY = 2e9  # bytes that the distances of one block of queries to the whole gallery may take
-_BYTES_A_PAIR = 12  # three matrices in single precision
-_SORTED_AT_ONCE = 512  # queries; sorting takes two matrices of eight bytes a pair more
+_BYTES_PER_PAIR = 12  # three matrices in single precision
+_SORTED_AT_ONCE = 512  # queries; sorting takes two matrices of eight bytes per pair more
+_TILE = {"cpu": 1 << 21}  # distances that stay in a processor's cache
+_NUMBERS_AT_ONCE = 1 << 26  # of features that are read through
+PAYS = 1e12  # multiplications from which on two steps take less time than one
+SAMPLE, WIDTHS, LOST = 1024, (64, 128, 256, 512), 0.02  # see `_basis`
+EXACTLY_AT_ONCE = 256  # gallery photos that are compared in full with one query
 
 
 class Ranking(NamedTuple):
-    """Gallery indices, nearest first, and their distances; -1 and inf where candidates ran out."""
+    """Gallery indices, nearest first, and their distances."""
 
     indices: Int[Tensor, "queries ranks"]
     distances: Float[Tensor, "queries ranks"]
 
 
 def rank_whole(
-    query: Float[Tensor, "queries _channels"],
-    gallery: Float[Tensor, "gallery _channels"],
-    k: int,
-    candidates: Shaped[Tensor, "queries _candidates"] | None = None,
-    block: int | None = None,
+    query: Float[Tensor, "queries _channels"], gallery: Float[Tensor, "gallery _channels"], k: int
 ) -> Ranking:
     """The k nearest gallery vectors of each query.
 
-    candidates: what may be ranked, see `same_category`: a mask over the gallery, or indices into it,
-    such as another ranking's. block: how many queries are held against the gallery at once; as many as
-    2 GB takes by default.
-
     Raises InputError on channels that differ, features that are not finite, and k beyond the gallery.
     """
-    _check(query, gallery, len(gallery), k)
+    _check(query, gallery, k)
     exact = torch.float32 if gallery.device.type == "mps" else torch.float64  # vectors may differ by little
     vectors = gallery.to(exact)
-    return _ranked(
-        lambda rows: _euclidean(query[rows].to(exact), vectors).float(), query, len(gallery), k, candidates, block
-    )
+    return _ranked(lambda rows: _euclidean(query[rows].to(exact), vectors).float(), query, len(gallery), k)
 
 
 def rank_parts(
-    query: PartFeatures,
-    gallery: PartFeatures,
-    k: int,
-    fallback: Literal["last", "whole"] = "last",
-    candidates: Shaped[Tensor, "queries _candidates"] | None = None,
-    block: int | None = None,
+    query: PartFeatures, gallery: PartFeatures, k: int, fallback: Literal["last", "whole"] = "last"
 ) -> Ranking:
     """The k gallery photos nearest part by part.
 
@@ -68,7 +62,7 @@ def rank_parts(
     between their features at the label's best step (the released code; the paper gives no formula). With confidences
     it is the mean over all labels, each weighted by them, see `PartFeatures`.
     fallback: photos that share no label come "last", at distance inf, or are as far apart as their
-    features of step 0, the "whole" picture. `candidates`, `block` and errors as in `rank_whole`.
+    features of step 0, the "whole" picture. Errors as in `rank_whole`.
     """
     if fallback not in ("last", "whole"):
         raise InputError(f'fallback is {fallback!r}: expected "last" or "whole".')
@@ -77,26 +71,19 @@ def rank_parts(
             f"The queries have {query.assigned.shape[1]} labels, the gallery {gallery.assigned.shape[1]}: "
             "rank photos that one model has tagged."
         )
-    _check(query.features, gallery.features, len(gallery), k)
+    _check(query.features, gallery.features, k)
+    small = _reduced(query, gallery)
+    if small:
+        return _in_two_steps(query, gallery, k, *small)
 
     def distances(rows: Tensor) -> Tensor:
         mean, shared = _part_distances(query, gallery, rows)
         if fallback == "whole":
-            whole = _euclidean(query.whole(rows), gallery.whole(torch.arange(len(gallery), device=rows.device)))
+            whole = _euclidean(query.features[rows, 0].float(), gallery.features[:, 0].float())
             return torch.where(shared > 0, mean, whole)
         return mean.masked_fill_(shared == 0, torch.inf)
 
-    if candidates is None and block is None and two_steps.pays(query, gallery):
-        return Ranking(*two_steps.nearest(query, gallery, k, distances))
-    return _ranked(distances, query.features, len(gallery), k, candidates, block)
-
-
-def same_category(
-    query: Shaped[Tensor, " queries"], gallery: Shaped[Tensor, " gallery"], first: int | None = None
-) -> Bool[Tensor, "queries gallery"]:
-    """The candidates of each query: the gallery photos of its category, or only the `first` of them."""
-    same = query[:, None] == gallery[None, :]
-    return same if first is None else same & (same.cumsum(dim=1) <= first)
+    return _ranked(distances, query.features, len(gallery), k)
 
 
 def _part_distances(query: PartFeatures, gallery: PartFeatures, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,66 +94,155 @@ def _part_distances(query: PartFeatures, gallery: PartFeatures, rows: Tensor) ->
     here_weights, there_weights = query.weights()[rows], gallery.weights()
     shared = here_weights @ there_weights.T
     total = torch.zeros_like(shared)
-    counted = query.confidence is not None or gallery.confidence is not None
     for label in range(here_weights.shape[1]):
         here = here_weights[:, label].nonzero().flatten()
         there = there_weights[:, label].nonzero().flatten()
-        if len(here) and len(there):
-            apart = _euclidean(query.of(rows[here], label), gallery.of(there, label))
-            if counted:
-                apart *= here_weights[here, label][:, None] * there_weights[there, label]
-            total[here[:, None], there] += apart
+        if not len(here) or not len(there):
+            continue
+        ours, theirs = query.of(rows[here], label), gallery.of(there, label)
+        own, weights = here_weights[here, label][:, None], there_weights[there, label]
+        for part in torch.arange(len(here)).split(max(1, _TILE.get(rows.device.type, 1 << 28) // len(there))):
+            start, end = int(part[0]), int(part[-1]) + 1
+            apart = _euclidean(ours[start:end], theirs).mul_(weights)
+            if len(here) == len(total) and len(there) == total.shape[1]:
+                total[start:end].addcmul_(apart, own[start:end])
+            else:
+                total[here[start:end, None], there] += apart.mul_(own[start:end])
     return total.div_(shared.clamp(min=1e-12)), shared
 
 
 def _euclidean(a: Tensor, b: Tensor) -> Tensor:
     """Distances of all pairs by one matrix product; near zero they err by about 3e-4 of a vector's length."""
+    if a.dtype == torch.bfloat16:
+        lengths = [each.float().square().sum(dim=1) for each in (a, b)]
+        return (a @ b.T).float().mul_(-2).add_(lengths[0][:, None]).add_(lengths[1]).clamp_(min=0).sqrt_()
     lengths = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
     return torch.addmm(lengths, a, b.T, alpha=-2).clamp_(min=0).sqrt_()
 
 
-def _ranked(
-    distances: Callable[[Tensor], Tensor],
-    query: Tensor | Stack,
-    gallery: int,
-    k: int,
-    candidates: Tensor | None,
-    block: int | None,
-) -> Ranking:
-    block = block or -(-len(query) // math.ceil(_BYTES_A_PAIR * gallery * len(query) / _MEMORY))
-    indices, values = [], []
-    for rows in torch.arange(len(query), device=query.device).split(block):
-        near = distances(rows)
-        for part, some in zip(rows.split(_SORTED_AT_ONCE), near.split(_SORTED_AT_ONCE), strict=True):
-            place, empty = _nearest(some, k, None if candidates is None else _mask(candidates[part], gallery))
-            indices.append(place.masked_fill(empty, -1))
-            values.append(some.gather(1, place).masked_fill(empty, torch.inf))
-    return Ranking(torch.cat(indices), torch.cat(values))
+def _blocks(queries: int, gallery: int, device: torch.device) -> tuple[Tensor, ...]:
+    """Queries whose distances to the gallery fit into memory together."""
+    blocks = math.ceil(_BYTES_PER_PAIR * gallery * queries / _MEMORY)
+    return torch.arange(queries, device=device).split(-(-queries // blocks))
 
 
-def _nearest(near: Tensor, k: int, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The places of the k smallest distances in each row, and where there is none."""
-    order = torch.arange(near.shape[1], device=near.device)
+def _ranked(distances: Callable[[Tensor], Tensor], query: Tensor, gallery: int, k: int) -> Ranking:
+    found = []
+    for rows in _blocks(len(query), gallery, query.device):
+        found += [_nearest(some, k) for some in distances(rows).split(_SORTED_AT_ONCE)]
+    return Ranking(*(torch.cat(each) for each in zip(*found, strict=True)))
+
+
+def _nearest(near: Tensor, k: int) -> Ranking:
+    """The places of the k smallest distances in each row, and the distances."""
     # Bits of floats that are not negative sort as the floats do: with the gallery index below them,
     # one integer holds distance and tie-break, which topk alone leaves to chance.
-    key = (near.contiguous().view(torch.int32).long() << 32) | order
-    if mask is not None:
-        key = key.masked_fill(~mask, torch.iinfo(torch.int64).max)
-    key = key.topk(k, largest=False, sorted=True).values
-    empty = key == torch.iinfo(torch.int64).max
-    return (key & 0xFFFFFFFF).masked_fill(empty, 0), empty
+    key = (near.contiguous().view(torch.int32).long() << 32) | torch.arange(near.shape[1], device=near.device)
+    places = key.topk(k, largest=False, sorted=True).values & 0xFFFFFFFF
+    return Ranking(places, near.gather(1, places))
 
 
-def _mask(candidates: Tensor, gallery: int) -> Tensor:
-    """Candidates as a mask over the gallery, from such a mask or from indices (-1: none)."""
-    if candidates.dtype == torch.bool:
-        return candidates
-    mask = torch.zeros(len(candidates), gallery + 1, dtype=torch.bool, device=candidates.device)
-    mask.scatter_(1, candidates.long().masked_fill(candidates < 0, gallery), True)
-    return mask[:, :gallery]
+def _reduced(query: PartFeatures, gallery: PartFeatures) -> tuple[PartFeatures, PartFeatures, float] | None:
+    """Both with fewer numbers per vector, and how much larger than the true ones their distances may be.
+
+    The numbers are the vector's components along the `_basis`, and the length of the rest: |a' − b'| ≤ |a − b|, as
+    rests are at least as far apart as their lengths. Where the vectors have no such basis, in half precision, if the
+    processor computes in it: the error is then measured on some queries. None where one step takes no longer: few
+    photos, a GPU, labels that some photos do not carry.
+    """
+    work = float(len(query)) * len(gallery) * query.assigned.shape[1] * gallery.features.shape[2]
+    if query.confidence is None or gallery.confidence is None or gallery.features.device.type != "cpu" or work < PAYS:
+        return None
+    if not ((query.confidence.amin(0) > 0) & (gallery.confidence.amin(0) > 0)).any():  # counts for every pair
+        return None
+    mean, basis = _basis(gallery.features)
+    if basis is None and resolved("auto") != "bf16":
+        return None
+
+    def small(features: Tensor) -> Tensor:
+        centred = features.float() - mean
+        if basis is None:
+            return centred.bfloat16()
+        along = centred @ basis
+        rest = (centred.square().sum(-1, keepdim=True) - along.square().sum(-1, keepdim=True)).clamp(min=0)
+        return torch.cat([along, rest.sqrt()], -1)
+
+    sides = [
+        replace(side, features=torch.cat([small(some) for some in side.features.split(_photos_at_once(side.features))]))
+        for side in (query, gallery)
+    ]
+    if basis is not None:
+        return sides[0], sides[1], 1e-3 * float(sides[1].features[:256].norm(dim=-1).max())
+    rows = torch.linspace(0, len(query) - 1, min(8, len(query))).long()
+    errors = _part_distances(*sides, rows)[0] - _part_distances(query, gallery, rows)[0]
+    return sides[0], sides[1], 3 * float(errors.abs().max())
 
 
-def _check(query: Tensor | Stack, gallery: Tensor | Stack, size: int, k: int) -> None:
+def _basis(features: Float[Tensor, "photos steps channels"]) -> tuple[Tensor, Tensor | None]:
+    """The mean vector of a sample, and the principal axes that hold all but `LOST` of other vectors' squared length.
+
+    None where that takes more than the largest of `WIDTHS`, or half of the channels.
+    """
+    photos = torch.linspace(0, len(features) - 1, min(2 * SAMPLE, len(features))).long()
+    sample = features[photos, torch.arange(len(photos)) // 2 % features.shape[1]].float()
+    mean = sample.mean(0)
+    fitted, others = sample[::2] - mean, sample[1::2] - mean
+    axes = torch.linalg.eigh(fitted @ fitted.T).eigenvectors  # fewer photos than channels
+    for width in WIDTHS:
+        if width <= min(len(fitted), features.shape[2] // 2):
+            basis = torch.linalg.qr(fitted.T @ axes[:, -width:])[0]
+            if (others @ basis).square().sum() >= (1 - LOST) * others.square().sum():
+                return mean, basis
+    return mean, None
+
+
+def _in_two_steps(
+    query: PartFeatures, gallery: PartFeatures, k: int, small_query: PartFeatures, small_gallery: PartFeatures,
+    error: float,
+) -> Ranking:  # fmt: skip
+    """The k nearest by their distances in full, of those that the reduced features do not rule out."""
+    squares = [
+        torch.cat([some.float().square().sum(2) for some in side.features.split(_photos_at_once(side.features))])
+        for side in (query, gallery)
+    ]
+    weights = query.weights(), gallery.weights()
+
+    def exactly(row: int, at: Tensor) -> Tensor:
+        """The distances of one query to these gallery photos."""
+        found, best = [], query.best_step[row].long()
+        for some in at.split(EXACTLY_AT_ONCE):
+            theirs = gallery.features[some].float()  # n s f
+            products = (query.features[row].float() @ theirs.flatten(0, 1).T).view(-1, *theirs.shape[:2])  # s n s
+            apart = squares[0][row][:, None, None] + squares[1][some] - 2 * products
+            chosen = apart[best].gather(2, gallery.best_step[some].long().T[..., None])[..., 0]  # c n
+            counts = weights[0][row][:, None] * weights[1][some].T
+            found.append((counts * chosen.clamp(min=0).sqrt()).sum(0) / counts.sum(0).clamp(min=1e-12))
+        return torch.cat(found)
+
+    def nearest(one: tuple[int, Tensor]) -> tuple[Tensor, Tensor]:
+        row, lower = one
+        first = lower.topk(k, largest=False).indices
+        known = exactly(row, first)
+        others = lower <= known.max() + error  # the k-th nearest is no farther than the farthest of any k
+        others[first] = False
+        rest = others.nonzero().flatten()
+        at, apart = torch.cat([first, rest]), torch.cat([known, exactly(row, rest)]) if len(rest) else known
+        by_number = at.argsort()
+        order = by_number[apart[by_number].argsort(stable=True)][:k]
+        return at[order], apart[order]
+
+    found = []
+    for rows in _blocks(len(query), len(gallery), query.features.device):
+        lower, _ = _part_distances(small_query, small_gallery, rows)
+        found += on_every_core(nearest, zip(rows.tolist(), lower, strict=True))
+    return Ranking(*(torch.stack(each) for each in zip(*found, strict=True)))
+
+
+def _photos_at_once(features: Tensor) -> int:
+    return max(1, _NUMBERS_AT_ONCE // max(1, features[:1].numel()))
+
+
+def _check(query: Tensor, gallery: Tensor, k: int) -> None:
     if query.shape[-1] != gallery.shape[-1]:
         raise InputError(
             f"Query features have {query.shape[-1]} channels, gallery features {gallery.shape[-1]}: "
@@ -174,9 +250,13 @@ def _check(query: Tensor | Stack, gallery: Tensor | Stack, size: int, k: int) ->
         )
     if not len(query):
         raise InputError("There is no query to rank.")
-    if not 1 <= k <= size:
-        raise InputError(f"k is {k} and the gallery has {size} photos: give a k from 1 to that number.")
+    if not 1 <= k <= len(gallery):
+        raise InputError(f"k is {k} and the gallery has {len(gallery)} photos: give a k from 1 to that number.")
     for name, features in (("query", query), ("gallery", gallery)):
-        bad = first_not_finite(features)
+        bad: list[int] = []
+        for start in range(0, len(features), step := _photos_at_once(features)):
+            block = features[start : start + step]
+            if block.numel() and not torch.stack(block.aminmax()).isfinite().all():
+                bad += ((~block.isfinite()).flatten(1).any(dim=1).nonzero().flatten() + start).tolist()
         if bad:
-            raise InputError(f"The features of {name} photo {bad[0]} are not finite ({bad[1]} such photos).")
+            raise InputError(f"The features of {name} photo {bad[0]} are not finite ({len(bad)} such photos).")

@@ -1,26 +1,23 @@
-"""Look-alikes of a photo: of the whole of it, or one row for each of its parts (Figs. 1 and 4)."""
+"""Look-alikes of a photo: of the whole of it, one row for each of its parts (Figs. 1 and 4), or one list for all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
 from fashionlib.core.errors import InputError
-from fashionlib.retrieval.kinds import merged
-from fashionlib.retrieval.likeness import likeness, relevance
 from fashionlib.retrieval.mmr import check_dial, diversified
-from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.xquad import chosen_together, likely_answers
+from fashionlib.retrieval.part_features import PartFeatures, merged
+from fashionlib.retrieval.xquad import FAINT, chosen_together, likely_answers, likeness, relevance
 
 Region = tuple[float, float, float, float]
 POOL = 10  # times as many as are wanted: among so many of the nearest the dial chooses
 MIN_SCORE = 0.1  # a label below is no part of the photo, unless it is the only one
-FAINT = 0.05  # a photo with a lower score for a label is not taken to show it at all
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,6 @@ class Answer:
     looks: tuple[LookAlike, ...]
     alike: int = 0
 
-    def numbered(self, photos: Int[torch.Tensor, " some"]) -> Answer:
-        """The same, found among these photos of a gallery."""
-        looks = tuple(replace(look, photo=int(photos[look.photo])) for look in self.looks)
-        return replace(self, photo=int(photos[self.photo]), looks=looks)
-
 
 @dataclass(frozen=True)
 class Collection:
@@ -92,7 +84,7 @@ class Collection:
     scores: label scores in 0..1. parts: features step by step. boxes: where each step looked (x1, y1, x2, y2 in 0..1
     of the photo, not clipped to it). names: file names or ids, empty where nobody needs them. images: the photos, where
     they are at hand. whole: features of the photos as a whole, at length 1, where the model has them; the list for all
-    parts then goes by `fashionlib.retrieval.likeness`.
+    parts then goes by `fashionlib.retrieval.xquad.likeness`.
     """
 
     scores: Float[np.ndarray, "photos labels"]
@@ -106,11 +98,24 @@ class Collection:
     def of(self, photos: Int[torch.Tensor, " some"]) -> Collection:
         """These photos alone, in this order; without images."""
         rows = photos.numpy()
-        assert isinstance(self.parts.features, torch.Tensor)
         parts = PartFeatures(self.parts.features[photos], self.parts.best_step[photos], self.parts.assigned[photos])
         names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
         whole = None if self.whole is None else self.whole[photos]
         return Collection(self.scores[rows], parts, self.boxes[rows], self.labels, names, whole=whole)
+
+    @cached_property
+    def unit_roots(self) -> Float[torch.Tensor, "photos labels"]:
+        """The square roots of the scores, at length 1: their product says how far two photos' labels agree."""
+        roots = torch.from_numpy(self.scores).sqrt()
+        return roots / roots.norm(dim=1, keepdim=True).clamp(min=1e-6)
+
+    def image(self, photo: int) -> UInt8[np.ndarray, "height width 3"]:
+        """Raises InputError where the photos are not at hand."""
+        if self.images is None:
+            raise InputError(
+                "this gallery has no images at hand: give Collection its images, or use a Gallery's thumbnails"
+            )
+        return self.images[photo]
 
     def region(self, photo: int, label: int) -> Region:
         """Where the photo's best step for that label looked, cut to the picture."""
@@ -127,23 +132,28 @@ def recommend_parts(
     diversity: 0 gives the nearest, 1 the most spread-out among the `pool` nearest (ten times `per_part` by default),
     see `fashionlib.retrieval.mmr.diversified`.
     exclude: gallery photos that are no candidates, such as the query itself. min_score: labels with a lower score are
-    left out, all but the best one. merge: labels that name one part (`fashionlib.retrieval.kinds.merged`) share a row.
-    Only gallery photos that carry one of its labels among their own highest ones can be in a row; where there is none,
-    there is no row.
+    left out, all but the best one. merge: labels that name one part (`fashionlib.retrieval.part_features.merged`) share
+    a row. Only gallery photos that carry one of its labels among their own highest ones can be in a row; where there is
+    none, there is no row.
 
     Raises InputError where query and gallery were tagged with different labels, and for a dial outside 0 to 1.
     """
     check_dial(diversity)
-    if query.labels != gallery.labels:
-        raise InputError("query and gallery were tagged with different labels: use one model for both")
-    candidates = torch.ones(len(gallery.parts), dtype=torch.bool)
-    candidates[list(exclude)] = False
-    rows: list[Row] = []
+    candidates, rows = _candidates(query, gallery, exclude), []
     labels = parts_of(query, photo, min_score)
     for names in merged(labels, query.labels, partial(query.region, photo)) if merge else [[one] for one in labels]:
-        if len(rows) < parts:
-            row = _row(query, photo, gallery, names, candidates, per_part, diversity, pool or POOL * per_part)
-            rows += [row] if row.looks else []
+        if len(rows) == parts:
+            break
+        near = pool_of(query, photo, gallery, names, candidates, max(pool or POOL * per_part, per_part))
+        if not len(near.photos):
+            continue
+        there, title = likeliest(gallery, near.photos, names).tolist(), query.labels[names[0]]
+        score, looks = float(query.scores[photo, names[0]]), []
+        for place in near.chosen(per_part, diversity):
+            found, distance = int(near.photos[place]), float(near.distances[place])
+            looks.append(_look_alike(gallery, found, there[place], distance, place + 1, near.of, score, title))
+        also = tuple(query.labels[other] for other in names[1:])
+        rows.append(Row(title, score, query.region(photo, names[0]), tuple(looks), also))
     return rows
 
 
@@ -157,36 +167,33 @@ def recommend_together(
     in `recommend_parts`. min_score: every label with that score is a part, and the best one in any case; each counts
     by its score. Raises InputError as `recommend_parts` does.
     """
+    candidates, labels = _candidates(query, gallery, exclude), shown_in(query, photo, min_score)
+    numbers, relevant = None, None  # of the photos in the gallery, where only some are looked at
+    if query.whole is not None and gallery.whole is not None:
+        numbers, alike = likeness(query, photo, gallery, candidates)
+        gallery, candidates, relevant = gallery.of(numbers), numbers >= 0, relevance(alike)
+    distances, likely = answers(query, photo, gallery, labels, candidates)
+    weights = torch.from_numpy(query.scores[photo, labels])
+    ranks = distances.argsort(dim=0, stable=True).argsort(dim=0) + 1
+    counts, found = distances.isfinite().sum(0).tolist(), []
+    for row in chosen_together(likely, weights, k, diversity, relevant):
+        own, looks = likely[row], []
+        number = row if numbers is None else int(numbers[row])
+        shown = [part for part in own.argsort(descending=True, stable=True).tolist() if own[part] >= own.max() / 2]
+        for part in [part for part in shown if distances[row, part].isfinite()] or [int(weights.argmax())]:
+            look = _look_alike(gallery, row, labels[part], float(distances[row, part]), int(ranks[row, part]),
+                               counts[part], float(weights[part]))  # fmt: skip
+            looks.append(replace(look, photo=number))
+        found.append(Answer(number, looks[0].name, float(1 - (1 - own).prod()), tuple(looks)))
+    return found
+
+
+def _candidates(query: Collection, gallery: Collection, exclude: Iterable[int]) -> Bool[torch.Tensor, " photos"]:
     if query.labels != gallery.labels:
         raise InputError("query and gallery were tagged with different labels: use one model for both")
     candidates = torch.ones(len(gallery.parts), dtype=torch.bool)
     candidates[list(exclude)] = False
-    labels = shown_in(query, photo, min_score)
-    if query.whole is not None and gallery.whole is not None:
-        near, alike = likeness(query, photo, gallery, candidates)
-        found = _together(query, photo, gallery.of(near), labels, near >= 0, relevance(alike), k, diversity)
-        return [one.numbered(near) for one in found]
-    return _together(query, photo, gallery, labels, candidates, None, k, diversity)
-
-
-def _together(
-    query: Collection, photo: int, gallery: Collection, labels: list[int], candidates: torch.Tensor,
-    relevant: torch.Tensor | None, k: int, diversity: float,
-) -> list[Answer]:  # fmt: skip
-    distances, likely = answers(query, photo, gallery, labels, candidates)
-    weights = torch.from_numpy(query.scores[photo, labels])
-    ranks = distances.argsort(dim=0, stable=True).argsort(dim=0) + 1
-    found = []
-    for number in chosen_together(likely, weights, k, diversity, relevant):
-        own = likely[number]
-        shown = [place for place in own.argsort(descending=True, stable=True).tolist() if own[place] >= own.max() / 2]
-        shown = [place for place in shown if distances[number, place].isfinite()] or [int(weights.argmax())]
-        looks = tuple(
-            _look(gallery, number, labels[place], float(distances[number, place]), int(ranks[number, place]),
-                  int(distances[:, place].isfinite().sum()), float(weights[place])) for place in shown
-        )  # fmt: skip
-        found.append(Answer(number, looks[0].name, float(1 - (1 - own).prod()), looks))
-    return found
+    return candidates
 
 
 def answers(
@@ -197,10 +204,10 @@ def answers(
     """
     scores = torch.from_numpy(gallery.scores[:, list(labels)])
     distances = torch.full(scores.shape, torch.inf)
-    for place, label in enumerate(labels):
-        carry = torch.nonzero(candidates & (scores[:, place] >= FAINT)).flatten()
+    for part, label in enumerate(labels):
+        carry = torch.nonzero(candidates & (scores[:, part] >= FAINT)).flatten()
         own = query.parts.of(torch.tensor([photo]), label)
-        distances[carry, place] = (gallery.parts.of(carry, label) - own).norm(dim=1)
+        distances[carry, part] = (gallery.parts.of(carry, label) - own).norm(dim=1)
     return distances, likely_answers(distances, scores)
 
 
@@ -253,42 +260,67 @@ def likeliest(
     gallery: Collection, photos: Int[torch.Tensor, " some"], labels: Sequence[int]
 ) -> Int[torch.Tensor, " some"]:
     """The label, of these, that each photo scores highest."""
-    scores = torch.from_numpy(gallery.scores[photos.numpy()][:, list(labels)])
-    return torch.tensor(list(labels))[scores.argmax(1)] if len(photos) else photos
+    if len(labels) == 1 or not len(photos):
+        return torch.full_like(photos, labels[0])
+    return torch.tensor(list(labels))[gallery.scores[photos.numpy()[:, None], list(labels)].argmax(1)]
 
 
-def _row(
-    query: Collection, photo: int, gallery: Collection, names: Sequence[int], candidates: torch.Tensor, k: int,
-    diversity: float, pool: int,
-) -> Row:  # fmt: skip
-    label = names[0]
-    score, region = float(query.scores[photo, label]), query.region(photo, label)
-    near = pool_of(query, photo, gallery, names, candidates, max(pool, k))
-    there = likeliest(gallery, near.photos, names).tolist()
-    looks = [
-        _look(
-            gallery, int(near.photos[place]), there[place], float(near.distances[place]), place + 1, near.of, score,
-            query.labels[label],
-        )
-        for place in near.chosen(k, diversity)
-    ]  # fmt: skip
-    return Row(query.labels[label], score, region, tuple(looks), tuple(query.labels[other] for other in names[1:]))
-
-
-def _look(
+def _look_alike(
     gallery: Collection, photo: int, label: int, distance: float, rank: int, of: int, score: float, here: str = ""
 ) -> LookAlike:
     """here: the query's name for the part, where it may differ from the gallery photo's."""
     name, own = gallery.labels[label], float(gallery.scores[photo, label])
-    place = "nearest" if rank == 1 else f"{_ordinal(rank)} nearest"
+    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    nearest = "nearest" if rank == 1 else f"{rank}{ending} nearest"
     both = f"{name} in both (scores {score:.2f} and {own:.2f})"
     if here not in ("", name):
         both = f"{here} here ({score:.2f}), {name} there ({own:.2f})"
-    reason = f"{both}; {place} of {of} photos with it"
-    named = gallery.names[photo] if gallery.names else ""
-    return LookAlike(photo, name, gallery.region(photo, label), distance, named, own, rank, reason)
+    file = gallery.names[photo] if gallery.names else ""
+    reason = f"{both}; {nearest} of {of} photos with it"
+    return LookAlike(photo, name, gallery.region(photo, label), distance, file, own, rank, reason)
 
 
-def _ordinal(number: int) -> str:
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+def as_lines(rows: Sequence[Row]) -> list[str]:
+    """Rows as text: each part with its look-alikes below it. Names are as they are, for `core.files.readable`."""
+
+    def at(region: Region | None) -> str:
+        return "" if region is None else "  at " + ", ".join(f"{side:.2f}" for side in region)
+
+    lines = []
+    for row in rows:
+        lines.append(f"  {row.score:.2f}  {row.title}{at(row.region)}")
+        lines += [f"    {look.distance:.3f}  {look.name}{at(look.region)}  {look.reason}" for look in row.looks]
+    return lines
+
+
+def answers_as_lines(found: Sequence[Answer]) -> list[str]:
+    """The one list as text: each photo with the parts that it answers."""
+    return [
+        f"  {each.chance:.2f}  {each.name}  {', '.join(look.label for look in each.looks)}"
+        + (f"  and {each.alike} like it" if each.alike else "")
+        for each in found
+    ]
+
+
+def grid_rows(rows: Sequence[Row], gallery: Collection) -> list[dict]:
+    """Rows as `fashionlib.plots.recommendation_grid` takes them. Raises InputError as `grid_cells` does."""
+    return [
+        {"label": f"{row.label} ({row.score:.2f})", "region": row.region, "cells": grid_cells(row.looks, gallery)}
+        for row in rows
+    ]
+
+
+def grid_cells(looks: Sequence[LookAlike], gallery: Collection) -> list[dict]:
+    """Look-alikes as cells of that grid. Raises InputError where the gallery's photos are not at hand."""
+    return [
+        {"image": gallery.image(look.photo), "label": look.label, "distance": look.distance, "region": look.region}
+        for look in looks
+    ]
+
+
+def answers_cells(found: Sequence[Answer], gallery: Collection) -> list[dict]:
+    """The one list as `fashionlib.plots.answers.answers_grid` takes it. Raises InputError as `grid_cells` does."""
+    return [
+        {"image": gallery.image(each.photo), "regions": {look.label: look.region for look in each.looks}}
+        for each in found
+    ]

@@ -24,7 +24,7 @@ from fashionlib.metrics.diversity import (
     part_coverage_at_k,
     relevance_at_k,
 )
-from fashionlib.retrieval.shown import answers_cells
+from fashionlib.retrieval.recommend import answers_cells
 
 
 @pytest.fixture(scope="module")

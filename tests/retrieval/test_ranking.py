@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fashionlib.core.errors import InputError
-from fashionlib.retrieval.ranking import PartFeatures, rank_parts, rank_whole, same_category
+from fashionlib.retrieval import ranking as module
+from fashionlib.retrieval.ranking import PartFeatures, rank_parts, rank_whole
 
 
 def parts(photos, seed, steps=4, channels=5, labels=7, carried=3):
@@ -39,20 +40,26 @@ def assert_ranks(ranking, distances, k):
     np.testing.assert_allclose(ranking.distances.numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("block", [1, 4, 512])
+@pytest.fixture(params=[1, 4, 512])
+def block(request, monkeypatch):
+    """Queries that are held against a gallery of thirty at once."""
+    monkeypatch.setattr(module, "_MEMORY", module._BYTES_PER_PAIR * 30 * request.param)
+    monkeypatch.setattr(module, "_SORTED_AT_ONCE", 3)
+    monkeypatch.setattr(module, "_TILE", {"cpu": 60})
+
+
 def test_whole_ranking_equals_a_loop_over_pairs(block):
     query, gallery = parts(9, 0).features[:, 0], parts(30, 1).features[:, 0]
     distances = np.array([[torch.dist(a, b).item() for b in gallery] for a in query])
-    assert_ranks(rank_whole(query, gallery, k=12, block=block), distances, 12)
+    assert_ranks(rank_whole(query, gallery, k=12), distances, 12)
 
 
 @pytest.mark.parametrize("fallback", ["last", "whole"])
-@pytest.mark.parametrize("block", [1, 4, 512])
 def test_part_ranking_equals_a_loop_over_pairs(fallback, block):
     query, gallery = parts(9, 0), parts(30, 1)
     distances = slow_part_distances(query, gallery, fallback)
     assert np.isinf(distances).any() == (fallback == "last")
-    assert_ranks(rank_parts(query, gallery, k=30, fallback=fallback, block=block), distances, 30)
+    assert_ranks(rank_parts(query, gallery, k=30, fallback=fallback), distances, 30)
 
 
 def test_part_distance_of_a_case_worked_by_hand():
@@ -85,49 +92,6 @@ def test_photos_that_share_no_label_come_last_in_file_order():
     ranking = rank_parts(query, gallery, k=6)
     assert ranking.indices.tolist() == [[4, 0, 1, 2, 3, 5]]
     assert ranking.distances.isinf().tolist() == [[False] + [True] * 5]
-
-
-def test_candidates_as_a_mask_or_as_indices_are_ranked_alone():
-    query, gallery = parts(5, 0), parts(20, 1)
-    distances = slow_part_distances(query, gallery, "whole")
-    chosen = torch.stack([torch.randperm(20, generator=torch.Generator().manual_seed(i))[:8] for i in range(5)])
-    mask = torch.zeros(5, 20, dtype=torch.bool).scatter_(1, chosen, True)
-    inside = np.where(mask.numpy(), distances, np.inf)
-    for candidates in (mask, chosen):
-        ranking = rank_parts(query, gallery, k=10, fallback="whole", candidates=candidates, block=2)
-        np.testing.assert_array_equal(ranking.indices[:, :8], np.argsort(inside, axis=1, kind="stable")[:, :8])
-        assert (ranking.indices[:, 8:] == -1).all()
-        assert ranking.distances[:, 8:].isinf().all()
-
-
-def test_the_nearest_by_another_method_are_ranked_again():
-    query, gallery = parts(5, 0), parts(20, 1)
-    whole = rank_whole(query.features[:, 0], gallery.features[:, 0], k=6)
-    again = rank_parts(query, gallery, k=6, candidates=whole.indices)
-    assert torch.equal(again.indices.sort().values, whole.indices.sort().values)
-    assert not torch.equal(again.indices, whole.indices)
-
-
-def test_candidates_that_share_no_label_stand_before_empty_places():
-    query, gallery = parts(1, 0), parts(4, 1)
-    gallery.assigned[:] = False
-    candidates = torch.tensor([[3, 1, -1]])
-    ranking = rank_parts(query, gallery, k=4, candidates=candidates)
-    assert ranking.indices.tolist() == [[1, 3, -1, -1]]
-
-
-def test_candidates_of_one_category_can_be_cut_after_the_first():
-    query, gallery = torch.tensor([1, 2, 3]), torch.tensor([1, 2, 1, 1, 2])
-    assert same_category(query, gallery).tolist()[0] == [True, False, True, True, False]
-    first = same_category(query, gallery, first=2)
-    assert first.tolist() == [
-        [True, False, True, False, False],
-        [False, True, False, False, True],
-        [False] * 5,
-    ]
-    vectors = torch.arange(5.0)[:, None]
-    ranking = rank_whole(torch.tensor([[9.0], [0.0], [0.0]]), vectors, k=2, candidates=first)
-    assert ranking.indices.tolist() == [[2, 0], [1, 4], [-1, -1]]
 
 
 def test_half_precision_features_rank_as_their_single_precision_copies():
@@ -176,3 +140,69 @@ def test_with_confidences_every_label_counts_by_the_geometric_mean_of_both():
         expected = sorted(range(6), key=lambda j: distances[j])
         assert ranking.indices[i].tolist() == expected
         torch.testing.assert_close(ranking.distances[i], torch.tensor(sorted(distances)), atol=1e-4, rtol=1e-4)
+
+
+STEPS, LABELS = 4, 7
+
+
+def photos(count, channels, kind, seed):
+    draw = torch.Generator().manual_seed(seed)
+    features = torch.randn(count, STEPS, channels, generator=draw)
+    if kind == "alike":  # five kinds of photo, and little between photos of a kind
+        kinds = torch.randn(5, STEPS, channels, generator=torch.Generator().manual_seed(9))
+        features = kinds[torch.randint(0, 5, (count,), generator=draw)] + 0.02 * features
+    features = torch.nn.functional.normalize(features, dim=2)
+    best = torch.randint(0, STEPS, (count, LABELS), generator=draw)
+    confidence = torch.rand(count, LABELS, generator=draw) + 0.01
+    return PartFeatures(features, best, confidence > 0.5, confidence)
+
+
+def apart(query, gallery):
+    """All distances by a loop over labels, in double precision."""
+    total = weights = 0.0
+    for label in range(LABELS):
+        ours, theirs = (
+            side.features[torch.arange(len(side)), side.best_step[:, label]].double().numpy()
+            for side in (query, gallery)
+        )
+        weight = np.sqrt(np.outer(query.confidence[:, label].double(), gallery.confidence[:, label].double()))
+        squares = (ours**2).sum(1)[:, None] + (theirs**2).sum(1) - 2 * ours @ theirs.T
+        total, weights = total + weight * np.sqrt(squares.clip(0)), weights + weight
+    return total / weights
+
+
+@pytest.mark.parametrize(("kind", "channels", "reduced"), [("alike", 512, "axes"), ("random", 512, "halves")])
+def test_two_steps_rank_as_double_precision_does(monkeypatch, kind, channels, reduced):
+    query, gallery = photos(120, channels, kind, 1), photos(300, channels, kind, 2)
+    assert module._reduced(query, gallery) is None  # one step takes no longer
+    monkeypatch.setattr(module, "PAYS", 0)
+    monkeypatch.setattr(module, "resolved", lambda _: "bf16")
+    monkeypatch.setattr(module, "_MEMORY", module._BYTES_PER_PAIR * 300 * 50)
+    small = module._reduced(query, gallery)
+    assert (small[1].features.dtype == torch.bfloat16) == (reduced == "halves")
+    exact = apart(query, gallery)
+    if reduced == "axes":
+        assert small[1].features.shape[2] < channels / 3
+        lower, _ = module._part_distances(*small[:2], torch.arange(120))
+        assert (lower.numpy() <= exact + small[2]).all()
+    found = rank_parts(query, gallery, 10, fallback="whole")
+    chosen = np.take_along_axis(exact, found.indices.numpy(), axis=1)
+    assert np.abs(chosen - np.sort(exact, axis=1)[:, :10]).max() < 1e-5
+    assert np.abs(chosen - found.distances.numpy()).max() < 1e-4
+
+
+def test_in_two_steps_equals_come_in_the_order_of_the_gallery(monkeypatch):
+    query, gallery = photos(5, 512, "alike", 1), photos(60, 512, "alike", 2)
+    twice = PartFeatures(*(torch.cat([getattr(gallery, name)] * 2) for name in
+                           ("features", "best_step", "assigned", "confidence")))  # fmt: skip
+    monkeypatch.setattr(module, "PAYS", 0)
+    found = rank_parts(query, twice, 20).indices.reshape(5, 10, 2)
+    assert torch.equal(found[..., 0] + 60, found[..., 1])
+
+
+def test_a_label_that_some_photos_do_not_carry_is_no_case_for_two_steps(monkeypatch):
+    query, gallery = photos(20, 512, "alike", 1), photos(30, 512, "alike", 2)
+    monkeypatch.setattr(module, "PAYS", 0)
+    query.confidence[0] = 0
+    assert module._reduced(query, gallery) is None
+    assert len(rank_parts(query, gallery, 5).indices) == 20

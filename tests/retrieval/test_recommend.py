@@ -6,8 +6,7 @@ import torch
 
 from fashionlib.core.errors import InputError
 from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.recommend import Collection, recommend_parts
-from fashionlib.retrieval.shown import as_lines
+from fashionlib.retrieval.recommend import Collection, as_lines, recommend_parts
 
 LABELS = ("hat", "coat", "boots", "bag", "belt")
 

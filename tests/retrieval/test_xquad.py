@@ -6,8 +6,7 @@ import torch
 
 from fashionlib.core.errors import InputError
 from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.recommend import Collection, answers, recommend_together, shown_in
-from fashionlib.retrieval.shown import answers_as_lines
+from fashionlib.retrieval.recommend import Collection, answers, answers_as_lines, recommend_together, shown_in
 from fashionlib.retrieval.xquad import chosen_together, likely_answers
 
 
