@@ -10,12 +10,22 @@ import torch
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.sealed import read_json
-from fashionlib.experiments.methods import fit, inputs_of, new_model, photos_of, run_folder, training_views
+from fashionlib.experiments import methods
+from fashionlib.experiments.methods import (
+    fit,
+    inputs_of,
+    new_model,
+    photos_of,
+    predictions,
+    run_folder,
+    tag_scores,
+    training_views,
+)
 from fashionlib.experiments.profile import load_profile
 from fashionlib.experiments.summary import sentence_about_training
 from fashionlib.models.tagger import load_model
 from fashionlib.training.inputs import MapInputs
-from fashionlib.training.loop import train
+from fashionlib.training.loop import predict, train
 
 TESTS = Path(__file__).parents[1]
 
@@ -91,3 +101,21 @@ def test_a_run_says_what_it_is_of_before_it_is_taken_up_again(profile):
     before = read_json(finished)["fingerprint"]
     fit(replace(profile, training=replace(profile.training, hold_out=True)), "whole")
     assert read_json(finished)["fingerprint"] != before
+
+
+def test_predictions_are_made_once_and_again_where_they_are_damaged_or_the_weights_are_others(profile, monkeypatch):
+    asked = []
+    monkeypatch.setattr(methods, "predict", lambda *them, **how: asked.append(how) or predict(*them, **how))
+    first, again = (predictions(profile, "parser", 0) for _ in range(2))
+    assert asked == [{"mirror": False}]
+    np.testing.assert_array_equal(first.scores, again.scores)
+    np.testing.assert_array_equal(first.theta, again.theta)
+    tag_scores(profile, "parser", 0)
+    assert asked == [{"mirror": False}, {"mirror": True}]
+    for path in run_folder(profile, "parser", 0).glob("predictions-*/scores.npy"):
+        path.write_bytes(path.read_bytes()[:-8])
+    np.testing.assert_array_equal(predictions(profile, "parser", 0).scores, first.scores)
+    assert len(asked) == 3
+    other = replace(profile, training=replace(profile.training, learning_rate=0.01))
+    assert (predictions(other, "parser", 0).scores != first.scores).any()
+    assert len([*run_folder(profile, "parser", 0).glob("predictions-*")]) == 1
