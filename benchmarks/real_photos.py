@@ -23,6 +23,7 @@ import typer
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks.calibration import expected_calibration_error
 from fashionlib.data import load
 from fashionlib.data.base import Dataset, split_hash
 from fashionlib.data.catalogue import Catalogue
@@ -31,7 +32,6 @@ from fashionlib.gallery.extract import decoded, open_model, see_maps, trunk_maps
 from fashionlib.gallery.gallery import collection_of, threshold_of
 from fashionlib.ledger.ledger import Entry, entry, write
 from fashionlib.metrics.bootstrap import Interval, mean_interval
-from fashionlib.metrics.calibration import expected_calibration_error
 from fashionlib.metrics.retrieval import first_hit_ranks, hit_rate
 from fashionlib.metrics.tagging import average_precision_all, mean_average_precision
 from fashionlib.models.pretrained import DEFAULT, model_folder

@@ -19,11 +19,11 @@ import typer
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from benchmarks.calibration import best_threshold, platt
 from fashionlib.data.augment import images_to_float
 from fashionlib.data.store import Photos
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, training_views
 from fashionlib.experiments.profile import Profile, load_profile
-from fashionlib.metrics.calibration import best_threshold, platt
 from fashionlib.models.backbones import classifier_layer
 from fashionlib.models.colours import Colours, shown
 from fashionlib.models.descriptor import Descriptor, covered, fit_descriptor, histogram

@@ -35,30 +35,19 @@ def attention_statistics(
     targets: Float[np.ndarray, "photos labels"],
 ) -> AttentionStatistics:
     """winners: for each label the number of its winning step; −1 for the picture as a whole. targets: 0 or 1."""
-    inside = boxes.clip(0, 1)
-    sizes, kept = _areas(boxes), _areas(inside)
-    won = np.stack([((winners == step) * targets).sum(0) for step in range(boxes.shape[1])])
-    return AttentionStatistics(
-        overlap=step_overlap(boxes),
-        area=float(kept.mean()),
-        outside=float((1 - kept / np.maximum(sizes, 1e-9)).mean()),
-        movement=theta_std(boxes[..., :2] + boxes[..., 2:] - 1),  # the centre, in −1 … 1
-        wins=won / np.maximum(targets.sum(0), 1),
-    )
-
-
-def step_overlap(boxes: Float[np.ndarray, "photos steps 4"]) -> float:
-    """Mean intersection over union of every two steps of a photo, over photos; 1 where all look at the same place."""
+    kept, sizes = _areas(boxes.clip(0, 1)), _areas(boxes)
     first, second = np.triu_indices(boxes.shape[1], k=1)
     a, b = boxes[:, first], boxes[:, second]
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = sides.clip(0).prod(-1)
-    return float((shared / (_areas(a) + _areas(b) - shared)).mean())
-
-
-def theta_std(centres: Float[np.ndarray, "photos steps numbers"]) -> float:
-    """Standard deviation over photos of the centre of a step's box (the last two numbers), mean over steps and axes."""
-    return float(centres[..., -2:].std(0).mean())
+    shared = (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).clip(0).prod(-1)
+    centres = boxes[..., :2] + boxes[..., 2:] - 1  # in −1 … 1
+    won = np.stack([((winners == step) * targets).sum(0) for step in range(boxes.shape[1])])
+    return AttentionStatistics(
+        overlap=float((shared / (_areas(a) + _areas(b) - shared)).mean()),
+        area=float(kept.mean()),
+        outside=float((1 - kept / np.maximum(sizes, 1e-9)).mean()),
+        movement=float(centres.std(0).mean()),
+        wins=won / np.maximum(targets.sum(0), 1),
+    )
 
 
 def following(

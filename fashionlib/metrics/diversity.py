@@ -2,7 +2,7 @@
 
 A query's intents are the parts that it truly shows. `matches` says of each photo of a list which of them it matches, so
 no number here depends on a model's opinion. All serve one set and two: whoever makes the lists leaves the query itself
-out of its own list and of its candidates. Values are one a query; `mean_value` is their statistic for a bootstrap.
+out of its own list and of its candidates. Values are one per query; `mean_value` is their statistic for a bootstrap.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.rankings import check_lists
+from fashionlib.metrics.bootstrap import multiplicities
+from fashionlib.metrics.retrieval import check_lists
 
 Matches = Bool[np.ndarray, "queries ranks intents"]
 
@@ -34,7 +35,11 @@ def part_coverage_at_k(
 
     Raises InputError where the lists are shorter than k, a query has no part, or a photo matches one it has not.
     """
-    _check_intents(matches, intents)
+    bare = np.flatnonzero(~intents.any(axis=1))
+    if len(bare):
+        raise InputError(f"query {bare[0]} shows no part ({len(bare)} such queries): leave them out")
+    if (matches & ~intents[:, None]).any():
+        raise InputError("a photo matches a part that its query does not show: take both from the same tags")
     return _first(matches, k).any(axis=1).sum(axis=1) / intents.sum(axis=1)
 
 
@@ -50,8 +55,11 @@ def alpha_ndcg_at_k(
     """
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha is {alpha}: expected a number from 0 (repeats count fully) to 1 (not at all)")
-    _check_candidates(_first(matches, k), gallery)
-    found = _discounted(_first(matches, k), alpha)
+    listed = _first(matches, k)
+    _check_candidates(listed, gallery)
+    seen = np.cumsum(listed, axis=1) - listed
+    gains = (listed * (1 - alpha) ** seen).sum(axis=2)
+    found = (gains / np.log2(np.arange(2, k + 2))).sum(axis=1)
     ideal = np.array([_ideal(candidates, k, alpha) for candidates in gallery])
     return np.divide(found, ideal, out=np.zeros(len(found)), where=ideal > 0)
 
@@ -92,23 +100,13 @@ def at_equal_relevance(
     its coverage at each. The method's coverage is read off its relevance–coverage curve at the rival's relevance,
     between two settings or, where the curve does not reach so far, at its end.
     """
-    counts = np.ones((1, len(values))) if weights is None else np.asarray(weights, dtype=np.float64)
-    means = counts @ values / counts.sum(axis=1)[:, None]
-    settings = (means.shape[1] - 2) // 2
-    ratios = np.array([_ratio_at(*row[:2], row[2 : 2 + settings], row[2 + settings :]) for row in means])
-    return float(ratios[0]) if weights is None else ratios
-
-
-def _ratio_at(relevance: float, coverage: float, relevances: np.ndarray, coverages: np.ndarray) -> float:
-    order = np.argsort(relevances, kind="stable")
-    return float(np.interp(relevance, relevances[order], coverages[order])) / max(coverage, 1e-12)
-
-
-def _discounted(matches: np.ndarray, alpha: float) -> np.ndarray:
-    """alpha-DCG of the lists: queries × ranks × intents → queries."""
-    seen = np.cumsum(matches, axis=1) - matches
-    gains = (matches * (1 - alpha) ** seen).sum(axis=2)
-    return (gains / np.log2(np.arange(2, gains.shape[1] + 2))).sum(axis=1)
+    counts = multiplicities(weights, len(values)).astype(np.float64)
+    settings = (values.shape[1] - 2) // 2
+    ratios = []
+    for row in counts @ values / counts.sum(axis=1)[:, None]:
+        order = np.argsort(row[2 : 2 + settings], kind="stable") + 2
+        ratios.append(np.interp(row[0], row[order], row[order + settings]) / max(row[1], 1e-12))
+    return float(ratios[0]) if weights is None else np.array(ratios)
 
 
 def _ideal(candidates: np.ndarray, k: int, alpha: float) -> float:
@@ -144,11 +142,3 @@ def _check_candidates(matches: np.ndarray, gallery: np.ndarray) -> None:
                 f"query {query}: the list holds more photos that match the parts {parts} than there are candidates, "
                 f"among them the one at {rank + 1}; list each photo once, and hand over all candidates"
             )
-
-
-def _check_intents(matches: np.ndarray, intents: np.ndarray) -> None:
-    bare = np.flatnonzero(~intents.any(axis=1))
-    if len(bare):
-        raise InputError(f"query {bare[0]} shows no part ({len(bare)} such queries): leave them out")
-    if (matches & ~intents[:, None]).any():
-        raise InputError("a photo matches a part that its query does not show: take both from the same tags")

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.photos import Placement, placement_of
-from fashionlib.metrics.arrays import Weights
+from fashionlib.metrics.bootstrap import Weights, multiplicities
 
 MIN_PHOTOS = 20  # masked photos that a label needs to count
 
@@ -83,7 +83,7 @@ def mean_over_labels(
     """
     known = np.isfinite(values)
     kept = known.sum(0) >= min_photos
-    counts = np.ones((1, len(values))) if weights is None else np.asarray(weights, float)
+    counts = multiplicities(weights, len(values)).astype(float)
     if not kept.any():
         means = np.full(len(counts), np.nan)
     else:
@@ -103,15 +103,14 @@ def centre_correlation(
     values = []
     for label in range(guessed.shape[1]):
         known = np.isfinite(true[:, label, 0])
-        if known.sum() >= min_photos:
-            centres = [(boxes[known, label, :2] + boxes[known, label, 2:]) / 2 for boxes in (guessed, true)]
-            values.append(np.mean([_r(centres[0][:, axis], centres[1][:, axis]) for axis in (0, 1)]))
+        if known.sum() < min_photos:
+            continue
+        ours, theirs = ((boxes[known, label, :2] + boxes[known, label, 2:]) / 2 for boxes in (guessed, true))
+        values.append(np.mean([
+            np.corrcoef(x, y)[0, 1] if x.std() > 1e-9 and y.std() > 1e-9 else 0.0  # as that of a constant layout
+            for x, y in zip(ours.T, theirs.T, strict=True)
+        ]))  # fmt: skip
     return float(np.mean(values)) if values else float("nan")
-
-
-def _r(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
-    """Pearson's r; 0 where one of them does not vary, as a constant layout does not."""
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-9 and b.std() > 1e-9 else 0.0
 
 
 def winning_steps(steps: Float[np.ndarray, "photos steps labels"]) -> Int[np.ndarray, "photos labels"]:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Shaped
 from scipy.sparse import csr_matrix
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.arrays import Weights, as_array, multiplicities
+from fashionlib.metrics.bootstrap import Weights, as_array, multiplicities
 
 _CELLS_AT_ONCE = 1 << 20
 
@@ -39,18 +39,6 @@ def average_precision_all(
     return float(values[0]) if weights is None else values
 
 
-def per_label_average_precision(
-    scores: Shaped[Any, "_images _labels"],
-    targets: Shaped[Any, "_images _labels"],
-) -> Float[np.ndarray, " labels"]:
-    """Each label's average precision over images; nan for a label without a positive.
-
-    Raises InputError as `average_precision_all` does.
-    """
-    scores, targets = _tags(scores, targets)
-    return _by_label(scores, targets, multiplicities(None, len(scores)))[0]
-
-
 def mean_average_precision(
     scores: Shaped[Any, "_images _labels"],
     targets: Shaped[Any, "_images _labels"],
@@ -62,7 +50,9 @@ def mean_average_precision(
     those of `average_precision_all`.
     """
     scores, targets = _tags(scores, targets)
-    values = _by_label(scores, targets, multiplicities(weights, len(scores)))
+    counts, images = multiplicities(weights, len(scores)), np.arange(len(scores))
+    columns = zip(scores.T, targets.T, strict=True)
+    values = np.stack([_weighted_average_precision(s, t, images, counts) for s, t in columns], axis=1)
     occurs = np.isfinite(values)
     means = _ratio(np.where(occurs, values, 0).sum(axis=1), occurs.sum(axis=1))
     return float(means[0]) if weights is None else means
@@ -130,8 +120,13 @@ def _weighted_average_precision(
     block = np.searchsorted(ends, np.arange(ends[-1] + 1))
     largest = np.bincount(block).max() * counts.max()
     kind = np.float32 if largest < 1 << 24 else np.float64  # in which whole numbers are exact
-    seen_in = _sums(block, images[: len(block)], (len(ends), counts.shape[1]), kind)
-    hit_in = _sums(np.searchsorted(scoring, group[targets]), images[targets], seen_in.shape, kind)  # pyright: ignore[reportArgumentType]
+    seen_in, hit_in = (  # add up each row's images, each as often as it is named
+        csr_matrix((np.ones(len(rows), kind), (rows, columns)), (len(ends), counts.shape[1]))
+        for rows, columns in (
+            (block, images[: len(block)]),
+            (np.searchsorted(scoring, group[targets]), images[targets]),
+        )
+    )
     rows = max(1, _CELLS_AT_ONCE // len(ends))
     for start in range(0, len(counts), rows):
         chunk = np.ascontiguousarray(counts[start : start + rows].T, dtype=kind)
@@ -141,17 +136,6 @@ def _weighted_average_precision(
         precision = hits / np.maximum(seen, np.finfo(float).tiny)
         values[start : start + rows] = _ratio((gained * precision).sum(axis=1), hits[:, -1])
     return values
-
-
-def _sums(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], kind: type) -> csr_matrix:
-    """The matrix that adds up each row's columns, each as often as it is named."""
-    return csr_matrix((np.ones(len(rows), kind), (rows, columns)), shape)
-
-
-def _by_label(scores: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    images = np.arange(len(scores))
-    columns = zip(scores.T, targets.T, strict=True)
-    return np.stack([_weighted_average_precision(s, t, images, counts) for s, t in columns], axis=1)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Attention attention_statistics, worked by hand and against known movements."""
+"""Attention statistics, worked by hand and against known movements."""
 
 import numpy as np
 import pytest
 
-from fashionlib.metrics.attention import attention_statistics, following, step_overlap, theta_std
+from fashionlib.metrics.attention import attention_statistics, following
 
 LEFT, RIGHT, OFF = [0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0], [0.75, 0.0, 1.25, 1.0]
 
@@ -24,14 +24,12 @@ def test_wins_are_shares_of_the_photos_that_carry_the_label():
     np.testing.assert_allclose(attention_statistics(boxes, winners, targets).wins, [[1 / 3, 1 / 2], [1 / 3, 1 / 2]])
 
 
-def test_equal_boxes_overlap_wholly():
-    assert step_overlap(np.array([[LEFT, LEFT, LEFT]])) == pytest.approx(1)
-
-
-def test_movement_is_the_spread_of_the_centres():
-    theta = np.zeros((2, 1, 4))
-    theta[1, 0, 2:] = 0.4, 0.2
-    assert theta_std(theta) == pytest.approx((0.2 + 0.1) / 2)
+def test_movement_is_the_spread_of_the_centres_and_equal_boxes_overlap_wholly():
+    boxes = np.tile(np.array(LEFT), (2, 3, 1))
+    boxes[1] += [0.2, 0.1, 0.2, 0.1]
+    state = attention_statistics(boxes, np.zeros((2, 1), int), np.ones((2, 1)))
+    assert state.movement == pytest.approx((0.2 + 0.1) / 2)
+    assert state.overlap == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("share", "slope"), [(1.0, 1.0), (0.5, 0.5), (0.0, 0.0)])

@@ -15,7 +15,7 @@ from fashionlib.experiments.diversity import COLOURS, Relevance, colours_under_m
 from fashionlib.experiments.methods import photos_of
 from fashionlib.experiments.profile import DataOptions, load_profile
 from fashionlib.ledger.ledger import read
-from fashionlib.metrics.bootstrap import bootstrap_interval
+from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.metrics.diversity import (
     alpha_ndcg_at_k,
     at_equal_relevance,
@@ -126,7 +126,7 @@ def test_intra_list_distance_equals_a_loop_over_pairs_and_passes_over_empty_plac
 def test_means_of_resamples_are_those_of_repeated_queries():
     values, counts = np.array([1.0, 2.0, 6.0]), np.array([[1, 1, 1], [0, 3, 0], [2, 0, 1]])
     np.testing.assert_allclose(mean_value(values, counts), [3.0, 2.0, 8 / 3])
-    interval = bootstrap_interval(mean_value, np.arange(200.0), centre=False)
+    interval = mean_interval(mean_value, [(np.arange(200.0),)], centre=False)
     assert interval.low < interval.value == mean_value(np.arange(200.0)) < interval.high
 
 

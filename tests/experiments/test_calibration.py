@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fashionlib.metrics.calibration import best_threshold, expected_calibration_error, platt, reliability
+from benchmarks.calibration import best_threshold, expected_calibration_error, platt, reliability
 
 
 def drawn(pairs=20_000):
