@@ -10,18 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fashionlib.core.errors import InputError
-from fashionlib.plots.style import (
-    WIDTH,
-    Photo,
-    Region,
-    chip,
-    colours,
-    new_figure,
-    outline,
-    show_photo,
-    tallness,
-    themed,
-)
+from fashionlib.plots.figures import beside_query
+from fashionlib.plots.style import WIDTH, Photo, Region, chip, colours, outline, panels, show_photo, tallness, themed
 
 Regions = Mapping[str, Region]
 
@@ -38,43 +28,33 @@ def answers_grid(query: Photo, regions: Regions, cells: Sequence[Mapping[str, An
     if strangers or not cells:
         wrong = f"a cell answers {strangers[0]!r}, which has no region" if strangers else "there is no cell"
         raise InputError(f"answers_grid cannot be drawn: {wrong}; hand it the answers of one query and all its parts")
-    places = list(dict.fromkeys(regions.values()))
+    places, palette = list(dict.fromkeys(regions.values())), colours()
     numbers = {label: places.index(region) for label, region in regions.items()}
-    below = [_words(cell["regions"], numbers, 16) for cell in cells]
-    rows, lines = -(-len(cells) // columns), max(text.count("\n") for text in below) + 1
-    legend, width = _words(regions, numbers, 22), WIDTH / (columns + 1.8)
-    tall = max(tallness(cell["image"]) for cell in cells)
-    left_height = 1.5 * width * tallness(query) + 0.35 + 0.13 * (legend.count("\n") + 1)
-    figure = new_figure(max(left_height, rows * (width * tall + 0.1 + 0.125 * lines)))
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.5, columns))[0]
-    asked = left.subplots()
-    _numbered(asked, query, regions, numbers)
-    asked.set_title("query")
+
+    def words(shown: Regions, width: int) -> str:
+        """A line per part: its number and its labels."""
+        found: dict[int, list[str]] = {}
+        for label in shown:
+            found.setdefault(numbers[label], []).append(label)
+        return "\n".join(textwrap.fill(f"{part + 1} {', '.join(found[part])}", width) for part in sorted(found))
+
+    def number(axes: Axes, image: Photo, shown: Regions) -> None:
+        """Outline each region once, in its corner the numbers of the parts that share it."""
+        for region in dict.fromkeys(shown.values()):
+            parts = sorted({numbers[label] for label, place in shown.items() if place == region})
+            colour = palette[parts[0] % len(palette)]
+            outline(axes, image, region, colour)
+            x, y = max(region[0], 0.01) * image.shape[1], max(region[1], 0.01) * image.shape[0]
+            chip(axes, x, y, ", ".join(str(part + 1) for part in parts), colour)
+
+    legend, below = words(regions, 22), [words(cell["regions"], 16) for cell in cells]
+    lines, tall = max(text.count("\n") for text in below) + 1, max(tallness(cell["image"]) for cell in cells)
+    height = -(-len(cells) // columns) * (WIDTH / (columns + 1.8) * tall + 0.1 + 0.125 * lines)
+    figure, asked, right = beside_query(query, columns, legend.count("\n") + 1, height)
+    number(asked, query, regions)
     asked.set_xlabel(legend, fontsize=8.5, loc="left")
-    grid = right.subplots(rows, columns, squeeze=False).flat
-    for axes, cell, words in zip(grid, cells, below, strict=False):
-        _numbered(axes, cell["image"], cell["regions"], numbers)
-        axes.set_xlabel(words, fontsize=8.5, labelpad=2, loc="left")
-    for axes in list(right.axes)[len(cells) :]:
-        axes.set_axis_off()
+    for axes, cell, text in zip(panels(right, len(cells), columns), cells, below, strict=True):
+        show_photo(axes, cell["image"])
+        number(axes, cell["image"], cell["regions"])
+        axes.set_xlabel(text, fontsize=8.5, labelpad=2, loc="left")
     return figure
-
-
-def _numbered(axes: Axes, image: Photo, regions: Regions, numbers: Mapping[str, int]) -> None:
-    """The photo, each region outlined once, in its corner the numbers of the parts that share it."""
-    show_photo(axes, image)
-    palette = colours()
-    for region in dict.fromkeys(regions.values()):
-        parts = sorted({numbers[label] for label, place in regions.items() if place == region})
-        colour = palette[parts[0] % len(palette)]
-        outline(axes, image, region, colour)
-        x, y = max(region[0], 0.01) * image.shape[1], max(region[1], 0.01) * image.shape[0]
-        chip(axes, x, y, ", ".join(str(part + 1) for part in parts), colour)
-
-
-def _words(regions: Regions, numbers: Mapping[str, int], width: int) -> str:
-    """A line a part: its number and its labels."""
-    found: dict[int, list[str]] = {}
-    for label in regions:
-        found.setdefault(numbers[label], []).append(label)
-    return "\n".join(textwrap.fill(f"{part + 1} {', '.join(found[part])}", width) for part in sorted(found))

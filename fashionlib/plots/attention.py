@@ -13,30 +13,23 @@ from matplotlib.patches import Rectangle
 from fashionlib.core.errors import InputError
 from fashionlib.core.names import METHODS
 from fashionlib.ledger.ledger import Entry
-from fashionlib.plots.scores import method_colours
-from fashionlib.plots.style import Photo, chip, colours, new_figure, outline, show_photo, themed
+from fashionlib.plots.scores import dots
+from fashionlib.plots.style import Photo, chip, colours, new_figure, outline, panels, show_photo, themed
 
 
 @themed
 def attention_sheet(
-    images: Sequence[Photo],
-    boxes: Float[np.ndarray, "photos steps 4"],
-    names: Sequence[str],
-    winners: Int[np.ndarray, "photos labels"],
-    columns: int = 3,
-) -> Figure:
+    images: Sequence[Photo], boxes: Float[np.ndarray, "photos steps 4"], names: Sequence[str],
+    winners: Int[np.ndarray, "photos labels"], columns: int = 3,
+) -> Figure:  # fmt: skip
     """Where each step looked, and which labels it decided.
 
     boxes: (x1, y1, x2, y2) in parts of the photo. names: the labels. winners: for each label the step with the
     highest score, −1 for a label that is not shown.
     """
-    rows = -(-len(images) // columns)
-    figure = new_figure(rows * 2.9)
-    palette = colours()
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[len(images) :]:
-        axes.set_axis_off()
-    for axes, image, steps, won in zip(grid.flat, images, boxes, winners, strict=False):
+    figure, palette = new_figure(-(-len(images) // columns) * 2.9), colours()
+    grid = panels(figure, len(images), columns)
+    for axes, image, steps, won in zip(grid, images, boxes, winners, strict=True):
         show_photo(axes, image)
         legend = []
         for step, box in enumerate(steps):
@@ -100,20 +93,15 @@ def pointing_figure(entries: Sequence[Entry]) -> Figure:
     first = next(iter(rows))
     guesses = [(METHODS[name], name, "pointing") for name in rows]
     guesses += [("label's mean box", first, "pointing_mean_box"), ("centre of the picture", first, "pointing_centre")]
-    figure = new_figure(1.0 + 0.34 * len(guesses))
-    palette = method_colours()
+    guesses, figure = guesses[::-1], new_figure(1.0 + 0.34 * len(guesses))
     for axes, (title, end) in zip(
-        figure.subplots(1, 2, sharey=True, sharex=True), (("as they are", ""), ("moved about", "_moved")), strict=True
+        panels(figure, 2, 2, sharey=True, sharex=True), (("as they are", ""), ("moved about", "_moved")), strict=True
     ):
         axes.set_title(f"photos {title}")
-        axes.grid(axis="y", visible=False)
-        for row, (_, method, metric) in enumerate(guesses[::-1]):
-            entry = next(e for e in entries if e.method == method and e.metric == metric + end)
-            colour = palette[method] if metric == "pointing" else palette["prior"]
-            axes.plot([entry.low, entry.high], [row, row], color=colour, linewidth=2.2)
-            axes.plot(entry.value, row, "o", color=colour, markersize=5)
-            axes.annotate(f"{entry.value:.2f}", (entry.value, row), (0, 5), textcoords="offset points", ha="center",
-                          fontsize=8.5)  # fmt: skip
-        axes.set_yticks(range(len(guesses)), [name for name, *_ in guesses[::-1]])
-        axes.set_ylim(-0.5, len(guesses) - 0.4)
+        found = [
+            (row, method if metric == "pointing" else "prior",
+             next(e for e in entries if e.method == method and e.metric == metric + end))
+            for row, (_, method, metric) in enumerate(guesses)
+        ]  # fmt: skip
+        dots(axes, [name for name, *_ in guesses], found, digits=2)
     return figure

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from fashionlib.models import losses
 from fashionlib.models.attention import affine_matrix, box_indicator
 from fashionlib.models.texture import TextureEncoding
-from fashionlib.plots.style import Photo, colours, new_figure, outline, show_photo, themed
+from fashionlib.plots.style import Photo, colours, new_figure, outline, panels, show_photo, themed
 from fashionlib.retrieval.mmr import diversified
 
 
@@ -53,15 +53,12 @@ def _flow(axes: Axes, one: Shapes) -> None:
     blue, orange, green = colours()[:3]
     quiet = str(mpl.rcParams["xtick.color"])
     texture = f"{one.codewords} × {one.encoded} = {one.codewords * one.encoded:,}"
+    reduction = "no reduction" if one.width == one.channels else "1×1 convolution"
     pieces = [
         ("photo", f"3 × {one.photo[0]} × {one.photo[1]}", quiet),
         ("backbone", f"{one.channels} × {rows} × {columns}", quiet),
-        (
-            "no reduction" if one.width == one.channels else "1×1 convolution",
-            f"{one.width} × {rows} × {columns}",
-            quiet,
-        ),
-    ]
+        (reduction, f"{one.width} × {rows} × {columns}", quiet),
+    ]  # fmt: skip
     if one.before:
         pieces += [
             ("box from LSTM state", f"θ: 4, crop: {one.width} × 4 × 4", blue), ("texture encoding", texture, orange),
@@ -76,26 +73,19 @@ def _flow(axes: Axes, one: Shapes) -> None:
     pieces.append(("maximum over steps", "C scores", quiet))
     top = 22.2
     axes.plot([0, 10, 10, 0, 0], [5.1, 5.1, 15.9, 15.9, 5.1], ":", color=quiet, linewidth=1)
+    arrow = {"arrowstyle": "-|>", "color": str(mpl.rcParams["text.color"]), "linewidth": 1, "mutation_scale": 7,
+             "shrinkA": 0, "shrinkB": 0}  # fmt: skip
     for number, (name, shape, colour) in enumerate(pieces):
         y = top - 2.75 * number - (0.45 if number > 2 else 0) - (0.35 if number > 6 else 0)
-        _piece(axes, y, name, shape, colour)
+        axes.add_patch(FancyBboxPatch((0.5, y), 9, 2.35, boxstyle="round,pad=0,rounding_size=0.3", fill=False,
+                                      edgecolor=colour, linewidth=1.3))  # fmt: skip
+        axes.text(5, y + 1.65, name, fontsize=8.7, ha="center", va="center", fontweight="bold")
+        axes.text(5, y + 0.7, shape, fontsize=8.7, ha="center", va="center")
         if number < len(pieces) - 1:
-            _arrow(axes, y, 0.3 + 0.45 * (number == 2) + 0.35 * (number == 6))
+            length = 0.3 + 0.45 * (number == 2) + 0.35 * (number == 6)
+            axes.annotate("", (5, y - length - 0.1), (5, y), arrowprops=arrow)
     below = "compared: texture encodings" if one.before else f"compared: texture\n{texture}, attended {one.channels}"
     axes.text(5, 1.55, f"{one.steps} steps after the whole map\n{below}", ha="center", va="top", fontsize=8.5)
-
-
-def _piece(axes: Axes, y: float, name: str, shape: str, colour: str) -> None:
-    axes.add_patch(FancyBboxPatch((0.5, y), 9, 2.35, boxstyle="round,pad=0,rounding_size=0.3", fill=False,
-                                  edgecolor=colour, linewidth=1.3))  # fmt: skip
-    axes.text(5, y + 1.65, name, fontsize=8.7, ha="center", va="center", fontweight="bold")
-    axes.text(5, y + 0.7, shape, fontsize=8.7, ha="center", va="center")
-
-
-def _arrow(axes: Axes, y: float, length: float) -> None:
-    style = {"arrowstyle": "-|>", "color": str(mpl.rcParams["text.color"]), "linewidth": 1, "mutation_scale": 7,
-             "shrinkA": 0, "shrinkB": 0}  # fmt: skip
-    axes.annotate("", (5, y - length - 0.1), (5, y), arrowprops=style)
 
 
 @themed
@@ -158,6 +148,7 @@ def texture_encoding(cells: int = 16, codewords: int = 3) -> Figure:
         encoder.smoothing.fill_(3.0)
         share = encoder.assignment(features.unsqueeze(0))[0].numpy()
         encoded = encoder(features.unsqueeze(0))[0].view(codewords, 2).numpy()
+    codes, ticks = encoder.codewords.detach().numpy(), [str(k + 1) for k in range(codewords)]
     figure = new_figure(4.6)
     panels = figure.subplot_mosaic([["where", "where"], ["who", "what"]], height_ratios=(1.1, 1))
     where, who, what = panels["where"], panels["who"], panels["what"]
@@ -165,57 +156,52 @@ def texture_encoding(cells: int = 16, codewords: int = 3) -> Figure:
     for cell, x in enumerate(features.numpy()):
         nearest = int(share[cell].argmax())
         where.plot(*x, markers[nearest], color=palette[nearest], markersize=4)
-        where.plot(
-            *zip(x, encoder.codewords[nearest].detach().numpy(), strict=True), color=palette[nearest], linewidth=0.6
-        )
-    for k, c in enumerate(encoder.codewords.detach().numpy()):
+        where.plot(*zip(x, codes[nearest], strict=True), color=palette[nearest], linewidth=0.6)
+    for k, c in enumerate(codes):
         where.plot(*c, "*", color=palette[k], markersize=12)
         where.annotate(f"$c_{k + 1}$", c, (5, 5), textcoords="offset points")
     where.set(title="cells and codewords", xlabel="channel 1", ylabel="channel 2")
     shown = who.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     figure.colorbar(shown, ax=who, fraction=0.08)
-    who.set(title="assignment $a_{ik}$", xlabel="codeword k", ylabel="cell i", xticks=range(codewords))
-    who.set_xticklabels([str(k + 1) for k in range(codewords)])
+    who.set(title="assignment $a_{ik}$", xlabel="codeword k", ylabel="cell i")
+    who.set_xticks(range(codewords), ticks)
     who.grid(False)
     for channel, hatch in enumerate(("", "////")):
         what.bar(np.arange(codewords) + 0.2 * (2 * channel - 1), encoded[:, channel], 0.38, hatch=hatch,
                  color=palette[:codewords], label=f"channel {channel + 1}")  # fmt: skip
     what.axhline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
-    what.set(title="$e_k$, length 1", xlabel="codeword k", xticks=range(codewords))
-    what.set_xticklabels([str(k + 1) for k in range(codewords)])
-    what.legend(frameon=False, fontsize=8.5)
+    what.set(title="$e_k$, length 1", xlabel="codeword k")
+    what.set_xticks(range(codewords), ticks)
+    what.legend()
     return figure
 
 
 @themed
 def loss_curves() -> Figure:
     """Four small plots: the classification losses, localisation's box and anchor terms, and divergence."""
-    figure = new_figure(4.4)
-    one, two, three, four = figure.subplots(2, 2).flat
-    logits = torch.linspace(-5, 5, 101)
-    pairs = torch.stack([logits, torch.zeros_like(logits)], 1).unsqueeze(1)
-    true = torch.tensor([[1.0, 0.0]])
-    for loss, style in ((losses.euclidean, "-"), (losses.logistic, "--")):
-        one.plot(logits, [float(loss(pair, true)) for pair in pairs], style, label=loss.__name__)
-    one.set(title="classification", xlabel="score of the true label", ylabel="loss")
-    sizes = torch.linspace(-0.5, 1.2, 120)
+    logits, sizes, moved = torch.linspace(-5, 5, 101), torch.linspace(-0.5, 1.2, 120), torch.linspace(-1, 1, 101)
+    pairs, true = torch.stack([logits, torch.zeros_like(logits)], 1).unsqueeze(1), torch.tensor([[1.0, 0.0]])
     boxes = [torch.tensor([[[float(size), 0.3, 0.0, 0.0]]]) for size in sizes]
-    two.plot(sizes, [float(losses.scale(box)) for box in boxes], "-", label="scale")
-    two.plot(sizes, [float(losses.positive(box)) for box in boxes], "--", label="positive")
-    two.set(title="localisation: box", xlabel="half width $s_x$")
-    moved = torch.linspace(-1, 1, 101)
     places = [torch.tensor([[[0.3, 0.3, float(x), 0.0]]]) for x in moved]
-    three.plot(moved, [float(losses.anchor(place, torch.tensor([[0.5, 0.0]]))) for place in places], label="anchor")
-    three.set(title="localisation: anchor at 0.5", xlabel="centre $t_x$", ylabel="loss")
-    fixed = torch.tensor([0.3, 0.3, 0.0, 0.0])
-    overlap = []
-    for x in moved:
-        both = torch.stack([fixed, torch.tensor([0.3, 0.3, float(x), 0.0])]).unsqueeze(0)
-        overlap.append(float(losses.divergence(box_indicator(both, (24, 16)))))
-    four.plot(moved, overlap, label="divergence")
-    four.set(title="divergence of two boxes", xlabel="distance of the centres")
-    for axes in (one, two, three, four):
-        axes.legend(frameon=False, fontsize=8.5)
+    twos = [torch.cat([torch.tensor([[[0.3, 0.3, 0.0, 0.0]]]), place], 1) for place in places]
+    drawn = (
+        ("classification", "score of the true label", logits,
+         {one.__name__: [one(pair, true) for pair in pairs] for one in (losses.euclidean, losses.logistic)}),
+        ("localisation: box", "half width $s_x$", sizes,
+         {one.__name__: [one(box) for box in boxes] for one in (losses.scale, losses.positive)}),
+        ("localisation: anchor at 0.5", "centre $t_x$", moved,
+         {"anchor": [losses.anchor(place, torch.tensor([[0.5, 0.0]])) for place in places]}),
+        ("divergence of two boxes", "distance of the centres", moved,
+         {"divergence": [losses.divergence(box_indicator(both, (24, 16))) for both in twos]}),
+    )  # fmt: skip
+    figure = new_figure(4.4)
+    for axes, (title, across, x, curves) in zip(panels(figure, 4, 2), drawn, strict=True):
+        for (name, values), style in zip(curves.items(), ("-", "--"), strict=False):
+            axes.plot(x, [float(value) for value in values], style, label=name)
+        axes.set(title=title, xlabel=across)
+        axes.legend()
+    for axes in figure.axes[::2]:
+        axes.set_ylabel("loss")
     return figure
 
 

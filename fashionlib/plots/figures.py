@@ -1,4 +1,4 @@
-"""Figures of photos and of training: contact sheet, curves of the loss, rows of look-alikes.
+"""Figures of photos and of training: contact sheet, curves of the loss, rows of look-alikes, steps of the network.
 
 Each function returns a matplotlib `Figure` that pyplot has already let go of, so that a notebook shows it
 once and nothing has to be closed. Lines and dots carry their names, so that no figure leans on colour alone.
@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.names import METHODS
 from fashionlib.data.base import Sample
-from fashionlib.plots.style import WIDTH, Photo, colours, new_figure, outline, show_photo, tallness, themed
+from fashionlib.plots.style import WIDTH, Photo, colours, new_figure, outline, panels, show_photo, tallness, themed
 
 Cell = Mapping[str, Any]
 Row = Mapping[str, Any]
+STYLES = ("-", "--", "-.", ":")
 
 
 @themed
@@ -34,15 +35,16 @@ def sample_sheet(samples: Sequence[Sample], names: Sequence[str] = (), columns: 
     """
     if not samples:
         raise InputError("sample_sheet got no samples; hand it at least one, such as dataset[0]")
-    rows = -(-len(samples) // columns)
-    below = [textwrap.fill(" · ".join(_words(sample, names)), 76 // columns) for sample in samples]
-    lines = max(text.count("\n") for text in below) + 1
-    tall = max(tallness(sample.image) for sample in samples)
-    figure = new_figure(rows * (0.95 * tall * WIDTH / columns + 0.1 + 0.125 * lines))
+    below = []
+    for sample in samples:
+        words = list(sample.boxes)
+        if sample.labels is not None and names:
+            words = [name for name, on in zip(names, sample.labels, strict=True) if on]
+        below.append(textwrap.fill(" · ".join(words), 76 // columns))
+    lines, tall = max(text.count("\n") for text in below) + 1, max(tallness(sample.image) for sample in samples)
+    figure = new_figure(-(-len(samples) // columns) * (0.95 * tall * WIDTH / columns + 0.1 + 0.125 * lines))
     palette = colours()
-    for axes in figure.subplots(rows, columns, squeeze=False).flat[len(samples) :]:
-        axes.set_axis_off()
-    for axes, sample, text in zip(figure.axes, samples, below, strict=False):
+    for axes, sample, text in zip(panels(figure, len(samples), columns), samples, below, strict=True):
         show_photo(axes, sample.image)
         for number, box in enumerate(sample.boxes.values()):
             parts = np.asarray(box) / np.tile(sample.image.shape[1::-1], 2)
@@ -51,95 +53,86 @@ def sample_sheet(samples: Sequence[Sample], names: Sequence[str] = (), columns: 
     return figure
 
 
-def _words(sample: Sample, names: Sequence[str]) -> list[str]:
-    if sample.labels is None or not names:
-        return list(sample.boxes)
-    return [name for name, on in zip(names, sample.labels, strict=True) if on]
-
-
 @themed
 def history(source: str | Path | pd.DataFrame | Mapping[str, str | Path | pd.DataFrame]) -> Figure:
-    """Training curves: losses above, validation scores below, one line a method.
+    """Training curves: losses above, validation scores below, one line per method.
 
-    source: the CSV that training leaves (a row an epoch: `epoch`, `seconds`, the terms of the loss, and validation
+    source: the CSV that training leaves (a row per epoch: `epoch`, `seconds`, the terms of the loss, and validation
     scores named `val_…`) or its frame; or several of them by the name of the method or seed.
     Raises InputError when a CSV is missing or has no column `epoch`.
     """
-    runs = dict(source) if isinstance(source, Mapping) else {"": source}
-    frames = {method: _history_frame(run) for method, run in runs.items()}
+    frames = {}
+    for method, run in (source if isinstance(source, Mapping) else {"": source}).items():
+        if not isinstance(run, pd.DataFrame):
+            if not Path(run).is_file():
+                raise InputError(f"{run}: no training history there; train the method first")
+            run = pd.read_csv(run)
+        if "epoch" not in run:
+            raise InputError(f"training history has columns {list(run)}, expected one named 'epoch'")
+        frames[method] = run
     numbers = {name for frame in frames.values() for name in frame.select_dtypes("number").columns}
     scores = sorted(name for name in numbers if name.startswith("val_"))
     losses = sorted(numbers - {"epoch", "seconds", *scores})
     groups = [(title, names) for title, names in (("Loss", losses), ("Validation score", scores)) if names]
     figure = new_figure(0.5 + 1.9 * len(groups))
-    styles = ("-", "--", ":", "-.")
-    for axes, (title, names) in zip(np.ravel(figure.subplots(len(groups), 1, sharex=True)), groups, strict=True):
+    for axes, (title, names) in zip(panels(figure, len(groups), 1, sharex=True), groups, strict=True):
         for colour, (method, frame) in zip(colours(), frames.items(), strict=False):
-            for style, name in zip(styles, [name for name in names if name in frame], strict=False):
+            for style, name in zip(("-", "--", ":", "-."), [name for name in names if name in frame], strict=False):
                 label = f"{METHODS.get(method, method)} {name.removeprefix('val_')}".strip()
                 axes.plot(frame["epoch"], frame[name], style, color=colour, label=label, linewidth=1.5)
         axes.set_title(title)
-        axes.legend(frameon=False, fontsize=8.5)
+        axes.legend()
     figure.axes[-1].set_xlabel("epoch")
     return figure
 
 
-def _history_frame(source: str | Path | pd.DataFrame) -> pd.DataFrame:
-    if not isinstance(source, pd.DataFrame):
-        if not Path(source).is_file():
-            raise InputError(f"{source}: no training history there; train the method first")
-        source = pd.read_csv(source)
-    if "epoch" not in source:
-        raise InputError(f"training history has columns {list(source)}, expected one named 'epoch'")
-    return source
+def beside_query(query: Photo, columns: int, query_lines: int, right: float) -> tuple[Figure, Axes, SubFigure]:
+    """A figure with the query at the left, half as wide again as one of the `columns` of the part at its right.
+
+    query_lines: of text below the query. right: the right part's height, in inches.
+    """
+    width = WIDTH / (columns + 1.8)
+    figure = new_figure(max(1.5 * width * tallness(query) + 0.3 + 0.13 * query_lines, right))
+    left, beside = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.5, columns))[0]
+    asked = left.subplots()
+    show_photo(asked, query)
+    asked.set_title("query")
+    return figure, asked, beside
 
 
 @themed
 def recommendation_grid(query_image: Photo, rows: Sequence[Row]) -> Figure:
-    """Fig. 4: the query with its regions at the left, one row of look-alikes a part.
+    """Figs. 1 and 4: the query with its regions at the left, one row of look-alikes per part.
 
     rows: each has `label`, `region` (x1, y1, x2, y2 in parts of the photo; None for the whole of it) and
-    `cells`; a cell has `image`, `label`, `distance` and `region`, the place that matched.
-    Raises InputError when there is no row, or a row without cells.
+    `cells`; a cell has `image`, `distance` and `region`, the place that matched, and perhaps a `label`, and `match`
+    where the truth is known, shown as ✓ or ✗. Raises InputError when there is no row, or a row without cells.
     """
     if not rows or not all(row["cells"] for row in rows):
         raise InputError("recommendation_grid needs at least one row, and at least one cell in each")
-    columns = max(len(row["cells"]) for row in rows)
-    width = WIDTH / (columns + 1.8)  # inches; the query is half as wide again
-    cells = [cell for row in rows for cell in row["cells"]]
-    lines = max(_cell_words(cell).count("\n") for cell in cells) + 1
+    columns, cells = max(len(row["cells"]) for row in rows), [cell for row in rows for cell in row["cells"]]
+    lines = max(_words(cell).count("\n") for cell in cells) + 1
     tall = max(tallness(cell["image"]) for cell in cells)
-    figure = new_figure(
-        max(1.5 * width * tallness(query_image) + 0.3, len(rows) * (width * tall + 0.27 + 0.14 * lines))
-    )
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.5, columns))[0]
-    query = left.subplots()
-    show_photo(query, query_image)
-    query.set_title("query")
-    bands = right.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    height = len(rows) * (WIDTH / (columns + 1.8) * tall + 0.27 + 0.14 * lines)
+    figure, query, right = beside_query(query_image, columns, 0, height)
     palette = colours()
-    for number, (band, row) in enumerate(zip(bands, rows, strict=True)):
+    for number, (band, row) in enumerate(zip(right.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True)):
         colour = palette[number % len(palette)]
         if row.get("region") is not None:
-            outline(query, query_image, row["region"], colour, linewidth=2.2)
+            style = STYLES[number % len(STYLES)]
+            outline(query, query_image, row["region"], colour, linewidth=2.2, linestyle=style)
         band.suptitle(row["label"], color=colour, fontsize=9.5, fontweight="bold", x=0.02, ha="left")
-        _cells(band.subplots(1, columns, squeeze=False)[0], row["cells"], colour)
+        shown = band.subplots(1, columns, squeeze=False)[0]
+        for axes, cell in zip(shown, row["cells"], strict=False):
+            show_photo(axes, cell["image"], _words(cell), region=cell.get("region"), colour=colour)
+        for axes in shown[len(row["cells"]) :]:
+            axes.set_axis_off()
     return figure
 
 
-def _cells(axes: Shaped[np.ndarray, " columns"], cells: Sequence[Cell], colour: str) -> None:
-    """One row of look-alikes: the matched region outlined, label and distance below."""
-    for place in axes[len(cells) :]:
-        place.set_axis_off()
-    for place, cell in zip(axes, cells, strict=False):
-        show_photo(place, cell["image"])
-        if cell.get("region") is not None:
-            outline(place, cell["image"], cell["region"], colour)
-        place.set_xlabel(_cell_words(cell), fontsize=8.5, labelpad=2)
-
-
-def _cell_words(cell: Cell) -> str:
-    return f"{textwrap.fill(cell['label'], 12)}\n{cell['distance']:.2f}"
+def _words(cell: Cell) -> str:
+    label = f"{textwrap.fill(cell['label'], 12)}\n" if "label" in cell else ""
+    return label + f"{cell['distance']:.2f}" + {True: " ✓", False: " ✗", None: ""}[cell.get("match")]
 
 
 @themed
@@ -149,3 +142,47 @@ def compare_rows(query_image: Photo, whole: Sequence[Cell], parts: Sequence[Row]
     whole: cells, and parts: rows, as in `recommendation_grid`. Raises InputError as it does.
     """
     return recommendation_grid(query_image, [{"label": "whole picture", "region": None, "cells": whole}, *parts])
+
+
+@themed
+def failure_pairs(pairs: Sequence[Mapping[str, Any]], columns: int = 3) -> Figure:
+    """Queries beside the look-alikes that were ranked first and do not match, both regions outlined.
+
+    pairs: each has `label`, `query`, `region`, `cell` as in `recommendation_grid`. Raises InputError where there is
+    none.
+    """
+    if not pairs:
+        raise InputError("failure_pairs got no pair; every first look-alike matches")
+    rows, tall = -(-len(pairs) // columns), max(tallness(pair["query"]) for pair in pairs)
+    figure, colour = new_figure(rows * (WIDTH / (2 * columns) * tall + 0.45)), colours()[1]
+    for band, pair in zip(figure.subfigures(rows, columns, squeeze=False).flat, pairs, strict=False):
+        band.suptitle(pair["label"], fontsize=8.5)
+        (left, right), cell = band.subplots(1, 2), pair["cell"]
+        show_photo(left, pair["query"], "query", region=pair["region"], colour=colour)
+        words = _words({"distance": cell["distance"], "match": False})
+        show_photo(right, cell["image"], words, region=cell["region"], colour=colour, linestyle="--")
+    return figure
+
+
+@themed
+def step_strip(views: Sequence[tuple[str, Photo, Sequence[Mapping[str, Any]]]], columns: int = 4) -> Figure:
+    """What each step looks at, one block of photos per view: attention as brightness, the box, the labels that it wins.
+
+    views: (title, photo, steps); a step has `title`, `box` (x1, y1, x2, y2 in parts of the photo), `attention`
+    (rows × columns) and `labels`.
+    """
+    rows = [-(-len(steps) // columns) for _, _, steps in views]
+    tall = max(tallness(image) for _, image, _ in views)
+    figure = new_figure(sum(rows) * (WIDTH / columns * tall + 0.62) + 0.2 * len(views))
+    blocks = figure.subfigures(len(views), 1, squeeze=False, height_ratios=rows)[:, 0]
+    for block, (title, image, steps) in zip(blocks, views, strict=True):
+        block.suptitle(title, fontsize=9.5, x=0.02, ha="left")
+        for axes, step in zip(panels(block, len(steps), columns), steps, strict=True):
+            attention = np.asarray(step["attention"], dtype=float)
+            y, x = (np.arange(side) * cells // side for side, cells in zip(image.shape, attention.shape, strict=False))
+            light = 0.35 + (1 - 0.35) * (attention / attention.max())[y[:, None], x]
+            words = "\n".join(textwrap.wrap(", ".join(step["labels"]) or "–", 14)[:3])
+            dimmed = (image * light[..., None]).astype(np.uint8)
+            show_photo(axes, dimmed, words, region=step["box"], colour=colours()[1])
+            axes.set_title(step["title"], fontsize=8.5)
+    return figure

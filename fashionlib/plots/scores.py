@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from fashionlib.core import names
 from fashionlib.core.errors import InputError
 from fashionlib.ledger.ledger import Entry
-from fashionlib.plots.style import colours, new_figure, themed
+from fashionlib.plots.style import colours, new_figure, panels, themed
 
 Row = Mapping[str, Any]
 
@@ -21,30 +21,39 @@ TABLE1 = {
     "ap_all_top6": "AP all, top 6 labels", "map_top6": "mAP, top 6 labels",
 }  # fmt: skip
 PUBLISHED_CURVES = {"topk_inshop": "deepfashion_inshop", "topk_c2s": "deepfashion_c2s"}
+STRONG = ("parser", "whole")  # ours and the whole picture, which stand out
 PAPER = "Semantic parsing (the paper)"
 
 
-def method_colours() -> dict[str, str]:
-    """Ours and the whole picture in the first two colours, as in every figure; the others quiet."""
-    ours, whole = colours()[:2]
-    return {**dict.fromkeys(names.METHODS, str(mpl.rcParams["xtick.color"])), "parser": ours, "whole": whole}
+def dots(axes: Axes, labels: Sequence[str], found: Iterable[tuple[int, str, Entry]], digits: int = 3) -> None:
+    """A row per label: values as dots with their numbers, 95% intervals as lines.
 
-
-def _dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
-    """A row per method: the value as a dot with its number, the 95% interval as a line."""
-    palette = {**dict.fromkeys(methods, str(mpl.rcParams["xtick.color"])), **method_colours()}
+    found: (row, method, entry). Ours and the whole picture have the first two colours, as in every figure; the others
+    are quiet.
+    """
+    quiet = str(mpl.rcParams["xtick.color"])
+    strong: dict[str, str] = dict(zip(STRONG, colours(), strict=False))
     axes.grid(axis="y", visible=False)
-    for entry in entries:
-        row = methods.index(entry.method)
-        axes.plot([entry.low, entry.high], [row, row], color=palette[entry.method], linewidth=2.2)  # pyright: ignore[reportArgumentType]
-        axes.plot(
-            entry.value, row, "D" if entry.method == "parser" else "o", color=palette[entry.method], markersize=5.5
-        )
-        axes.annotate(f"{entry.value:.3f}", (entry.value, row), (0, 6), textcoords="offset points",
-                      ha="center", fontsize=8.5)  # fmt: skip
-    axes.set_yticks(range(len(methods)), [names.method(name) for name in methods])
-    axes.set_ylim(-0.5, len(methods) - 0.35)
+    for row, method, entry in found:
+        colour = strong.get(method, quiet)
+        axes.plot(ends(entry), (row, row), color=colour, linewidth=2.2)
+        axes.plot(entry.value, row, "D" if method == "parser" else "o", color=colour, markersize=5.5)
+        axes.annotate(f"{entry.value:.{digits}f}", (entry.value, row), (0, 6), textcoords="offset points", ha="center",
+                      fontsize=8.5)  # fmt: skip
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(-0.5, len(labels) - 0.35)
     axes.margins(x=0.2)
+
+
+def _method_dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
+    rows = [(methods.index(entry.method), entry.method, entry) for entry in entries]
+    dots(axes, [names.method(method) for method in methods], rows)
+
+
+def ends(entry: Entry) -> tuple[float, float]:
+    """The 95% interval, or the value twice where there is none."""
+    low, high = (entry.value if end is None else end for end in (entry.low, entry.high))
+    return low, high
 
 
 @themed
@@ -58,14 +67,10 @@ def table1_figure(entries: Sequence[Entry]) -> Figure:
     methods = names.ordered(entry.method for entry in wanted)[::-1]
     if not wanted:
         raise InputError(f"no entry of {list(TABLE1)} to draw; run the experiment table1 first")
-    rows = -(-len(metrics) // 2)
-    figure = new_figure(0.25 + rows * (0.65 + 0.4 * len(methods)))
-    grid = figure.subplots(rows, min(2, len(metrics)), sharey=True, squeeze=False)
-    for axes, metric in zip(grid.flat, metrics, strict=False):
+    figure = new_figure(0.25 + -(-len(metrics) // 2) * (0.65 + 0.4 * len(methods)))
+    for axes, metric in zip(panels(figure, len(metrics), min(2, len(metrics)), sharey=True), metrics, strict=True):
         axes.set_title(TABLE1[metric])
-        _dots(axes, [entry for entry in wanted if entry.metric == metric], methods)
-    for axes in grid.flat[len(metrics) :]:
-        axes.set_axis_off()
+        _method_dots(axes, [entry for entry in wanted if entry.metric == metric], methods)
     figure.suptitle(names.dataset(wanted[0].dataset), fontsize=9.5, x=0.01, ha="left")
     return figure
 
@@ -87,7 +92,7 @@ def all_methods(entries: Sequence[Entry], metric: str = "ap_all") -> Figure:
     for axes, profile in zip(grid, profiles, strict=True):
         of = [entry for entry in wanted if entry.profile == profile]
         axes.set_title(f"{names.dataset(of[0].dataset)}, profile {profile}")
-        _dots(axes, of, methods[profile])
+        _method_dots(axes, of, methods[profile])
     grid[-1].set_xlabel(TABLE1[metric])
     return figure
 
@@ -127,7 +132,7 @@ def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
         lines |= {name: [e for _, e in sorted(found, key=lambda pair: pair[0])]} if found else {}
         if len({k for k, _ in found}) < len(found):
             raise InputError(f"two values of {name} at one k: draw one protocol at a time")
-    strong = [name for name in lines if name in ("parser", "whole")] or list(lines)
+    strong = [name for name in lines if name in STRONG] or list(lines)
     for name in lines.keys() - set(strong):  # these lines lie too near each other for names
         axes.plot([int(e.metric[3:]) for e in lines[name]], [e.value for e in lines[name]],
                   color=mpl.rcParams["xtick.color"], linewidth=0.8, alpha=0.7)  # fmt: skip
@@ -135,14 +140,17 @@ def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
     for name, colour, style in zip(strong, colours(), ("-", "--", "-.", ":") * len(strong), strict=False):
         line = lines[name]
         ks = [int(e.metric[3:]) for e in line]
-        low, high = ([getattr(e, end) or e.value for e in line] for end in ("low", "high"))
+        low, high = zip(*map(ends, line), strict=True)
         axes.plot(ks, [e.value for e in line], style, color=colour, linewidth=1.8)
         axes.fill_between(ks, low, high, color=colour, alpha=0.22, linewidth=0)
-        above = name == best
-        axes.annotate(names.method(name), (ks[-1], high[-1] if above else low[-1]), (0, 2 if above else -8),
-                      textcoords="offset points", color=colour, ha="right", fontsize=8.5,
-                      va="bottom" if above else "top")  # fmt: skip
+        _name_line(axes, names.method(name), (ks[-1], high[-1] if name == best else low[-1]), name == best, colour)
     axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
+
+
+def _name_line(axes: Axes, name: str, end: tuple[float | int, float], above: bool, colour: str) -> None:
+    """A line's name at its right end, above or below it."""
+    axes.annotate(name, end, (0, 3 if above else -6), textcoords="offset points", color=colour, ha="right",
+                  va="bottom" if above else "top", fontsize=8.5)  # fmt: skip
 
 
 def _published_curves(axes: Axes, rows: Sequence[Row]) -> None:
@@ -156,9 +164,7 @@ def _published_curves(axes: Axes, rows: Sequence[Row]) -> None:
         axes.plot(*zip(*points, strict=True), style, color=colour, markersize=3, linewidth=1.2,
                   alpha=1 if label else 0.4)  # fmt: skip
         if label:
-            above = label == "the paper"
-            axes.annotate(label, points[-1], (0, 3 if above else -5), textcoords="offset points", color=colour,
-                          ha="right", va="bottom" if above else "top", fontsize=8.5)  # fmt: skip
+            _name_line(axes, label, points[-1], label == "the paper", colour)
     axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
 
 
@@ -182,18 +188,12 @@ def ablation_figure(gains: Mapping[str, Mapping[str, tuple[float, float, float]]
                   edgecolor=mpl.rcParams["figure.facecolor"], linewidth=0,
                   xerr=reach, error_kw={"ecolor": mpl.rcParams["xtick.color"], "linewidth": 1.2})  # fmt: skip
         for row, (value, _, high) in shown:
-            axes.annotate(
-                f"{value:+.1f}".replace("-", "−"),
-                (max(high, 0), row),
-                (4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8.5,
-            )
+            axes.annotate(f"{value:+.1f}".replace("-", "−"), (max(high, 0), row), (4, 0), textcoords="offset points",
+                          va="center", fontsize=8.5)  # fmt: skip
     axes.axvline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
     axes.set_yticks(range(len(groups)), [names.CHANGES.get(name, name).replace(": ", ":\n") for name in groups])
     axes.set_xlabel(f"points of {names.metric(metric)}")
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.14)
-    figure.legend(loc="outside upper left", frameon=False, fontsize=8.5, ncols=1)
+    figure.legend(loc="outside upper left", ncols=1)
     return figure

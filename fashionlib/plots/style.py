@@ -19,7 +19,7 @@ import numpy as np
 from cycler import cycler
 from jaxtyping import Shaped
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Rectangle
 
 # the underscores let photos of different sizes stand in one call
@@ -45,6 +45,7 @@ def theme(dark: bool = False) -> Iterator[None]:
         "figure.facecolor": tone["paper"], "savefig.facecolor": tone["paper"], "axes.facecolor": "none",
         "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
         "axes.prop_cycle": cycler(color=BRIGHT if dark else COLOURS),
+        "legend.frameon": False, "legend.fontsize": 8.5,
         "figure.dpi": 150, "savefig.dpi": 150, "svg.fonttype": "path", "svg.hashsalt": "fashionlib",
     }  # fmt: skip
     token = _styled.set(True)
@@ -78,12 +79,25 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return figure
 
 
-def show_photo(axes: Axes, image: Photo) -> None:
-    """Show a photo alone: no ticks, no frame, no grid."""
+def show_photo(
+    axes: Axes, image: Photo, below: str = "", *, region: Region | None = None, colour: str = "", **how: Any
+) -> None:
+    """Show a photo alone, without ticks, frame or grid; words below it, and a region of it outlined."""
     axes.imshow(image, interpolation="antialiased")
     axes.set(xticks=[], yticks=[], anchor="N")
     axes.grid(False)
     axes.spines[:].set_visible(False)
+    axes.set_xlabel(below, fontsize=8.5, labelpad=2)
+    if region is not None:
+        outline(axes, image, region, colour, **how)
+
+
+def panels(figure: FigureBase, used: int, columns: int, **how: Any) -> list[Axes]:
+    """The first `used` axes of a grid of so many columns; what is left of its last row stays empty."""
+    every = list(figure.subplots(-(-used // columns), columns, squeeze=False, **how).flat)
+    for axes in every[used:]:
+        axes.set_axis_off()
+    return every[:used]
 
 
 def tallness(image: Photo) -> float:

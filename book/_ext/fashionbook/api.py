@@ -46,9 +46,7 @@ def add_buttons(app: Sphinx, config: Config) -> None:
     url = os.environ.get("FASHIONLIB_REPOSITORY", "").rstrip("/")
     if not url:
         return
-    if not re.fullmatch(
-        r"https://[\w.-]*(github|gitlab|bitbucket)[\w.-]*/[\w.-]+/[\w.-]+", url
-    ):  # what the theme knows
+    if not re.fullmatch(r"https://[\w.-]*(github|gitlab|bitbucket)[\w.-]*/[\w.-]+/[\w.-]+", url):  # the theme's
         raise ExtensionError(f"FASHIONLIB_REPOSITORY={url}: expected https://github.com/OWNER/NAME, or nothing")
     options = {
         "repository_url": url,

@@ -8,17 +8,13 @@ import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
 
-from fashionbook.directives import LedgerDirective
+from fashionbook.directives import LedgerDirective, table_of
 from fashionbook.text import Number, find, hover, made, shown, sign, verdict
 from fashionlib.core import names
 from fashionlib.ledger.ledger import Entry
 
-CONTROL = {
-    "reproduced": "better",
-    "partly": "better in part",
-    "contradicted": "worse",
-    "not reproduced": "no difference",
-}
+CONTROL = {"reproduced": "better", "partly": "better in part", "contradicted": "worse",
+           "not reproduced": "no difference"}  # fmt: skip
 WIDTHS = (17, 16, 24, 24, 19)
 MARKS = {1: "✓", 0: "○", -1: "✗"}
 
@@ -39,19 +35,15 @@ class Claims(LedgerDirective):
 
     def draw(self) -> list[nodes.Node]:
         headings = [heading.strip() for heading in self.options["columns"].split("|")]
-        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in WIDTHS), cols=len(headings))
-        head = nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in headings))
-        body = nodes.tbody()
+        table, body = table_of(headings, "claims", widths=WIDTHS)
         for claim in yaml.safe_load("\n".join(self.content)):
             own = [nodes.strong("", "", *self._inline(claim["claim"]))]
             cells = [[nodes.paragraph("", "", *own)], [nodes.paragraph("", "", *self._inline(claim["published"]))]]
             cells += [self._cell(cell, claim.get("control", False)) for cell in claim["cells"]]
             for heading, cell in zip(headings[1:], cells[1:], strict=True):
                 cell.insert(0, nodes.paragraph("", heading, classes=["claim-column"]))  # shown on phones alone
-            row = nodes.row("", *(nodes.entry("", *cell) for cell in cells))
-            body += row
-        group += [nodes.thead("", head), body]
-        return [nodes.table("", group, classes=["claims"])]
+            body += nodes.row("", *(nodes.entry("", *cell) for cell in cells))
+        return [table]
 
     def _inline(self, text: str) -> list[nodes.Node]:
         return self.parse_inline(text, lineno=self.lineno)[0]

@@ -12,16 +12,7 @@ from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from fashionbook.text import (
-    build_errors,
-    duration,
-    entries,
-    hover,
-    interval,
-    made,
-    published,
-    shown,
-)
+from fashionbook.text import build_errors, duration, entries, hover, interval, made, published, shown
 from fashionlib import plots
 from fashionlib.core import names
 from fashionlib.core.errors import InputError
@@ -30,10 +21,7 @@ from fashionlib.ledger.ledger import Entry
 from fashionlib.plots import style as plotstyle
 
 PAPER = "Semantic parsing (the paper)"
-PRINTED = (
-    "Table 1",
-    "Section 5",
-)  # places in the paper; the copy of published numbers has other sources too
+PRINTED = ("Table 1", "Section 5")  # places in the paper; the copy of published numbers has other sources too
 SHARED = {
     "profile": directives.unchanged, "protocol": directives.unchanged_required, "optional": directives.unchanged,
 }  # fmt: skip
@@ -43,10 +31,7 @@ DASH = "–"
 class LedgerDirective(SphinxDirective):
     """What the directives share: the profile, and the note that stands in for a run that was not made."""
 
-    option_spec: ClassVar = {
-        "profile": directives.unchanged,
-        "optional": directives.unchanged,
-    }
+    option_spec: ClassVar = {"profile": directives.unchanged, "optional": directives.unchanged}
     has_content = True
 
     @property
@@ -79,11 +64,7 @@ class LedgerDirective(SphinxDirective):
 def not_run(profile: str) -> list[nodes.Node]:
     """The words for a run that the ledger does not hold, with the command that would make it."""
     command = f"make results PROFILE={profile}"
-    return [
-        nodes.Text("Not run here: "),
-        nodes.literal(command, command),
-        nodes.Text("."),
-    ]
+    return [nodes.Text("Not run here: "), nodes.literal(command, command), nodes.Text(".")]
 
 
 class LedgerTable(LedgerDirective):
@@ -105,12 +86,19 @@ class LedgerTable(LedgerDirective):
         ours = self._ours(metrics)
         theirs = self._published(metrics)
         used = [entry for row in ours.values() for entry in row if entry]
-        table, body = _table(self._headings(used[0].dataset, metrics))
-        for method, row in ours.items():
-            body += _row(names.method(method), row, self._cells(metrics, theirs, method))
-        for method in theirs:
-            if method != PAPER or "parser" not in ours:
-                body += _row(method, [None] * len(metrics), self._cells(metrics, theirs, method))
+        above = [("", 1), (f"Here: {names.dataset(used[0].dataset)}", len(metrics))]
+        titles = [names.metric(metric) for metric in metrics]
+        if "published" in self.options:
+            above.append((f"Published: {names.dataset(self.options['published'])}", len(metrics)))
+            titles += titles
+        table, body = table_of(["Method", *titles], above=above)
+        for method in [*ours, *(one for one in theirs if one != PAPER or "parser" not in ours)]:
+            own = [value_of(entry) if entry else DASH for entry in ours.get(method, [None] * len(metrics))]
+            row = row_of(names.method(method) if method in ours else method, *own)
+            values = theirs.get(PAPER if method == "parser" else method, {})  # our `parser` is the paper's network
+            row += [nodes.entry("", nodes.paragraph("", values.get(metric, DASH)), classes=["published"])
+                    for metric in metrics if theirs]  # fmt: skip
+            body += row
         return [table, self._source(used)]
 
     def _ours(self, metrics: Sequence[str]) -> dict[str, list[Entry | None]]:
@@ -142,19 +130,6 @@ class LedgerTable(LedgerDirective):
             raise InputError(f"published.csv prints none of {list(metrics)} for '{self.options['published']}'")
         return rows
 
-    def _cells(self, metrics: Sequence[str], theirs: dict[str, dict[str, str]], method: str) -> list[str]:
-        """What was published for a row: our `parser` is the paper's network."""
-        values = theirs.get(PAPER if method == "parser" else method, {})
-        return [values.get(metric, DASH) for metric in metrics] if theirs else []
-
-    def _headings(self, dataset: str, metrics: Sequence[str]) -> list[list[tuple[str, int]]]:
-        groups = [("", 1), (f"Here: {names.dataset(dataset)}", len(metrics))]
-        titles = [("Method", 1)] + [(names.metric(metric), 1) for metric in metrics]
-        if "published" in self.options:
-            groups.append((f"Published: {names.dataset(self.options['published'])}", len(metrics)))
-            titles += titles[1:]
-        return [groups, titles]
-
     def _source(self, used: Sequence[Entry]) -> nodes.Node:
         entry, protocols = used[0], " and ".join(sorted({entry.protocol for entry in used}))
         seeds = f"{len(entry.seeds)} seed{'s' * (len(entry.seeds) > 1)}"
@@ -167,31 +142,33 @@ class LedgerTable(LedgerDirective):
         return nodes.paragraph("", text, classes=["ledger-source"])
 
 
-def _table(headings: list[list[tuple[str, int]]]) -> tuple[nodes.table, nodes.tbody]:
-    """An empty table under rows of (heading, columns it spans)."""
-    width = sum(span for _, span in headings[-1])
+def table_of(
+    headings: Sequence[str], kind: str = "ledger-table", *, above: Sequence[tuple[str, int]] = (),
+    widths: Sequence[int] = (),
+) -> tuple[nodes.table, nodes.tbody]:  # fmt: skip
+    """An empty table and the body to put rows in.
+
+    above: a row of (heading, columns it spans) over the headings. widths: of the columns, where they differ.
+    """
     head, body = nodes.thead(), nodes.tbody()
-    for row in headings:
-        cells = [nodes.entry("", nodes.paragraph("", text), morecols=span - 1) for text, span in row]
-        head += nodes.row("", *cells)
-    columns = [nodes.colspec(colwidth=1) for _ in range(width)]
-    group = nodes.tgroup("", *columns, head, body, cols=width)
-    return nodes.table("", group, classes=["ledger-table"]), body
+    if above:
+        spans = (nodes.entry("", nodes.paragraph("", text), morecols=span - 1) for text, span in above)
+        head += nodes.row("", *spans)
+    head += row_of(*headings)
+    columns = [nodes.colspec(colwidth=width) for width in widths or [1] * len(headings)]
+    group = nodes.tgroup("", *columns, head, body, cols=len(columns))
+    return nodes.table("", group, classes=[kind]), body
 
 
-def _row(name: str, ours: Sequence[Entry | None], theirs: Sequence[str]) -> nodes.row:
-    """One method: its name, what was measured here, what was published."""
-    row = nodes.row("", nodes.entry("", nodes.paragraph("", name)))
-    for entry in ours:
-        cell = nodes.paragraph("", "" if entry else DASH)
-        if entry:
-            cell += [
-                hover(entry, shown(entry)),
-                nodes.inline("", interval(entry), classes=["interval"]),
-            ]
-        row += nodes.entry("", cell)
-    row += [nodes.entry("", nodes.paragraph("", value), classes=["published"]) for value in theirs]
-    return row
+def row_of(*cells: str | Sequence[nodes.Node]) -> nodes.row:
+    """A row of a table; a cell is text, or what stands in its paragraph."""
+    inside = ([nodes.Text(cell)] if isinstance(cell, str) else cell for cell in cells)
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in inside))
+
+
+def value_of(entry: Entry) -> list[nodes.Node]:
+    """A number with its 95% interval."""
+    return [hover(entry, shown(entry)), nodes.inline("", interval(entry), classes=["interval"])]
 
 
 class LedgerTimes(LedgerDirective):
@@ -200,18 +177,12 @@ class LedgerTimes(LedgerDirective):
     required_arguments, final_argument_whitespace = 1, True
 
     def draw(self) -> list[nodes.Node]:
-        table, body = _table([[(name, 1) for name in ("Run", "Method", "Wall time", "On")]])
+        table, body = table_of(("Run", "Method", "Wall time", "On"))
         for experiment in self.experiments():
             found = self.entries(experiment)
             for method in dict.fromkeys(entry.method for entry in found):
                 slowest = max((e for e in found if e.method == method), key=lambda entry: entry.seconds)
-                cells = (
-                    experiment,
-                    names.method(method),
-                    duration(slowest.seconds),
-                    slowest.device,
-                )
-                body += nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
+                body += row_of(experiment, names.method(method), duration(slowest.seconds), slowest.device)
         return [table]
 
 
@@ -222,10 +193,7 @@ class LedgerFigure(LedgerDirective):
     """
 
     required_arguments, final_argument_whitespace = 1, True
-    option_spec: ClassVar = {
-        **SHARED,
-        "alt": directives.unchanged_required, "published": directives.flag,
-    }  # fmt: skip
+    option_spec: ClassVar = {**SHARED, "alt": directives.unchanged_required, "published": directives.flag}
 
     def experiments(self) -> list[str]:
         """Where some may be missing, those that were made, if any was: a panel each."""
@@ -246,23 +214,13 @@ class LedgerFigure(LedgerDirective):
             pictures += nodes.image("", uri=place, alt=self.options["alt"], classes=[f"only-{tone}"])
         figure = nodes.figure("", pictures, classes=["ledger-figure"])
         if self.content:
-            figure += nodes.caption(
-                "",
-                "",
-                *self.parse_inline(" ".join(self.content), lineno=self.lineno)[0],
-            )
+            figure += nodes.caption("", "", *self.parse_inline(" ".join(self.content), lineno=self.lineno)[0])
         return [figure]
 
     def _drawn(self, found: list[Entry], tone: str) -> Path:
         folder = Path(self.env.doctreedir) / "ledger-figures"
         folder.mkdir(parents=True, exist_ok=True)
-        kind = "-".join(
-            [
-                self.profile,
-                *self.experiments(),
-                *(["published"] if "published" in self.options else []),
-            ]
-        )
+        kind = "-".join([self.profile, *self.experiments(), *(["published"] if "published" in self.options else [])])
         path = folder / f"{kind}-{tone}.svg"
         with plotstyle.theme(dark=tone == "dark"):
             if self.experiments() == ["table1"]:

@@ -25,14 +25,19 @@ from sphinx.util.docutils import ReferenceRole, SphinxRole
 
 from fashionbook import widgets as touchblocks
 from fashionbook.api import add_buttons, plain_docstring
-from fashionbook.budget import AblationTable, BudgetTable, FeatureRows, PhotoRows
 from fashionbook.claims import Claims
 from fashionbook.directives import LedgerFigure, LedgerTable, LedgerTimes
 from fashionbook.figures import FigureOf
+from fashionbook.ledger_tables import AblationTable, BudgetTable, FeatureRows, PhotoRows
 from fashionbook.run_directives import LedgerRuns, NotebookParameters, Receipts
 from fashionbook.text import Number, build_errors, field, find, has, hover, interval, published, rounded, shown
 from fashionlib.core.errors import InputError
 
+DIRECTIVES = {
+    "ledger-table": LedgerTable, "ledger-figure": LedgerFigure, "ledger-times": LedgerTimes, "claims": Claims,
+    "budget-table": BudgetTable, "ablation-table": AblationTable, "feature-rows": FeatureRows, "photo-rows": PhotoRows,
+    "figure-of": FigureOf, "ledger-runs": LedgerRuns, "receipts": Receipts, "notebook-parameters": NotebookParameters,
+}  # fmt: skip
 _log = logging.getLogger(__name__)
 _ICON_SCRIPT = re.compile(r"<script[^>]*scripts/fontawesome\.js[^>]*></script>\s*")
 
@@ -161,29 +166,13 @@ def drop_icon_script(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all of it with Sphinx."""
-    app.add_config_value(
-        "fashionlib_profile",
-        os.environ.get("FASHIONLIB_PROFILE") or "wardrobe",
-        "env",
-        (str,),
-    )
+    app.add_config_value("fashionlib_profile", os.environ.get("FASHIONLIB_PROFILE") or "wardrobe", "env", (str,))
     app.add_config_value("fashionlib_root", "..", "env", (str,))
-    app.add_role("ledger", LedgerRole())
-    app.add_role("published", PublishedRole())
-    app.add_role("page", PageRole())
-    app.add_directive("ledger-table", LedgerTable)
-    app.add_directive("ledger-figure", LedgerFigure)
-    app.add_directive("ledger-times", LedgerTimes)
-    app.add_directive("claims", Claims)
-    app.add_directive("budget-table", BudgetTable)
-    app.add_directive("ablation-table", AblationTable)
-    app.add_directive("feature-rows", FeatureRows)
-    app.add_directive("photo-rows", PhotoRows)
-    app.add_directive("figure-of", FigureOf)
+    for name, role in {"ledger": LedgerRole(), "published": PublishedRole(), "page": PageRole()}.items():
+        app.add_role(name, role)
+    for name, directive in DIRECTIVES.items():
+        app.add_directive(name, directive)
     touchblocks.setup(app)
-    app.add_directive("ledger-runs", LedgerRuns)
-    app.add_directive("receipts", Receipts)
-    app.add_directive("notebook-parameters", NotebookParameters)
     app.connect("config-inited", add_buttons)
     app.connect("builder-inited", check_contents)
     app.connect("doctree-read", check_pictures)

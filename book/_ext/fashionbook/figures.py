@@ -21,7 +21,7 @@ from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.profile import load_profile
 from fashionlib.models.backbones import build_trunk
 from fashionlib.models.heads import HEADS
-from fashionlib.plots import diagrams, lookalikes
+from fashionlib.plots import diagrams, figures
 from fashionlib.plots import style as plotstyle
 
 LOOKS = 5
@@ -100,7 +100,7 @@ def _rows(page: FigureOf, number: int, whole: bool) -> Figure:
     query = content["queries"][number]
     rows = [_row(content, query["whole"], "whole picture")] if whole else []
     rows += [_row(content, part) for part in query["parts"][: 3 if whole else 4]]
-    return lookalikes.part_rows(_tile(content["sheet"], query["tile"]), rows)
+    return plots.recommendation_grid(_tile(content["sheet"], query["tile"]), rows)
 
 
 def _failures(page: FigureOf) -> Figure:
@@ -113,7 +113,7 @@ def _failures(page: FigureOf) -> Figure:
                 pairs.append({"label": part["label"], "query": _tile(content["sheet"], query["tile"]),
                               "region": part["box"], "cell": _cell(content, first)})  # fmt: skip
                 break
-    return lookalikes.failure_pairs(pairs[:6])
+    return figures.failure_pairs(pairs[:6])
 
 
 def _steps(page: FigureOf) -> Figure:
@@ -128,7 +128,7 @@ def _steps(page: FigureOf) -> Figure:
             attention = np.array(seen["maps"][step], dtype=float).reshape(content["grid"])
             steps.append({"title": name, "box": box, "attention": attention, "labels": won})
         views.append((title, _tile(content["sheet"], seen["tile"]), steps))
-    return lookalikes.step_strip(views)
+    return figures.step_strip(views)
 
 
 def _shapes(title: str, profile_name: str, method: str) -> diagrams.Shapes:

@@ -11,6 +11,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
+from fashionbook.directives import row_of, table_of
 from fashionbook.text import build_errors, duration
 from fashionlib.core import names
 from fashionlib.core.errors import InputError
@@ -55,7 +56,7 @@ class LedgerRuns(RunsDirective):
     """
 
     def draw(self) -> list[nodes.Node]:
-        table, body = table_of("Run", "Of what", "Made on", "From and with")
+        table, body = table_of(("Run", "Of what", "Made on", "From and with"), "runs-table")
         for profile, experiment in self.ledgers():
             found = results.read(self.root, profile, experiment)
             _check_fresh(self.root, profile, experiment, found)
@@ -92,7 +93,7 @@ class Receipts(RunsDirective):
     """{receipts}: what `fashionlib verify` found, experiment by experiment; a ledger changed since then says so."""
 
     def draw(self) -> list[nodes.Node]:
-        table, body = table_of("Run", "Verified", "Numbers", "On")
+        table, body = table_of(("Run", "Verified", "Numbers", "On"), "runs-table")
         for profile in dict.fromkeys(profile for profile, _ in self.ledgers()):
             receipts = {receipt.experiment: receipt for receipt in read_receipt(self.root, profile)}
             experiments = [experiment for name, experiment in self.ledgers() if name == profile]
@@ -101,9 +102,7 @@ class Receipts(RunsDirective):
                     body += self._row(profile, receipts[experiment])
             if not receipts and any(experiment in NOTEBOOK_OF for experiment in experiments):
                 command = f"fashionlib verify --profile {profile}"
-                body += row_of(
-                    [nodes.strong("", profile)], [nodes.Text("not yet")], [nodes.literal(command, command)], []
-                )
+                body += row_of([nodes.strong("", profile)], "not yet", [nodes.literal(command, command)], [])
         return [table]
 
     def _row(self, profile: str, receipt: Receipt) -> nodes.Node:
@@ -135,7 +134,7 @@ class NotebookParameters(RunsDirective):
             alike.setdefault(tuple(parameters_of(path)), []).append(nodes.list_item("", words))
         drawn: list[nodes.Node] = []
         for parameters, notebooks in alike.items():
-            table, body = table_of("Parameter", "Default", "Is")
+            table, body = table_of(("Parameter", "Default", "Is"), "runs-table")
             for parameter, default, meaning in parameters:
                 body += row_of([nodes.literal(parameter, parameter)], [nodes.literal(default, default)], lines(meaning))
             drawn += [nodes.bullet_list("", *notebooks), table]
@@ -194,16 +193,3 @@ def lines(*texts: str) -> list[nodes.Node]:
             drawn.append(nodes.raw("", "<br>", format="html"))
         drawn.append(nodes.Text(text))
     return drawn
-
-
-def table_of(*headings: str) -> tuple[nodes.table, nodes.tbody]:
-    """An empty table and the body to put rows in."""
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in headings), cols=len(headings))
-    head = nodes.row("", *(nodes.entry("", nodes.paragraph("", heading)) for heading in headings))
-    body = nodes.tbody()
-    group += [nodes.thead("", head), body]
-    return nodes.table("", group, classes=["runs-table"]), body
-
-
-def row_of(*cells: Sequence[nodes.Node]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))

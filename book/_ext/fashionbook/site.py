@@ -36,18 +36,11 @@ def contents_of(profile: str) -> dict:
             if not name.startswith("runs/") or (project_root() / "book" / f"{name}.ipynb").exists():
                 kept.append({**chapter, "file": name})
         if any(chapter["file"].startswith(f"runs/{profile}/") for chapter in kept):
-            kept += _pages_of_parts(profile)
+            book = project_root() / "book"  # and the notebooks of the profile's other data sets
+            paths = sorted(book.glob(f"runs/{profile}@*/*.ipynb"))
+            kept += [{"file": path.relative_to(book).with_suffix("").as_posix()} for path in paths]
         part["chapters"] = kept
     return contents
-
-
-def _pages_of_parts(profile: str) -> list[dict[str, str]]:
-    """The executed notebooks of the profile's other data sets."""
-    book = project_root() / "book"
-    return [
-        {"file": path.relative_to(book).with_suffix("").as_posix()}
-        for path in sorted(book.glob(f"runs/{profile}@*/*.ipynb"))
-    ]
 
 
 def build(profile: str) -> None:

@@ -138,15 +138,11 @@ def entries(env: BuildEnvironment, profile: str, experiment: str) -> list[Entry]
     The page being read is noted to depend on the run's file. Raises InputError when there is no such run.
     """
     env.note_dependency(str(_file(env, profile, experiment)))
-    return with_gains(results.read(_root(env), profile, experiment))
-
-
-def _root(env: BuildEnvironment) -> Path:
-    return Path(env.srcdir) / env.config.fashionlib_root
+    return with_gains(results.read(Path(env.srcdir) / env.config.fashionlib_root, profile, experiment))
 
 
 def _file(env: BuildEnvironment, profile: str, experiment: str) -> Path:
-    return (_root(env) / "results" / profile / f"{experiment}.json").resolve()
+    return (Path(env.srcdir) / env.config.fashionlib_root / "results" / profile / f"{experiment}.json").resolve()
 
 
 def find(env: BuildEnvironment, number: Number) -> Entry:

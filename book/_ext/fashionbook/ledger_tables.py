@@ -1,4 +1,4 @@
-"""Tables beyond methods by metrics: {budget-table}, {ablation-table} and {feature-rows}."""
+"""Tables beyond methods by metrics: {budget-table}, {ablation-table}, {feature-rows} and {photo-rows}."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 
-from fashionbook.directives import DASH, LedgerDirective, _table
-from fashionbook.text import duration, entries, hover, interval, made, shown
+from fashionbook.directives import DASH, LedgerDirective, row_of, table_of, value_of
+from fashionbook.text import duration, entries, hover, made, shown
 from fashionlib.core import names
 from fashionlib.core.options import build
 from fashionlib.experiments.ablation import gains
@@ -33,15 +33,14 @@ class BudgetTable(LedgerDirective):
     has_content = False
 
     def draw(self) -> list[nodes.Node]:
-        table, body = _table([[(heading, 1) for heading in HEADINGS]])
+        table, body = table_of(HEADINGS)
         for name in self.arguments[0].split():
             if not made(self.env, name, ["table1"]):
                 continue
             profile, ledger = load_profile(name, data="."), entries(self.env, name, "table1")
             for method in profile.methods:
                 if profile.method(method).kind != "prior":
-                    cells = self._cells(profile, method, ledger)
-                    body += nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
+                    body += row_of(*self._cells(profile, method, ledger))
         return [table]
 
     def experiments(self) -> list[str]:
@@ -49,8 +48,7 @@ class BudgetTable(LedgerDirective):
 
     def _cells(self, profile: Profile, method: str, ledger: list[Entry]) -> list[str]:
         own = [entry for entry in ledger if entry.method == method]
-        labels = (own[0].counts or {})["labels"]
-        count = parameters(profile, method, labels)
+        count = parameters(profile, method, (own[0].counts or {})["labels"])
         return [
             f"{profile.name}, {names.dataset(profile.data.name)}", names.method(method),
             str(profile.training_of(method).epochs), f"{count / 1e6:.2f} M",
@@ -97,14 +95,11 @@ class AblationTable(LedgerDirective):
     def draw(self) -> list[nodes.Node]:
         found = self.entries("ablation")
         by_metric = {metric: gains(found, metric) for metric in ("ap_all", "map")}
-        headings = [("Change", 1)] + [
-            (f"{kind}, {names.metric(metric)}", 1) for metric in by_metric for kind in KINDS.values()
-        ]
-        table, body = _table([headings])
+        headings = [f"{kind}, {names.metric(metric)}" for metric in by_metric for kind in KINDS.values()]
+        table, body = table_of(["Change", *headings])
         for group in by_metric["ap_all"]:
-            cells = [[nodes.Text(names.CHANGES.get(group, group))]]
-            cells += [_points(of[group].get(kind)) for of in by_metric.values() for kind in KINDS]
-            body += nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+            cells = [_points(of[group].get(kind)) for of in by_metric.values() for kind in KINDS]
+            body += row_of(names.CHANGES.get(group, group), *cells)
         one = found[0]
         note = f"Points with 95% intervals; {names.dataset(one.dataset)}, n = {one.n}, {len(one.seeds)} seeds."
         return [table, nodes.paragraph("", note, classes=["ledger-source"])]
@@ -129,19 +124,14 @@ class FeatureRows(LedgerDirective):
     def draw(self) -> list[nodes.Node]:
         root = (Path(self.env.srcdir) / self.config.fashionlib_root).resolve()
         self.env.note_reread()
-        table, body = _table([[(heading, 1) for heading in ("Data", "Task", "Compared", "top 1", "top 20")]])
+        table, body = table_of(("Data", "Task", "Compared", "top 1", "top 20"))
         for path in sorted((root / "results").glob("*/topk_*.json")):
             found = entries(self.env, path.parent.name, path.stem)
             methods = dict.fromkeys(entry.method for entry in found)
             for method in [one for one in methods if one in names.FEATURES or one == "backbone"]:
                 values = {entry.metric: entry for entry in found if entry.method == method}
                 cells = [names.dataset(found[0].dataset), names.task(path.stem, found[0].dataset), names.method(method)]
-                row = [nodes.entry("", nodes.paragraph("", cell)) for cell in cells]
-                row += [
-                    nodes.entry("", nodes.paragraph("", "", hover(values[m], shown(values[m]))))
-                    for m in ("top1", "top20")
-                ]
-                body += nodes.row("", *row)
+                body += row_of(*cells, *([hover(values[m], shown(values[m]))] for m in ("top1", "top20")))
         if not body.children:
             words = "Each alone, and the untrained backbone, are not in the ledger: which of them helps is open."
             return [nodes.paragraph("", words, classes=["ledger-missing"])]
@@ -166,14 +156,10 @@ class PhotoRows(LedgerDirective):
         return self.arguments[0].split()[1:]
 
     def draw(self) -> list[nodes.Node]:
-        headings = ("Data", "Measure", "Method", "Value", "minus untrained backbone")
-        table, body = _table([[(heading, 1) for heading in headings]])
+        table, body = table_of(("Data", "Measure", "Method", "Value", "minus untrained backbone"))
         found = [one for one in self.entries(self.experiments()[0]) if not one.metric.endswith("_gain")]
         for one in sorted(found, key=lambda each: (each.dataset, each.metric, -each.value)):
-            cells = [[nodes.Text(text)] for text in
-                     (names.dataset(one.dataset), names.metric(one.metric), names.method(one.method))]  # fmt: skip
-            cells.append([hover(one, shown(one)), nodes.inline("", interval(one), classes=["interval"])])  # pyright: ignore[reportArgumentType]
+            words = names.dataset(one.dataset), names.metric(one.metric), names.method(one.method)
             versus = one.versus and (one.versus["value"], one.versus["low"], one.versus["high"])
-            cells.append(_points(versus) if versus else [nodes.Text(DASH)])  # pyright: ignore[reportArgumentType]
-            body += nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+            body += row_of(*words, value_of(one), _points(versus or None))  # pyright: ignore[reportArgumentType]
         return [table]
