@@ -118,11 +118,12 @@ def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "pa
     if versus is None:
         return f"{names.method(method)}: {names.metric(metric)} {entry.value:.3f}; the profile has no control."
     value, low, high = (100 * versus[key] for key in ("value", "low", "high"))
-    task = names.task(entry.experiment, entry.dataset) if entry.experiment in names.TASKS else "Tagging"
+    searched = entry.experiment in names.TASKS
+    task = names.task(entry.experiment, entry.dataset) if searched else "Tagging"
     return (
         f"{task} on {names.dataset(entry.dataset)}: {names.method(method)} has {names.metric(metric)} "
         f"**{entry.value:.3f}**, **{value:+.1f} points** against {names.method(versus['method'])} (95% interval "
-        f"{low:+.1f} to {high:+.1f}, {entry.n} test photos, "
+        f"{low:+.1f} to {high:+.1f}, {entry.n} {'queries' if searched else 'test photos'}, "
         f"{len(entry.seeds)} {'seed' if len(entry.seeds) == 1 else 'seeds'}). "
         f"The paired interval {_side(low, high, 'lies above', 'lies below', 'includes')} zero."
     )
