@@ -103,7 +103,7 @@ def differences_table(entries: Sequence[Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def _side(low: float, high: float, above: str, below: str, neither: str, zero: float = 0) -> str:
+def _side(low: float, high: float, above: str, below: str, neither: str, zero: float = 0.0) -> str:
     """The words for an interval above, below, or around zero."""
     return above if low > zero else below if high < zero else neither
 
@@ -209,8 +209,8 @@ def _about_lists(entries: Sequence[Entry], k: int) -> str:
     plain, ratios, covers = {(entry.method, entry.metric): entry for entry in entries}, [], []
     for method, words in (("together", "one list for all parts covers"), ("parts", "parts in turn cover")):
         if ratio := plain.get((method, f"coverage_ratio@{k}")):
-            low, high = ratio.low or 0, ratio.high or 0
-            sure = _side(low, high, "more", "fewer", "no clearly different number", zero=1)
+            low, high = ratio.low or 0.0, ratio.high or 0.0
+            sure = _side(low, high, "more", "fewer", "no clearly different number", zero=1.0)
             ratios.append(f"{words} **{ratio.value:.2f} times** (95% interval {low:.2f} to {high:.2f}: {sure})")
     for method in ("together", "parts", "whole", "whole-together", "whole-mmr", "random"):
         if (method, f"part_coverage@{k}") in plain:

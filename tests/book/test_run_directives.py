@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -12,6 +13,7 @@ pytest.importorskip("sphinx", reason="the extra 'book' is not installed")
 pytest.importorskip("myst_parser", reason="the extra 'book' is not installed")
 
 from fashionbook.api import plain_docstring
+from fashionbook.extension import check_contents
 from fashionbook.run_directives import parameters_of
 from sphinx.errors import ExtensionError
 from test_directives import Book, entry, table, words
@@ -170,3 +172,13 @@ def test_titles_of_the_contents_differ(tmp_path):
         titles.append(json.loads(path.read_text())["cells"][0]["source"][0].strip())
     titles += [path.read_text().splitlines()[0] for path in sorted((ROOT / "book").glob("*.md"))]
     assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("content", ["", '{"cells": [{"cell_type"', "[]", '{"cells": 3}'])
+def test_a_truncated_notebook_of_the_contents_ends_the_build_in_one_line_that_names_it(tmp_path, content):
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: runs/wardrobe/data\n")
+    (tmp_path / "runs" / "wardrobe").mkdir(parents=True)
+    (tmp_path / "runs" / "wardrobe" / "data.ipynb").write_text(content)
+    app = SimpleNamespace(srcdir=tmp_path, config=SimpleNamespace(fashionlib_profile="wardrobe"))
+    with pytest.raises(ExtensionError, match=r"data\.ipynb: no whole notebook; `make results PROFILE=wardrobe`"):
+        check_contents(app)

@@ -217,8 +217,10 @@ def test_a_truncated_notebook_or_ledger_is_named_and_made_again(smoke, monkeypat
 
 
 CHILD = """
-import subprocess, sys, time
+import signal, sys
 from fashionlib.experiments.batch import run
+for number in (signal.SIGINT, signal.SIGHUP):  # which the tests themselves may have been told to ignore
+    signal.signal(number, signal.SIG_DFL)
 sys.exit(run([sys.executable, "-c", "import subprocess, sys, time\\n"
     "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)\\n"
     "print('started', flush=True); time.sleep(60)"]))

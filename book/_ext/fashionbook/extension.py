@@ -114,7 +114,12 @@ def check_contents(app: Sphinx) -> None:
         if not found:
             command = f"make results PROFILE={app.config.fashionlib_profile}"
             raise ExtensionError(f"the contents list {page}, and no such page exists; run `{command}`")
-        for error in _error_outputs(found[0]):
+        try:
+            errors = [*_error_outputs(found[0])]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            command = f"make results PROFILE={Path(page).parent.name}"
+            raise ExtensionError(f"{found[0]}: no whole notebook; `{command}` makes it again") from error
+        for error in errors:
             raise ExtensionError(f"{page}: the notebook holds an error ({error}); run it again")
 
 
