@@ -139,7 +139,7 @@ class FeatureRows(LedgerDirective):
 
 
 class PhotoRows(LedgerDirective):
-    """{photo-rows} PROFILE EXPERIMENT: every number of the experiment, one row per data set, metric and method."""
+    """{photo-rows} PROFILE EXPERIMENT DATASET: every number of the experiment on it, one row per metric and method."""
 
     required_arguments, final_argument_whitespace = 1, True
     has_content = False
@@ -153,13 +153,14 @@ class PhotoRows(LedgerDirective):
         return True
 
     def experiments(self) -> list[str]:
-        return self.arguments[0].split()[1:]
+        return self.arguments[0].split()[1:2]
 
     def draw(self) -> list[nodes.Node]:
-        table, body = table_of(("Data", "Measure", "Method", "Value", "minus untrained backbone"))
-        found = [one for one in self.entries(self.experiments()[0]) if not one.metric.endswith("_gain")]
-        for one in sorted(found, key=lambda each: (each.dataset, each.metric, -each.value)):
-            words = names.dataset(one.dataset), names.metric(one.metric), names.method(one.method)
+        dataset = self.arguments[0].split()[2]
+        table, body = table_of(("Measure", "Method", "Value", "minus untrained backbone"))
+        found = [one for one in self.entries(self.experiments()[0]) if one.dataset == dataset]
+        for one in sorted(found, key=lambda each: (each.metric, -each.value)):
+            words = names.metric(one.metric), names.method(one.method)
             versus = one.versus and (one.versus["value"], one.versus["low"], one.versus["high"])
             body += row_of(*words, value_of(one), _points(versus or None))  # pyright: ignore[reportArgumentType]
         return [table]
