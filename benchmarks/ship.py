@@ -25,8 +25,7 @@ from fashionlib.data.store import Photos
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, training_views
 from fashionlib.experiments.profile import Profile, load_profile
 from fashionlib.models.backbones import classifier_layer
-from fashionlib.models.colours import Colours, shown
-from fashionlib.models.descriptor import Descriptor, covered, fit_descriptor, histogram
+from fashionlib.models.descriptor import Colours, Descriptor, covered, fit_descriptor, histogram, shown
 from fashionlib.models.losses import logistic
 from fashionlib.models.parser import Parser
 from fashionlib.models.tagger import Tagger, save_model

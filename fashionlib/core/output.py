@@ -17,7 +17,7 @@ class Output:
     scores: b c, before any sigmoid or softmax.
     features: b s f, what retrieval compares; s is 1 for a head that sees the picture whole.
     steps: b s c, the scores of each step; `scores` is their maximum (category-wise max pooling).
-    theta: b s 4 (or 6), the box of each step, see `fashionlib.models.attention`.
+    theta: b s 4 (or 6), the box of each step, see `fashionlib.models.spatial_transformer`.
     attention: b s n, each step's map over the cells, summing to 1.
     texture_scores: b s c, of the texture head where it has one of its own.
     """

@@ -13,7 +13,7 @@ from fashionlib.experiments.methods import about, measure, photos_of, tag_scores
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.experiments.table1 import METRICS
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.models.heads import HEADS
+from fashionlib.models.tagger import HEADS
 
 PAPER, OURS = "parser-paper", "parser"
 WANTED = ("ap_all", "map")

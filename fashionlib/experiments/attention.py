@@ -29,7 +29,7 @@ from fashionlib.metrics.localisation import (
     winning_boxes,
     winning_steps,
 )
-from fashionlib.models.attention import boxes_of
+from fashionlib.models.spatial_transformer import boxes_of
 
 MOST_TRUTHS = 600  # training photos whose masks are read for the labels' mean boxes
 MOVED = View(shift=0.2, seed=20)  # scaled and moved at random by up to a fifth of the frame

@@ -24,7 +24,7 @@ from fashionlib.data.published.fashion550k import Fashion550k
 from fashionlib.data.store import Joined, Photos, load_photos
 from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.metrics.bootstrap import mean_interval
-from fashionlib.models.backbones import frozen_trunk
+from fashionlib.models.backbones import frozen_trunk, weights_of
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training import distributed
 from fashionlib.training.annotations import (
@@ -265,7 +265,8 @@ def training_seconds(profile: Profile, method: str, seed: int = 0) -> float:
 
 def _fingerprint(profile: Profile, method: str, seed: int, *photos: Photos) -> str:
     parts = [
-        asdict(profile.method(method)), asdict(profile.training_of(method)), asdict(profile.trunk), profile.image_size,
+        asdict(profile.method(method)), asdict(profile.training_of(method)),
+        {**asdict(profile.trunk), "pretrained": weights_of(profile.trunk_options())}, profile.image_size,
         seed, [part.fingerprint for part in photos],
         TRAINING_VERSION, MAPS_VERSION, ANNOTATIONS_VERSION, torch.__version__,
     ]  # fmt: skip

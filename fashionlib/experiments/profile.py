@@ -53,7 +53,7 @@ class TrunkOptions:
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """kind: a head of `fashionlib.models.heads.HEADS`, or "prior". head: its options.
+    """kind: a head of `fashionlib.models.tagger.HEADS`, or "prior". head: its options.
 
     data: the data sets that the method is trained on, each by itself; all that the profile tags where none is named.
     """
@@ -319,7 +319,7 @@ def _check(profile: Profile, where: str, heads: bool) -> None:
         method = build(MethodOptions, values, f"{where}, methods.{name}")
         build(TrainingOptions, {**asdict(profile.training), **method.training}, f"{where}, training of {name}")
         if heads:
-            from fashionlib.models.heads import HEADS
+            from fashionlib.models.tagger import HEADS
 
             choose(method.kind, ["prior", *HEADS], f"{where}, methods.{name}, key kind")
             if method.kind != "prior":

@@ -22,8 +22,8 @@ from fashionlib.experiments.table1 import TOP
 from fashionlib.experiments.topk import part_features
 from fashionlib.gallery.gallery import Gallery, open_gallery
 from fashionlib.metrics.tagging import top_k_assignments
-from fashionlib.models.attention import boxes_of
 from fashionlib.models.pretrained import DEFAULT
+from fashionlib.models.spatial_transformer import boxes_of
 from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.ranking import rank_whole
 from fashionlib.retrieval.recommend import (

@@ -15,8 +15,7 @@ from fashionlib.experiments.attention import Looks
 from fashionlib.experiments.methods import run_folder, training_seconds
 from fashionlib.experiments.profile import Profile
 from fashionlib.ledger.ledger import Entry
-from fashionlib.models.heads import HEADS
-from fashionlib.models.tagger import Tagger
+from fashionlib.models.tagger import HEADS, Tagger
 from fashionlib.retrieval.recommend import Row
 
 

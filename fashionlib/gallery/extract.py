@@ -25,7 +25,7 @@ from fashionlib.data.photos import letterbox, placement_of, read_photo
 from fashionlib.gallery.copies import cells
 from fashionlib.gallery.index import SHARD, Plan
 from fashionlib.gallery.store import NEVER, Manifest, Place, Skipped, write_shard
-from fashionlib.models.attention import boxes_of
+from fashionlib.models.spatial_transformer import boxes_of
 from fashionlib.models.tagger import Tagger, load_model
 
 BATCH = 32

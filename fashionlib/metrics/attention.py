@@ -1,6 +1,6 @@
 """Attention statistics: do the steps share the work, stay on the picture, and follow the person?
 
-Boxes are (x1, y1, x2, y2) in 0..1 of the canvas; theta as in `fashionlib.models.attention`. Step 0, which sees the
+Boxes are (x1, y1, x2, y2) in 0..1 of the canvas; theta as in `models.spatial_transformer`. Step 0, which sees the
 picture whole, is left out by the caller.
 """
 

@@ -5,6 +5,7 @@ Only a timm trunk with `pretrained: true` fetches weights from a hub.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
+import onnxruntime
 import timm
 import torch
 from jaxtyping import Float
@@ -22,12 +25,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.options import BelowOne, Count, build, choose
-from fashionlib.models.colours import Colours
+from fashionlib.core.sealed import content_hash
+from fashionlib.models.descriptor import Colours
 from fashionlib.models.timm_trunk import TimmTrunk, check_name, to_grid
 
 
 class PaperTrunk(nn.Module):
-    """Three blocks of conv3×3, conv3×3, dropout 0.25, max pool 4, batch norm; 64, 128 and 256 channels.
+    """The paper's "six-layered convolutional neural network" (§3): the first three blocks of StyleNet.
+
+    Each is conv3×3, conv3×3, dropout 0.25, max pool 4, batch norm; of 64, 128 and 256 channels.
 
     third_pool: StyleNet has it, and a 384×256 photo becomes a 6×4 map; the released code leaves it out and
     gets 24×16, which is fine enough to attend to small parts.
@@ -37,23 +43,15 @@ class PaperTrunk(nn.Module):
     def __init__(self, *, third_pool: bool = False, dropout: float = 0.25, mean: str = "subtracted"):
         super().__init__()
         self.sign = {"subtracted": -1, "added": 1}[mean]
-        self.blocks = nn.Sequential(
-            *self._block(3, 64, dropout, pool=True),
-            *self._block(64, 128, dropout, pool=True),
-            *self._block(128, 256, dropout, pool=third_pool),
-        )
+        layers: list[nn.Module] = []
+        for inputs, outputs, pool in ((3, 64, True), (64, 128, True), (128, 256, third_pool)):
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
+                nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
+                nn.Dropout(dropout), *([nn.MaxPool2d(4)] if pool else []), nn.BatchNorm2d(outputs),
+            ]  # fmt: skip
+        self.blocks = nn.Sequential(*layers)
         self.depths = (256,)
-
-    @staticmethod
-    def _block(inputs: int, outputs: int, dropout: float, *, pool: bool) -> list[nn.Module]:
-        layers: list[nn.Module] = [
-            nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-        ]  # fmt: skip
-        if pool:
-            layers.append(nn.MaxPool2d(4))
-        return [*layers, nn.BatchNorm2d(outputs)]
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
         """images: RGB in 0..1."""
@@ -100,6 +98,32 @@ class PackagedTrunk(nn.Module):
     def extra_repr(self) -> str:
         """What weights do not show, and the maps depend on."""
         return f"channels={self.depths}, stride={self.stride}"  # the colours are printed as a module
+
+
+class OnnxBackbone(nn.Module):
+    """`body`, which makes a list of maps of photos, in ONNX Runtime: the same up to 1e-4, in half of torch's time.
+
+    For evaluation on a processor, at one `size` (height, width). It computes in the thread that calls it, a photo at a
+    time, and several threads may call it at once: two cores with a photo each do a quarter more than two that share
+    sixteen.
+    """
+
+    def __init__(self, body: nn.Module, size: tuple[int, int]):
+        super().__init__()
+        file, options = io.BytesIO(), onnxruntime.SessionOptions()
+        with warnings.catch_warnings():  # the exporter is called old: the new one needs a further package
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                body.eval(), (torch.zeros(1, 3, *size),), file,  # pyright: ignore[reportArgumentType]
+                input_names=["photo"], opset_version=17, dynamo=False,
+            )  # fmt: skip
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """images: as `body` takes them, standardised."""
+        photos = [self._session.run(None, {"photo": np.ascontiguousarray(one)}) for one in images.split(1)]
+        return [torch.from_numpy(np.concatenate(maps)) for maps in zip(*photos, strict=True)]
 
 
 def classifier_layer() -> tuple[Tensor, Tensor]:
@@ -153,12 +177,12 @@ def fold(trunk: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True)
 class PaperOptions:
-    """See `PaperTrunk`."""
+    """See `PaperTrunk`. pretrained: there are no weights of it."""
 
     third_pool: bool = False
     dropout: BelowOne = 0.25
     mean: Literal["subtracted", "added"] = "subtracted"
-    pretrained: bool = True  # there are no weights of it
+    pretrained: bool = True
 
 
 @dataclass(frozen=True)
@@ -180,20 +204,23 @@ class TimmOptions:
     pretrained: bool | str = True
 
 
-OPTIONS = {"lite0": PackagedOptions, "paper": PaperOptions}
-
-
 def trunk_options(trunk: Mapping[str, Any], where: str = "trunk") -> PaperOptions | PackagedOptions | TimmOptions:
     """What `trunk` (a name and options) says, checked. Raises InputError for an unknown name, option or value."""
     name, options = str(trunk["name"]), {key: value for key, value in trunk.items() if key != "name"}
-    if name.startswith("timm/"):
-        check_name(name.removeprefix("timm/"), f"{where}, key name")
-        found = build(TimmOptions, options, where)
-        if isinstance(found.pretrained, str) and not Path(found.pretrained).is_file():
-            raise InputError(f"{where}, key pretrained: {found.pretrained}: no such file")
-        return found
-    choose(name, [*OPTIONS, "timm/NAME"], f"{where}, key name")
-    return build(OPTIONS[name], options, where)
+    if not name.startswith("timm/"):
+        choose(name, ["lite0", "paper", "timm/NAME"], f"{where}, key name")
+        return build(PackagedOptions if name == "lite0" else PaperOptions, options, where)
+    check_name(name.removeprefix("timm/"), f"{where}, key name")
+    found = build(TimmOptions, options, where)
+    if isinstance(found.pretrained, str) and not Path(found.pretrained).is_file():
+        raise InputError(f"{where}, key pretrained: {found.pretrained}: no such file")
+    return found
+
+
+def weights_of(trunk: Mapping[str, Any]) -> Any:
+    """What tells the weights that a trunk starts from: "pretrained", of a file the checksum of its content."""
+    pretrained = trunk.get("pretrained", True)
+    return content_hash(pretrained) if isinstance(pretrained, str) else pretrained
 
 
 def build_trunk(name: str = "lite0", **options: Any) -> nn.Module:

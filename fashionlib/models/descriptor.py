@@ -16,12 +16,15 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fashionlib.models.colours import Colours
-
 LIFTED = 1280  # channels before the classifier of EfficientNet-lite0
 NUMBERS, COLOUR_NUMBERS = 256, 64
 COLOUR_SHARE = 0.6  # length of the colours beside features of length 1
 SHRINK = 0.1  # of the within-photo covariance towards its mean variance
+LIGHTNESS = (10.0, 30.0, 50.0, 70.0, 90.0)
+OPPONENT = (-45.0, -25.0, -10.0, 0.0, 10.0, 25.0, 45.0)  # of a (green to red) and b (blue to yellow), finer near grey
+WIDTH = (10.0, 9.0, 9.0)  # standard deviations of the soft assignment, in L, a and b
+FINE = 2  # pixels that stand for a cell, per side
+LETTERBOX = 127 / 255  # the grey around a photo is no colour of it
 
 
 class Descriptor(nn.Module):
@@ -44,24 +47,21 @@ class Descriptor(nn.Module):
         self.blocks = (LIFTED, *depths)
         width = sum(self.blocks)
         self.lift = nn.Conv2d(depths[-1], LIFTED, 1).requires_grad_(False)
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("deviation", torch.ones(width))
-        self.register_buffer("centre", torch.zeros(width))
-        self.register_buffer("projection", torch.zeros(width, NUMBERS))
-        self.register_buffer("colour_mean", torch.zeros(Colours.channels))
-        self.register_buffer("colour_projection", torch.zeros(Colours.channels, COLOUR_NUMBERS))
+        shapes = {
+            "mean": (width,), "deviation": (width,), "centre": (width,), "projection": (width, NUMBERS),
+            "colour_mean": (Colours.channels,), "colour_projection": (Colours.channels, COLOUR_NUMBERS),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            self.register_buffer(name, (torch.ones if name == "deviation" else torch.zeros)(shape))
 
     def forward(
         self, maps: Float[Tensor, "b d n"], colours: Float[Tensor, "b bins n"], attention: Float[Tensor, "b s n"]
     ) -> Float[Tensor, "b s numbers"]:
         """maps: of the trunk, not standardised. colours: see `Colours`; b 0 n where the trunk gives none."""
-        features = F.normalize(
-            (self.standardised(self.attended(maps, attention)) - self.centre) @ self.projection, dim=-1
-        )
+        standard = self.standardised(self.attended(maps, attention))
+        features = F.normalize((standard - self.centre) @ self.projection, dim=-1)
         if not colours.shape[1]:
-            return F.normalize(
-                torch.cat([features, features.new_zeros(*features.shape[:2], COLOUR_NUMBERS)], -1), dim=-1
-            )
+            return torch.cat([features, features.new_zeros(*features.shape[:2], COLOUR_NUMBERS)], -1)
         shades = F.normalize((histogram(colours, attention) - self.colour_mean) @ self.colour_projection, dim=-1)
         return torch.cat([features, COLOUR_SHARE * shades], -1) / math.sqrt(1 + COLOUR_SHARE**2)
 
@@ -121,3 +121,49 @@ def _components(rows: Float[Tensor, "p width"], k: int) -> Float[Tensor, "width 
     """The principal components with the largest variances."""
     centred = rows - rows.mean(0)
     return torch.linalg.eigh(centred.T @ centred / len(rows)).eigenvectors[:, -k:]
+
+
+class Colours(nn.Module):
+    """RGB photos to soft histograms of CIELAB colours (D65), cell by cell; the letterbox's grey counts nothing.
+
+    A cell's histogram sums to the share of the cell that the photo covers.
+    """
+
+    channels = len(LIGHTNESS) * len(OPPONENT) ** 2
+
+    def __init__(self):
+        super().__init__()
+        centres = torch.cartesian_prod(torch.tensor(LIGHTNESS), torch.tensor(OPPONENT), torch.tensor(OPPONENT))
+        self.register_buffer("centres", centres / torch.tensor(WIDTH), persistent=False)
+        self.register_buffer("width", torch.tensor(WIDTH), persistent=False)
+
+    centres: Tensor
+    width: Tensor
+
+    def forward(self, images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> Float[Tensor, "b bins y x"]:
+        """images: RGB in 0..1."""
+        images = images.float()
+        covered = shown(images)
+        fine = (grid[0] * FINE, grid[1] * FINE)
+        share = F.adaptive_avg_pool2d(covered, fine)
+        colour = F.adaptive_avg_pool2d(images * covered, fine) / share.clamp(min=1e-6)
+        pixels = (to_lab(colour).flatten(2).transpose(1, 2) / self.width).flatten(0, 1)  # b·n 3
+        near = torch.cdist(pixels, self.centres, compute_mode="use_mm_for_euclid_dist").square().div(-2).exp()
+        near = near / near.sum(-1, keepdim=True).clamp(min=1e-9)
+        bins = near.unflatten(0, (len(images), fine[0] * fine[1])).transpose(1, 2).unflatten(2, fine)
+        return F.avg_pool2d(bins * share, FINE)
+
+
+def shown(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """1 where the photo is, 0 where the letterbox is."""
+    return ((images - LETTERBOX).abs().amax(1, keepdim=True) > 1e-3).float()
+
+
+def to_lab(rgb: Float[Tensor, "b 3 *n"]) -> Float[Tensor, "b 3 *n"]:
+    """sRGB in 0..1 to CIELAB under D65."""
+    linear = torch.where(rgb > 0.04045, ((rgb.clamp(min=0) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    to_xyz = rgb.new_tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    white = rgb.new_tensor([0.9505, 1.0, 1.089])
+    x, y, z = (linear.transpose(1, -1) @ (to_xyz / white[:, None]).T).unbind(-1)
+    x, y, z = (torch.where(t > 0.008856, t.clamp(min=1e-6) ** (1 / 3), 7.787 * t + 16 / 116) for t in (x, y, z))
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1).transpose(1, -1)

@@ -1,7 +1,7 @@
 """Every loss of the paper and of its sources, one function each. All return a scalar and are differentiable.
 
 [P] is the paper, §3 "Loss"; [W] Wang et al., ICCV 2017; [Z] Zhao et al., DVAN; [R] the paper's released code.
-Shapes: b images, c labels, s steps; theta = (s_x, s_y, t_x, t_y), see `fashionlib.models.attention`.
+Shapes: b images, c labels, s steps; theta = (s_x, s_y, t_x, t_y), see `fashionlib.models.spatial_transformer`.
 """
 
 from __future__ import annotations

@@ -9,24 +9,42 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fashionlib.core.errors import InputError, explained
+from fashionlib.core.options import Finite, build
 from fashionlib.core.sealed import Damaged, bytes_hash, read_bytes
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 _MOST_CONFIG, _MOST_WEIGHTS = 10_000_000, 8 << 30  # bytes
-_MOST_NUMBER, _SIDES = 65_536, (16, 4_096)
-_COUNTS = {"stride", "depths", "region"}
+_MOST_NUMBER = 65_536
 _ALWAYS = 16_000_000  # numbers that a tensor may have, whatever the file holds: trunks come without theirs
 _AGAIN = "train the model again, or copy its folder anew"
+Side = Annotated[int, Field(ge=16, le=4_096)]
+
+
+@dataclass(frozen=True)
+class Config:
+    """config.json: what `Tagger` is made with, and the checksum of the weights (none in old models)."""
+
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    image_size: tuple[Side, Side]
+    kind: str
+    head: dict[str, Any] = field(default_factory=dict)
+    trunk: dict[str, Any] = field(default_factory=dict)
+    frozen: bool = True
+    calibration: tuple[Finite, Finite] | None = None
+    threshold: Finite = 0.0
+    weights: str | None = None
 
 
 def sealed_config(config: Mapping[str, Any], weights: bytes) -> bytes:
@@ -36,7 +54,7 @@ def sealed_config(config: Mapping[str, Any], weights: bytes) -> bytes:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The configuration, with the weights' checksum as "weights" if it has one.
+    """The configuration's values, see `Config`.
 
     Raises InputError where it is missing, damaged or describes no model that can be.
     """
@@ -56,29 +74,20 @@ def read_config(folder: Path) -> dict[str, Any]:
     if config.pop("checksum", None) not in (None, _checksum({"format": 1, **config})):
         raise InputError(f"{path}: its checksum does not fit: it is damaged, or was changed by hand; {_AGAIN}, or "
                          "remove its entry checksum if the change is meant")  # fmt: skip
-    for what in _impossible(config):
-        raise InputError(f"{path}: {what}; {_AGAIN}")
-    return config
+    for where, number in _numbers(config, ""):
+        if not math.isfinite(number) or abs(number) > _MOST_NUMBER:
+            raise InputError(f"{path}: {where} is {str(number)[:20]}, expected up to {_MOST_NUMBER:,}; {_AGAIN}")
+    try:
+        found = build(Config, config, str(path))
+    except InputError as error:
+        raise InputError(f"{error}; {_AGAIN}") from error
+    if len({*found.labels}) < len(found.labels):
+        raise InputError(f"{path}: labels names one twice; {_AGAIN}")
+    return asdict(found)
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
     return bytes_hash(json.dumps(values, sort_keys=True).encode())
-
-
-def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
-    """What cannot be, whatever the kind of model."""
-    for where, number in _numbers(config, ""):
-        if not math.isfinite(number) or abs(number) > _MOST_NUMBER:
-            yield f"{where} is {str(number)[:20]}, expected a number up to {_MOST_NUMBER:,}"
-        if number < 1 and _COUNTS & {*where.split(".")}:
-            yield f"{where} is {number}, expected 1 or more"
-    size, labels = config.get("image_size"), config.get("labels")
-    if not isinstance(size, list) or len(size) != 2 or not all(type(s) is int and 16 <= s <= 4_096 for s in size):
-        yield f"image_size is {str(size)[:60]}, expected a height and a width from {_SIDES[0]} to {_SIDES[1]:,}"
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        yield "labels is no list of names"
-    elif len(set(labels)) < len(labels):
-        yield "labels names one twice"
 
 
 def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
@@ -115,9 +124,9 @@ def building(folder: Path, weights: Mapping[str, Tensor]) -> Iterator[None]:
 
     Raises InputError where the configuration describes no model.
     """
-    limit = max([_ALWAYS, *(tensor.numel() for tensor in weights.values())])
+    most = max([_ALWAYS, *(tensor.numel() for tensor in weights.values())])
     try:
-        with torch.random.fork_rng(devices=[]), _Bounded(limit):
+        with torch.random.fork_rng(devices=[]), _Bounded(most):
             yield
     except InputError as error:
         raise InputError(f"{folder / CONFIG}: {error}; {_AGAIN}") from error
@@ -127,14 +136,14 @@ def building(folder: Path, weights: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 class _Bounded(TorchDispatchMode):
-    """Refuses to make a tensor of more than `limit` numbers."""
+    """Refuses to make a tensor of more than `most` numbers."""
 
-    def __init__(self, limit: int):
+    def __init__(self, most: int):
         super().__init__()
-        self.limit = limit
+        self.most = most
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         shape = args[0] if args and isinstance(args[0], (list, tuple)) else ()
-        if all(isinstance(side, int) for side in shape) and math.prod(shape) > self.limit:
+        if all(isinstance(side, int) for side in shape) and math.prod(shape) > self.most:
             raise InputError(f"a tensor of {' × '.join(map(str, shape))} numbers is more than its weights hold")
         return func(*args, **(kwargs or {}))

@@ -1,8 +1,14 @@
-"""A trunk and a head with their labels: what is trained, saved, loaded and asked for tags."""
+"""A trunk and a head with their labels: what is trained, saved, loaded and asked for tags.
+
+A file of `models/baselines` that defines `HEADS = {"name": (Head, HeadOptions)}` is a baseline, by that name in a
+profile; nothing else has to name it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import pkgutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,13 +25,17 @@ from fashionlib.core.options import build, choose
 from fashionlib.core.output import Output
 from fashionlib.data.augment import images_to_float
 from fashionlib.data.base import Box
-from fashionlib.data.photos import Placement, letterbox, open_photo
-from fashionlib.models.attention import boxes_of
-from fashionlib.models.backbones import PackagedTrunk, build_trunk, fold, frozen_trunk, is_packaged
-from fashionlib.models.heads import HEADS
-from fashionlib.models.onnx_backbone import OnnxBackbone
+from fashionlib.data.photos import letterbox, open_photo
+from fashionlib.models import baselines
+from fashionlib.models.backbones import OnnxBackbone, PackagedTrunk, build_trunk, fold, frozen_trunk, is_packaged
+from fashionlib.models.parser import Parser, ParserOptions
 from fashionlib.models.pretrained import model_folder
 from fashionlib.models.saved import CONFIG, WEIGHTS, building, read_config, read_weights, sealed_config
+from fashionlib.models.spatial_transformer import boxes_of
+
+HEADS: dict[str, tuple[type[nn.Module], type]] = {"parser": (Parser, ParserOptions)}
+for _module in pkgutil.iter_modules(baselines.__path__, f"{baselines.__name__}."):
+    HEADS.update(getattr(importlib.import_module(_module.name), "HEADS", {}))
 
 
 @dataclass(frozen=True)
@@ -53,12 +63,8 @@ class Tagger(nn.Module):
     ):  # fmt: skip
         super().__init__()
         choose(kind, HEADS, "kind of head")
-        self.labels, self.image_size, self.kind, self.frozen = (
-            tuple(labels),
-            (image_size[0], image_size[1]),
-            kind,
-            frozen,
-        )
+        self.labels, self.image_size = tuple(labels), (image_size[0], image_size[1])
+        self.kind, self.frozen, self.threshold = kind, frozen, threshold
         make, options_of = HEADS[kind]
         self.options = build(options_of, head or {}, f"options of {kind}")
         self.trunk_options = {"name": "lite0", **(trunk or {})}
@@ -70,7 +76,6 @@ class Tagger(nn.Module):
         self.trunk = body.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.head = make(self.trunk.depths, len(self.labels), self.options)
         self.calibration = None if calibration is None else (float(calibration[0]), float(calibration[1]))
-        self.threshold = threshold
 
     def train(self, mode: bool = True) -> Tagger:
         super().train(mode)
@@ -143,31 +148,29 @@ class Tagger(nn.Module):
                 yield error
 
     @torch.no_grad()
-    def _tag(self, image: object, k: int) -> list[Tag]:
+    def _tag(self, image: object, most: int) -> list[Tag]:
         photo, size = open_photo(image, self.image_size)
         canvas, placement = letterbox(photo, self.image_size)
         output = self.to(device()).eval()(images_to_float(canvas[None]))
         scores = self.probabilities(output.scores)[0]
-        best = scores.topk(min(k, len(scores)))
-        reduced = (size[1] / photo.shape[1], size[0] / photo.shape[0])
+        best = scores.topk(min(most, len(scores)))
+        full = (size[1] / photo.shape[1], size[0] / photo.shape[0])  # the photo may have been opened reduced
+
+        def box(label: int) -> Box | None:
+            """Of the step that scored the label highest, in pixels of the photo."""
+            if output.theta is None or output.steps is None:
+                return None
+            step, (height, width) = int(output.steps[0, :, label].argmax()), self.image_size
+            sides = boxes_of(output.theta[:, step])[0].tolist()
+            x1, y1, x2, y2 = placement.to_photo(tuple(s * e for s, e in zip(sides, (width, height) * 2, strict=True)))
+            x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(photo.shape[1])), min(y2, float(photo.shape[0]))
+            return (x1 * full[0], y1 * full[1], x2 * full[0], y2 * full[1])
+
         return [
-            Tag(self.labels[label], score, self._winning_box(output, label, placement, photo.shape, reduced))
+            Tag(self.labels[label], score, box(label))
             for rank, (score, label) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True))
             if not rank or score >= self.threshold
         ]
-
-    def _winning_box(
-        self, output: Output, label: int, placement: Placement, shape: tuple[int, ...], reduced: tuple[float, float]
-    ) -> Box | None:
-        """In pixels of the photo, which is `reduced` times as wide and high as the picture of that shape."""
-        if output.theta is None:
-            return None
-        step = int(output.steps[0, :, label].argmax())
-        box = boxes_of(output.theta[:, step])[0].tolist()
-        height, width = self.image_size
-        x1, y1, x2, y2 = placement.to_photo((box[0] * width, box[1] * height, box[2] * width, box[3] * height))
-        x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(shape[1])), min(y2, float(shape[0]))
-        return (x1 * reduced[0], y1 * reduced[1], x2 * reduced[0], y2 * reduced[1])
 
 
 def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path:
@@ -198,17 +201,13 @@ def load_model(folder: str | Path) -> Tagger:
     with building(folder, weights):
         packaged = is_packaged({"name": "lite0", **config.get("trunk", {})}, config.get("frozen", True))
         model = Tagger(**config, pretrained=packaged)
-    _fill(model, weights, folder)
-    return model.to(device()).eval()
-
-
-def _fill(model: Tagger, weights: dict[str, Tensor], folder: Path) -> None:
     wanted = {n: t for n, t in model.state_dict().items() if not (model.packaged and n.startswith("trunk."))}
     wrong = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
     wrong += [name for name in weights if name not in wanted]
     if wrong:
         raise InputError(
-            f"{folder}/model.safetensors belongs to another model than {folder}/config.json: "
-            f"{len(wrong)} weights do not fit, the first is {wrong[0]}"
+            f"{folder / WEIGHTS} belongs to another model than {folder / CONFIG}: {len(wrong)} weights do not fit, the "
+            f"first is {wrong[0]}"
         )
     model.load_state_dict(weights, strict=False)
+    return model.to(device()).eval()

@@ -33,19 +33,20 @@ class TimmTrunk(nn.Module):
         pretrained: bool | str = True,
     ):  # fmt: skip
         super().__init__()
+        check_name(name, "trunk")
         strides = _created(name).feature_info.reduction()
         depths = sorted(set(strides))[-2:] if depths is None else sorted(depths)
         if unknown := [depth for depth in depths if depth not in strides]:
             known = ", ".join(map(str, sorted(set(strides))))
             raise InputError(f"trunk timm/{name} has no depth {unknown[0]}: choose from {known}")
-        places = [len(strides) - 1 - strides[::-1].index(depth) for depth in depths]  # the last of each stride
+        last = [-1 - strides[::-1].index(depth) for depth in depths]  # of each stride, counted from the end
         weights = _weights(name, pretrained) if isinstance(pretrained, str) else pretrained
         self.name, self.stride = name, stride or max(depths)
-        self.body = _created(name, [place - len(strides) for place in places], weights)
+        self.body = _created(name, last, weights)
         self.depths = tuple(self.body.feature_info.channels())
-        standard = self.body.pretrained_cfg if hasattr(self.body, "pretrained_cfg") else {}
-        for key, default in (("mean", 0.5), ("std", 0.5)):
-            values = torch.tensor(standard.get(key) or (default,) * 3)[:, None, None]
+        standard = getattr(self.body, "pretrained_cfg", {})
+        for key in ("mean", "std"):
+            values = torch.tensor(standard.get(key) or (0.5,) * 3)[:, None, None]
             self.register_buffer(key, values, persistent=False)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
@@ -85,7 +86,6 @@ def check_name(name: str, where: str) -> None:
 
 def _created(name: str, places: Sequence[int] | None = None, weights: bool | dict[str, Tensor] = False) -> nn.Module:
     """The model's feature extractor. Transformers take photos of any size, if they can."""
-    check_name(name, "trunk")
     options: dict = {"features_only": True, "pretrained": bool(weights)}
     if places is not None:
         options["out_indices"] = places
@@ -104,22 +104,21 @@ def _created(name: str, places: Sequence[int] | None = None, weights: bool | dic
 
 def _weights(name: str, path: str) -> dict[str, Tensor]:
     """The weights in the file, all that the model needs but for its classifier."""
+    where = f"trunk timm/{name}, pretrained: {path}"
     try:
-        found = load_file(path) if Path(path).suffix == ".safetensors" else torch.load(
-            path, map_location="cpu", weights_only=True
-        )  # fmt: skip
+        safe = Path(path).suffix == ".safetensors"
+        found = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise InputError(f"trunk timm/{name}, pretrained: {path}: no such file") from error
+        raise InputError(f"{where}: no such file") from error
     except Exception as error:  # whatever is in the file
-        reason = str(error).splitlines()[0]
-        raise InputError(f"trunk timm/{name}, pretrained: {path}: no weights can be read from it ({reason})") from error
+        raise InputError(f"{where}: no weights can be read from it ({str(error).splitlines()[0]})") from error
     for key in ("state_dict", "model"):  # as training scripts wrap them
         found = found.get(key, found) if isinstance(found, Mapping) else found
     needed = timm.create_model(name, pretrained=False, num_classes=0).state_dict()
     missing = [key for key in needed if not isinstance(found, Mapping) or key not in found]
     if missing:
         raise InputError(
-            f"trunk timm/{name}, pretrained: {path}: the weights are of another model, {len(missing)} of {len(needed)} "
-            f"are missing, the first is {missing[0]}"
+            f"{where}: the weights are of another model, {len(missing)} of {len(needed)} are missing, the first is "
+            f"{missing[0]}"
         )
     return dict(found)  # pyright: ignore[reportArgumentType, reportReturnType]

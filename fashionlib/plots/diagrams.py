@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from fashionlib.models import losses
-from fashionlib.models.attention import affine_matrix, box_indicator
+from fashionlib.models.spatial_transformer import affine_matrix, box_indicator
 from fashionlib.models.texture import TextureEncoding
 from fashionlib.plots.style import Photo, colours, new_figure, outline, panels, show_photo, themed
 from fashionlib.retrieval.mmr import diversified

@@ -22,7 +22,7 @@ from fashionlib.gallery.extract import decode
 from fashionlib.gallery.gallery import open_gallery
 from fashionlib.gallery.index import index_folder, model_hash, plan, update
 from fashionlib.gallery.store import LOCK, MANIFEST, held, read_manifest
-from fashionlib.models.attention import boxes_of
+from fashionlib.models.spatial_transformer import boxes_of
 
 PHOTOS = 40
 

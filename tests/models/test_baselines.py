@@ -18,16 +18,16 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.options import build
 from fashionlib.experiments.profile import load_profile
 from fashionlib.models import losses
+from fashionlib.models.baselines.common import order_by_product
 from fashionlib.models.baselines.darn import DARN
 from fashionlib.models.baselines.fashionnet import FashionNet, FashionNetOptions, finding_loss
 from fashionlib.models.baselines.inoue import Inoue, InoueOptions
-from fashionlib.models.baselines.siamese import Siamese, SiameseOptions, order_by_product
+from fashionlib.models.baselines.siamese import Siamese, SiameseOptions
 from fashionlib.models.baselines.stylenet import StyleNet, StyleNetOptions, ranking_loss
 from fashionlib.models.baselines.triplet import MinedTriplets, Triplet
 from fashionlib.models.baselines.veit import Veit, VeitOptions, clipped, taught
 from fashionlib.models.baselines.wtbi import NEVER, WTBI, WTBIOptions, garment_pairs
-from fashionlib.models.heads import HEADS
-from fashionlib.models.tagger import Tagger, load_model, save_model
+from fashionlib.models.tagger import HEADS, Tagger, load_model, save_model
 from fashionlib.training.inputs import MapInputs
 from fashionlib.training.loop import predict, train
 from fashionlib.training.options import TrainingOptions

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from fashionlib.models.backbones import build_trunk, classifier_layer
-from fashionlib.models.colours import Colours, to_lab
-from fashionlib.models.descriptor import Descriptor, covered, fit_descriptor, histogram
+from fashionlib.models.descriptor import Colours, Descriptor, covered, fit_descriptor, histogram, to_lab
 from fashionlib.models.parser import Parser, ParserOptions
 
 

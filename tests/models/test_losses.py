@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fashionlib.models import losses
-from fashionlib.models.attention import box_indicator
+from fashionlib.models.spatial_transformer import box_indicator
 
 TORCH = torch.float64
 

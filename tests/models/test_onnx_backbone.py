@@ -8,8 +8,7 @@ import torch
 from fashionlib.core.device import on_every_core
 from fashionlib.gallery.extract import open_model
 from fashionlib.models import tagger
-from fashionlib.models.backbones import build_trunk, fold
-from fashionlib.models.onnx_backbone import OnnxBackbone
+from fashionlib.models.backbones import OnnxBackbone, build_trunk, fold
 from fashionlib.models.tagger import Tagger, load_model
 
 

@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from fashionlib.models.attention import BoxLocator, MapLocator, anchor_boxes, boxes_of, crop, moments
+from fashionlib.models.attention import BoxLocator, MapLocator, attended_scores, moments
 from fashionlib.models.baselines.csra import CSRA, CSRAOptions
 from fashionlib.models.baselines.whole import WholeImage
-from fashionlib.models.parser import Parser, ParserOptions, ReleasedCell, attended_scores
+from fashionlib.models.parser import Parser, ParserOptions
+from fashionlib.models.spatial_transformer import anchor_boxes, boxes_of, crop
+from fashionlib.models.st_lstm import ReleasedCell
 
 MAPS = (3, 8, 6, 4)
 
@@ -64,7 +66,7 @@ def test_parts_may_say_what_they_change_of_the_whole_pictures_scores():
     [
         {},
         {"look": "state", "texture": "scores", "scores_from": "state"},
-        {"look": "state", "pool": "flatten", "cell": "released", "numbers": 6},
+        {"look": "state", "cell": "released", "numbers": 6},
         {"look": "learned"},
         {"cells": "mean"},
         {"cells": "attend", "look": "state"},

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from fashionlib.core.errors import InputError
 from fashionlib.data.store import Photos
-from fashionlib.models.backbones import build_trunk, frozen_trunk
+from fashionlib.models.backbones import build_trunk, frozen_trunk, weights_of
 from fashionlib.models.tagger import Tagger, load_model, save_model
 from fashionlib.models.timm_trunk import TimmTrunk
 from fashionlib.training.feature_maps import trunk_maps
@@ -87,6 +87,16 @@ def test_weights_come_from_a_file(tmp_path, name, ending):
     path.unlink()  # the saved model needs it no more, and does not name it
     assert str(tmp_path) not in (tmp_path / "saved" / "config.json").read_text()
     assert load_model(tmp_path / "saved").tag(PHOTO) == tagged.tag(PHOTO)
+
+
+def test_a_file_of_weights_is_known_by_its_content_wherever_it_lies(tmp_path):
+    one, moved, other = (tmp_path / f"{name}.pth" for name in ("one", "moved", "other"))
+    one.write_bytes(b"weights")
+    moved.write_bytes(b"weights")
+    other.write_bytes(b"others")
+    known = [weights_of({"name": CONVOLUTIONS, "pretrained": str(path)}) for path in (one, moved, other)]
+    assert known[0] == known[1] != known[2]
+    assert weights_of({"name": "lite0"}) is True
 
 
 def test_faults_are_told_in_one_line(tmp_path):

@@ -20,7 +20,7 @@ from fashionlib.data.augment import MIRRORED, PLAIN, View, images_to_float
 from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.profile import load_profile
 from fashionlib.models.backbones import build_trunk
-from fashionlib.models.heads import HEADS
+from fashionlib.models.tagger import HEADS
 from fashionlib.plots import diagrams, figures
 from fashionlib.plots import style as plotstyle
 

@@ -18,7 +18,7 @@ from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.profile import Profile, load_profile
 from fashionlib.ledger.ledger import Entry
 from fashionlib.models.backbones import build_trunk
-from fashionlib.models.heads import HEADS
+from fashionlib.models.tagger import HEADS
 
 TRIALS = (("search", "search"), ("exploration", "notes"))  # runs of which every trial is in the ledger
 KINDS = {"added": "gain in the paper's network", "removed": "loss in ours"}

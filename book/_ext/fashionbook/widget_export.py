@@ -29,7 +29,7 @@ from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.experiments.recommend import Recommender, recommender, telling_queries
 from fashionlib.ledger.ledger import read
 from fashionlib.metrics.tagging import average_precision_all
-from fashionlib.models.attention import boxes_of
+from fashionlib.models.spatial_transformer import boxes_of
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval.mmr import diversified
 from fashionlib.retrieval.recommend import MIN_SCORE, POOL, parts_of, pool_of, recommend_together

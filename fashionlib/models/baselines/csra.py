@@ -6,41 +6,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fashionlib.core.options import BelowOne, Count, NotNegative
+from fashionlib.core.options import BelowOne, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models import losses
+from fashionlib.models.baselines.common import Head, HeadOptions
 
 
 @dataclass(frozen=True)
-class CSRAOptions:
+class CSRAOptions(HeadOptions):
     """hidden: channels of the 1×1 convolution before the classifier, with dropout. attention: λ, the weight of the
     attended score beside the average one. temperature: T of the softmax over cells.
     """
 
-    hidden: Count = 512
     dropout: BelowOne = 0.3
     attention: NotNegative = 1.0
     temperature: NotNegative = 1.0
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
-class CSRA(nn.Module):
+class CSRA(Head):
     """z_c = mean over cells of s_c + λ Σ softmax over cells of (T s_c) · s_c, with s_c a cell's score for label c."""
 
     def __init__(self, depths: Sequence[int], labels: int, options: CSRAOptions | None = None):
-        super().__init__()
-        self.options = options = options or CSRAOptions()
-        channels = sum(depths)
+        options, channels = options or CSRAOptions(), sum(depths)
+        super().__init__(options)
         self.standardise = nn.BatchNorm2d(channels, affine=False)
         self.reduce = nn.Sequential(nn.Conv2d(channels, options.hidden, 1), nn.ReLU(), nn.Dropout(options.dropout))
         self.classify = nn.Conv2d(options.hidden, labels, 1)
-        self.classification = getattr(losses, options.classification)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
         standard = self.standardise(maps)
@@ -48,9 +43,6 @@ class CSRA(nn.Module):
         attention = (self.options.temperature * cells).softmax(-1)
         scores = cells.mean(-1) + self.options.attention * (attention * cells).sum(-1)
         return Output(scores=scores, features=F.normalize(standard.mean((2, 3)), dim=1).unsqueeze(1))
-
-    def loss(self, output: Output, targets: Float[Tensor, "b c"]) -> dict[str, Tensor]:
-        return {"classification": self.classification(output.scores, targets)}
 
 
 HEADS = {"csra": (CSRA, CSRAOptions)}

@@ -11,54 +11,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fashionlib.core.options import BelowOne, Count, NotNegative, Share
+from fashionlib.core.options import NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models import losses
-from fashionlib.models.baselines.classifier import Descriptor
-from fashionlib.models.baselines.siamese import order_by_product
+from fashionlib.models.baselines.common import ByProduct, Descriptor, DescriptorOptions
 from fashionlib.models.baselines.triplet import MinedTriplets
 
 
 @dataclass(frozen=True)
-class DARNOptions:
-    """size: numbers of the descriptor. ranking: weight of the triplets beside 1 for attributes. local: weight of the
-    local features in what retrieval compares, beside 1 for the descriptor. share: of a batch that is pairs.
+class DARNOptions(DescriptorOptions):
+    """ranking: weight of the triplets beside 1 for attributes. local: weight of the local features in what retrieval
+    compares, beside 1 for the descriptor.
     """
 
-    size: Count = 128
-    hidden: Count = 512
-    dropout: BelowOne = 0.5
     margin: NotNegative = 0.2
     ranking: NotNegative = 10.0
     local: NotNegative = 1.0
-    share: Share = 0.5
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
-class DARN(nn.Module):
+class DARN(ByProduct):
     """A descriptor taught by tags and triplets."""
 
-    needs: ClassVar = ("main",)
-
     def __init__(self, depths: Sequence[int], labels: int, options: DARNOptions | None = None):
-        super().__init__()
-        self.options = options = options or DARNOptions()
+        options = options or DARNOptions()
+        super().__init__(options)
         self.standardise = nn.BatchNorm2d(sum(depths), affine=False)
         self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
         self.classify = nn.Sequential(nn.ReLU(), nn.Linear(options.size, labels))
         self.rank = MinedTriplets(options.margin)
-        self.classification = getattr(losses, options.classification)
-
-    def order(self, draw: np.random.Generator, batch: int, *, main: np.ndarray, **_) -> np.ndarray:
-        return order_by_product(draw, batch, main, self.options.share)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
         descriptor = self.describe(maps)
@@ -71,10 +56,7 @@ class DARN(nn.Module):
     ) -> dict[str, Tensor]:  # fmt: skip
         """The triplets rank the descriptor; the local features are the trunk's and learn nothing."""
         ranking = self.rank(output.features[:, 0, : self.options.size], main)
-        return {
-            "classification": self.classification(output.scores, targets),
-            "ranking": self.options.ranking * ranking,
-        }
+        return {**super().loss(output, targets), "ranking": self.options.ranking * ranking}
 
 
 HEADS = {"darn": (DARN, DARNOptions)}

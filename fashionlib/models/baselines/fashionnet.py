@@ -12,39 +12,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.options import BelowOne, Count, NotNegative, Share
+from fashionlib.core.options import Count, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models import losses
-from fashionlib.models.baselines.siamese import order_by_product
+from fashionlib.models.baselines.common import ByProduct, DescriptorOptions
 from fashionlib.models.baselines.triplet import MinedTriplets
 
 
 @dataclass(frozen=True)
-class FashionNetOptions:
+class FashionNetOptions(DescriptorOptions):
     """landmarks: how many points the data set knows (the wardrobe 12, DeepFashion 8, CCP one a label). reduce: channels
-    around a landmark. size: numbers of the descriptor. ranking, finding: weights of the triplets and of the landmarks
-    beside 1 for attributes. share: of a batch that is pairs.
+    around a landmark. ranking, finding: weights of the triplets and of the landmarks beside 1 for attributes.
     """
 
     landmarks: Count = 12
     reduce: Count = 64
-    hidden: Count = 512
-    size: Count = 128
-    dropout: BelowOne = 0.5
     margin: NotNegative = 0.2
     ranking: NotNegative = 10.0
     finding: NotNegative = 1.0
-    share: Share = 0.5
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 @dataclass
@@ -59,14 +50,14 @@ class Found(Output):
     rows: int = 0
 
 
-class FashionNet(nn.Module):
+class FashionNet(ByProduct):
     """Landmarks, local and global features, a descriptor of both; tags from it."""
 
-    needs: ClassVar = ("landmarks", "main")
+    needs = ("landmarks", "main")
 
     def __init__(self, depths: Sequence[int], labels: int, options: FashionNetOptions | None = None):
-        super().__init__()
-        self.options = options = options or FashionNetOptions()
+        options = options or FashionNetOptions()
+        super().__init__(options)
         channels, points = sum(depths), options.landmarks
         self.standardise = nn.BatchNorm2d(channels, affine=False)
         self.find = nn.Sequential(nn.Conv2d(channels, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, points, 1))
@@ -77,10 +68,6 @@ class FashionNet(nn.Module):
         self.describe = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(2 * options.hidden, options.size))
         self.classify = nn.Sequential(nn.ReLU(), nn.Linear(options.size, labels))
         self.rank = MinedTriplets(options.margin)
-        self.classification = getattr(losses, options.classification)
-
-    def order(self, draw: np.random.Generator, batch: int, *, main: np.ndarray, **_) -> np.ndarray:
-        return order_by_product(draw, batch, main, self.options.share)
 
     def forward(self, maps: Float[Tensor, "b d y x"]) -> Found:
         maps = self.standardise(maps)
@@ -107,7 +94,7 @@ class FashionNet(nn.Module):
         assert output.where is not None  # forward gives both
         assert output.seen is not None
         return {
-            "classification": self.classification(output.scores, targets),
+            **super().loss(output, targets),
             "ranking": self.options.ranking * self.rank(output.features[:, 0], main),
             "finding": self.options.finding * finding_loss(output.where, output.seen, landmarks, output.rows),
         }

@@ -10,33 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from fashionlib.core.options import BelowOne, Count, Finite, NotNegative, Share
-from fashionlib.models.baselines.veit import Cleaned, Seen, taught
+from fashionlib.core.options import Finite
+from fashionlib.models.baselines.veit import Cleaned, CleaningOptions, Seen, taught
 from fashionlib.models.baselines.whole import WholeImage, WholeOptions
-
-InoueBaselineOptions = WholeOptions
 
 
 @dataclass(frozen=True)
-class InoueOptions:
-    """As `VeitOptions`. trust: where s starts; 3 takes a tag for true with probability 0.95."""
+class InoueOptions(CleaningOptions):
+    """trust: where s starts; 3 takes a tag for true with probability 0.95."""
 
-    hidden: Count = 512
-    dropout: BelowOne = 0.5
-    embedding: Count = 64
-    verified: Share = 0.1
-    trusted: Share = 0.1
     trust: Finite = 3.0
-    cleaning_weight: NotNegative = 0.1
-    alone: Share = 0.0
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
 class Inoue(Cleaned):
@@ -68,4 +57,4 @@ class InoueBaseline(WholeImage):
     """
 
 
-HEADS = {"inoue": (Inoue, InoueOptions), "inoue-baseline": (InoueBaseline, InoueBaselineOptions)}
+HEADS = {"inoue": (Inoue, InoueOptions), "inoue-baseline": (InoueBaseline, WholeOptions)}

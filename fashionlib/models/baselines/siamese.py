@@ -11,57 +11,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-import numpy as np
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from fashionlib.core.options import BelowOne, Count, NotNegative, Share
+from fashionlib.core.options import BelowOne, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.data.pairing import by_product
-from fashionlib.data.supervision import paired_order
-from fashionlib.models import losses
-from fashionlib.models.baselines.classifier import Descriptor, identities, tag_classifier
+from fashionlib.models.baselines.common import DescriptorOptions, DetachedTags, identities
 
 
 @dataclass(frozen=True)
-class SiameseOptions:
-    """size: numbers of the descriptor, compared at length 1. margin: of unlike photos. near: pairs of the same product
-    closer than this are left out. share: of a batch that is pairs.
-    """
+class SiameseOptions(DescriptorOptions):
+    """margin: of unlike photos. near: pairs of the same product closer than this are left out."""
 
-    size: Count = 128
-    hidden: Count = 512
     dropout: BelowOne = 0.2
     margin: NotNegative = 1.0
     near: NotNegative = 0.0
-    share: Share = 0.5
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
-class ByProduct(nn.Module):
-    """What `siamese` and `triplet` share: a descriptor, batches with pairs, and tags on top that do not shape it."""
-
-    needs: ClassVar = ("main",)
-
-    def __init__(self, depths: Sequence[int], labels: int, options: Any):
-        super().__init__()
-        self.options = options
-        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
-        self.classify = tag_classifier(options.size, labels)
-        self.classification = getattr(losses, options.classification)
-
-    def order(self, draw: np.random.Generator, batch: int, *, main: np.ndarray, **_) -> np.ndarray:
-        return order_by_product(draw, batch, main, self.options.share)
-
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
-        descriptor = self.describe(maps)
-        return Output(scores=self.classify(descriptor.detach()), features=descriptor.unsqueeze(1))
-
-
-class Siamese(ByProduct):
-    """A descriptor taught by pairs."""
+class Siamese(DetachedTags):
+    """A descriptor taught by pairs: mean of max(0, d₊ − near) plus mean of max(0, margin − d₋), where not 0."""
 
     def __init__(self, depths: Sequence[int], labels: int, options: SiameseOptions | None = None):
         # here: other kinds need not wait for it
@@ -78,12 +48,7 @@ class Siamese(ByProduct):
     ) -> dict[str, Tensor]:  # fmt: skip
         descriptors, products = output.features[:, 0].float(), identities(main)
         contrast = self.contrast(descriptors, products, self.mine(descriptors, products))
-        return {"contrast": contrast, "classification": self.classification(output.scores, targets)}
-
-
-def order_by_product(draw: np.random.Generator, batch: int, main: np.ndarray, share: float) -> np.ndarray:
-    """An epoch in which `share` of each batch are pairs of photos of the same product."""
-    return paired_order(draw, batch, by_product(main[:, None]), share)
+        return {"contrast": contrast, **super().loss(output, targets)}
 
 
 HEADS = {"siamese": (Siamese, SiameseOptions)}

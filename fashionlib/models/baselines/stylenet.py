@@ -13,49 +13,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from fashionlib.core.options import BelowOne, Count, NotNegative, Share
+from fashionlib.core.options import NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.data.pairing import Partners, by_tags
 from fashionlib.data.supervision import paired_order, tag_overlap
-from fashionlib.models import losses
-from fashionlib.models.baselines.classifier import Descriptor
+from fashionlib.models.baselines.common import Descriptor, DescriptorOptions, Head
 
 
 @dataclass(frozen=True)
-class StyleNetOptions:
-    """size: numbers of the descriptor. similar, dissimilar: the tags' intersection over union above or below which two
-    photos count as that. alone: the share of training that is classification alone. weight: of the classification
-    beside 1 for ranking, once both are learned. share: of a batch that is pairs.
+class StyleNetOptions(DescriptorOptions):
+    """similar, dissimilar: the tags' intersection over union above or below which two photos count as that. alone: the
+    share of training that is classification alone. weight: of the classification beside 1 for ranking, once both are
+    learned.
     """
 
-    size: Count = 128
-    hidden: Count = 512
-    dropout: BelowOne = 0.5
     similar: Share = 0.75
     dissimilar: Share = 0.01
     alone: Share = 0.5
     weight: NotNegative = 0.01
-    share: Share = 0.5
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
-class StyleNet(nn.Module):
+class StyleNet(Head):
     """A descriptor, and a linear classifier on it."""
 
     needs: ClassVar = ("progress",)
 
     def __init__(self, depths: Sequence[int], labels: int, options: StyleNetOptions | None = None):
-        super().__init__()
-        self.options = options = options or StyleNetOptions()
+        options = options or StyleNetOptions()
+        super().__init__(options)
         self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
         self.classify = nn.Sequential(nn.BatchNorm1d(options.size), nn.Linear(options.size, labels))
-        self.classification = getattr(losses, options.classification)
         self._paired: tuple[np.ndarray, Partners] | None = None
 
     def order(self, draw: np.random.Generator, batch: int, *, targets: np.ndarray, progress: float) -> np.ndarray:

@@ -15,28 +15,21 @@ from typing import Literal
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fashionlib.core.options import BelowOne, Count, NotNegative, Share
+from fashionlib.core.options import BelowOne, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models.baselines.classifier import identities
-from fashionlib.models.baselines.siamese import ByProduct
+from fashionlib.models.baselines.common import DescriptorOptions, DetachedTags, identities
 
 
 @dataclass(frozen=True)
-class TripletOptions:
-    """size: numbers of the descriptor, compared at length 1. margin: see above. triplets: which of those that break it
-    are learned from, "all", "hard" or "semihard". share: of a batch that is pairs.
-    """
+class TripletOptions(DescriptorOptions):
+    """margin: see above. triplets: which of those that break it are learned from, "all", "hard" or "semihard"."""
 
-    size: Count = 128
-    hidden: Count = 512
     dropout: BelowOne = 0.2
     margin: NotNegative = 0.2
     triplets: Literal["all", "hard", "semihard"] = "all"
-    share: Share = 0.5
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
-class Triplet(ByProduct):
+class Triplet(DetachedTags):
     """A descriptor taught by triplets."""
 
     def __init__(self, depths: Sequence[int], labels: int, options: TripletOptions | None = None):
@@ -47,8 +40,7 @@ class Triplet(ByProduct):
     def loss(
         self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]
     ) -> dict[str, Tensor]:  # fmt: skip
-        ranking = self.rank(output.features[:, 0], main)
-        return {"ranking": ranking, "classification": self.classification(output.scores, targets)}
+        return {"ranking": self.rank(output.features[:, 0], main), **super().loss(output, targets)}
 
 
 class MinedTriplets(nn.Module):

@@ -15,38 +15,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from fashionlib.core.options import BelowOne, Count, NotNegative, Share
+from fashionlib.core.options import Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.data.supervision import mixed_order
-from fashionlib.models import losses
-from fashionlib.models.baselines.classifier import PooledClassifier
+from fashionlib.models.baselines.common import Head, HeadOptions, PooledClassifier
 
 
 @dataclass(frozen=True)
-class VeitOptions:
-    """hidden and dropout: of the classifier. embedding: units for tags, for features and for what both become in g.
+class CleaningOptions(HeadOptions):
+    """embedding: units for tags, for features and for what both become in g.
 
     verified: the share of photos that are verified, where the data set could tell of all; and trusted: their share of
     each batch (9 : 1). cleaning_weight: the loss of ĉ beside 1 for the classifier's. alone: for this share of training
     the classifier is taught the tags as they are, while g learns already.
     """
 
-    hidden: Count = 512
-    dropout: BelowOne = 0.5
     embedding: Count = 64
     verified: Share = 0.1
     trusted: Share = 0.1
-    cleaning: bool = True
     cleaning_weight: NotNegative = 0.1
     alone: Share = 0.0
-    classification: Literal["logistic", "euclidean"] = "logistic"
+
+
+@dataclass(frozen=True)
+class VeitOptions(CleaningOptions):
+    """cleaning: without it verified tags replace noisy ones, and nothing is cleaned."""
+
+    cleaning: bool = True
 
 
 @dataclass
@@ -71,17 +73,15 @@ class Correction(nn.Module):
         return self.last(self.correct(torch.cat([self.tags(tags), self.photo(visual)], 1)))
 
 
-class Cleaned(nn.Module):
+class Cleaned(Head):
     """What `veit` and `inoue` share: the whole-image classifier, a correction of tags, batches with verified photos."""
 
     needs: ClassVar = ("clean", "verified", "progress")
 
     def __init__(self, depths: Sequence[int], labels: int, options: Any):
-        super().__init__()
-        self.options = options
+        super().__init__(options)
         self.classifier = PooledClassifier(sum(depths), labels, options.hidden, options.dropout)
         self.correction = Correction(labels, options.hidden, options.embedding)
-        self.classification = getattr(losses, options.classification)
 
     def order(self, draw: np.random.Generator, batch: int, *, verified, **_) -> np.ndarray:
         return mixed_order(draw, batch, verified, self.options.trusted)

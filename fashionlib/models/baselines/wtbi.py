@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -26,42 +26,36 @@ from fashionlib.core.options import BelowOne, Count, Share
 from fashionlib.core.output import Output
 from fashionlib.data.pairing import by_product
 from fashionlib.data.supervision import paired_order
-from fashionlib.models import losses
-from fashionlib.models.baselines.classifier import Descriptor, tag_classifier
+from fashionlib.models.baselines.common import Descriptor, DescriptorOptions, Head, tag_classifier
 
 NEVER = -30.0  # the score of a label at another label's step
 
 
 @dataclass(frozen=True)
-class WTBIOptions:
-    """size: numbers of the common descriptor. metric: numbers that a category's metric compares. common: the share of
-    training in which all categories have one metric. share: of a batch that is pairs.
+class WTBIOptions(DescriptorOptions):
+    """metric: numbers that a category's metric compares. common: the share of training in which all categories have
+    one metric.
     """
 
-    size: Count = 128
     metric: Count = 32
-    hidden: Count = 512
     dropout: BelowOne = 0.2
     common: Share = 0.5
-    share: Share = 0.5
-    classification: Literal["logistic", "euclidean"] = "logistic"
 
 
-class WTBI(nn.Module):
+class WTBI(Head):
     """Step 0 is the common metric, step 1 + c that of label c. Needs a column of products for each label."""
 
     needs: ClassVar = ("products", "progress")
 
     def __init__(self, depths: Sequence[int], labels: int, options: WTBIOptions | None = None):
-        super().__init__()
-        self.options, self.labels = options or WTBIOptions(), labels
-        options = self.options
+        options = options or WTBIOptions()
+        super().__init__(options)
+        self.labels = labels
         self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
         self.common = nn.Linear(options.size, options.metric, bias=False)
         self.own = nn.Parameter(torch.zeros(labels, options.metric, options.size))  # beside the common one
         self.offset, self.slope = nn.Parameter(torch.zeros(labels + 1)), nn.Parameter(torch.zeros(labels + 1))
         self.classify = tag_classifier(options.size, labels)
-        self.classification = getattr(losses, options.classification)
 
     def order(self, draw: np.random.Generator, batch: int, *, products: np.ndarray, **_) -> np.ndarray:
         return paired_order(draw, batch, by_product(products), self.options.share)
@@ -85,9 +79,7 @@ class WTBI(nn.Module):
         if products.shape[1] != self.labels:
             raise InputError(f"WTBI has {self.labels} categories, the photos {products.shape[1]} columns of products")
         pairs = [garment_pairs(products[:, label]) for label in range(self.labels)]
-        first = torch.cat([pair[0] for pair in pairs])
-        second = torch.cat([pair[1] for pair in pairs])
-        same = torch.cat([pair[2] for pair in pairs])
+        first, second, same = (torch.cat(each) for each in zip(*pairs, strict=True))
         step = torch.cat([torch.full_like(pair[0], 1 + label) for label, pair in enumerate(pairs)])
         if progress < self.options.common:
             step = torch.zeros_like(step)
@@ -95,7 +87,7 @@ class WTBI(nn.Module):
         likely = self.offset[step] - self.slope[step].exp() * apart
         weight = torch.where(same, 0.5 / same.sum().clamp(min=1), 0.5 / (~same).sum().clamp(min=1))
         metric = F.binary_cross_entropy_with_logits(likely, same.float(), weight, reduction="sum")
-        return {"metric": metric, "classification": self.classification(output.scores, targets)}
+        return {"metric": metric, **super().loss(output, targets)}
 
 
 def garment_pairs(products: Int[Tensor, " b"]) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"], Bool[Tensor, " n"]]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fashionlib.core.errors import InputError
-from fashionlib.models.attention import affine_matrix, anchor_boxes, boxes_of, crop, crop_weights
+from fashionlib.models.spatial_transformer import affine_matrix, anchor_boxes, boxes_of, crop, crop_weights
 
 
 def bilinear(plane, y, x):
