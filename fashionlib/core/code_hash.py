@@ -34,7 +34,8 @@ def _imports(source: str, package: str = "") -> frozenset[str]:
             if not all(_file(name) for name in names):  # something of the module itself, not modules in it alone
                 found.add(node.module)
         elif lazy and package:
-            found.update(f"{package}.{module}" for module in ast.literal_eval(node.value))
+            keys = getattr(node.value, "keys", ())  # only these: the names beside them may be computed
+            found.update(f"{package}.{key.value}" for key in keys if isinstance(key, ast.Constant))
     if "iter_modules" in source:  # whatever lies in the packages that it imports
         for name in [name for name in found if (path := _file(name)) and path.name == "__init__.py"]:
             found.update(f"{name}.{path.stem}" for path in PACKAGE.joinpath(*name.split(".")[1:]).glob("*.py"))

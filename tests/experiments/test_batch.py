@@ -284,3 +284,12 @@ def test_the_files_used_are_followed_through_imports_inside_functions_and_packag
     assert sources.imported_modules(cell) == {"fashionlib.one"}
     assert sources.imported_modules("from fashionlib import one, two") == {"fashionlib.one", "fashionlib.two"}
     assert sources.imported_modules("from fashionlib import one, load_model") == {"fashionlib.one", "fashionlib"}
+
+
+def test_lazy_exports_are_followed_whatever_their_names_are_computed_from():
+    source = "attach(__name__, submod_attrs={'one': ['f', *NAMES], **more, 'two': names()})"
+    assert sources._imports(source, "fashionlib.plots") == {"fashionlib.plots.one", "fashionlib.plots.two"}
+
+
+def test_every_notebook_of_a_profile_has_a_fingerprint():
+    assert fingerprints("smoke", "", "").keys() == ALL
