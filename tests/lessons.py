@@ -84,7 +84,7 @@ def learn(folder: Path, kind: str, **options) -> dict[str, np.ndarray]:
     inputs, targets = lesson_of(kind)
     model, checks = model_of(kind), (inputs, targets)
     model = train(model, inputs, targets, checks, plan, folder, fingerprint=kind, known=known_of(targets))
-    seen = predict(model, inputs, batch=4, accelerator=accelerator_here())
+    seen = predict(model, inputs, batch=4)
     return {name: value for name, value in vars(seen).items() if value is not None}
 
 

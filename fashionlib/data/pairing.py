@@ -58,9 +58,8 @@ def by_product(products: Int[np.ndarray, "p g"]) -> Partners:
 
 def by_tags(tags: Float[np.ndarray, "p c"], min_overlap: float) -> Partners:
     """Photos whose tags' intersection over union is above `min_overlap`."""
-    packed, kinds = np.unique(np.packbits(tags > 0, axis=1), axis=0, return_inverse=True)
-    sets = np.unpackbits(packed, axis=1, count=tags.shape[1]).astype(bool)
-    kinds = kinds.reshape(-1)
+    _, ones, kinds = np.unique((tags > 0) @ _weights(tags.shape[1]), return_index=True, return_inverse=True)
+    sets = tags[ones] > 0
     return Partners(
         kinds, Lists(*_similar_sets(sets, min_overlap), len(sets)), Lists(kinds, np.arange(len(kinds)), len(sets))
     )
@@ -75,20 +74,28 @@ def _similar_sets(sets: Bool[np.ndarray, "s c"], min_overlap: float) -> tuple[Ro
     """
     sizes = sets.sum(1)
     keys, owners, kept, many = _large_subsets(sets, sizes, min_overlap)
-    firsts, seconds = [every := np.flatnonzero(sizes)], [every]
-    for first, second in _same(keys):
-        common = kept[first].astype(np.float32)
-        near = common / (sizes[owners[first]] + sizes[owners[second]] - common).astype(np.float32) > min_overlap
-        firsts.append(owners[first[near]])
-        seconds.append(owners[second[near]])
+    found, tags = [np.zeros(0, np.int64)], sizes.astype(np.int16)
+    own = tags[owners]
+    alone = kept / (own + own - kept).astype(np.float32) > min_overlap  # as similar to one of its own size
+    for first, second in _same(keys, alone):  # a pair is kept as one number: smaller · sets + larger
+        one, other, common = owners[first], owners[second], kept[first]
+        near = common / (tags[one] + tags[other] - common).astype(np.float32) > min_overlap
+        one, other = one[near], other[near]
+        found.append(np.minimum(one, other).astype(np.int64) * len(sets) + np.maximum(one, other))
     numbers, of = sets.astype(np.float32) if len(many) else sets, sizes.astype(np.float32)
     for rows in np.split(many, range(64, len(many), 64)) if len(many) else ():
         common = numbers[rows] @ numbers.T
         row, near = np.nonzero(common / (of[rows][:, None] + of - common) > min_overlap)
-        firsts += [rows[row], near]
-        seconds += [near, rows[row]]
-    pairs = np.unique(np.concatenate(firsts) * np.int64(len(sets)) + np.concatenate(seconds))
-    return np.divmod(pairs, len(sets))
+        one, other = rows[row][rows[row] != near], near[rows[row] != near]
+        found.append(np.minimum(one, other) * len(sets) + np.maximum(one, other))
+    firsts, seconds = np.divmod(np.unique(np.concatenate(found)), len(sets))
+    every = np.flatnonzero(sizes)
+    return np.concatenate([every, firsts, seconds]), np.concatenate([every, seconds, firsts])
+
+
+def _weights(labels: int) -> np.ndarray:
+    """A number of 64 bits for each label; a set of labels is known by their sum."""
+    return np.random.default_rng(0).integers(1, 1 << 63, labels, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 def _large_subsets(
@@ -98,10 +105,9 @@ def _large_subsets(
 
     And the sets that have too many of them.
     """
-    weights = np.random.default_rng(0).integers(1, 1 << 63, sets.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
-        1
-    )
-    keys, owners, kept, many = [np.zeros(0, np.uint64)], [np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0, int)]
+    weights = _weights(sets.shape[1])
+    keys, owners, kept = [np.zeros(0, np.uint64)], [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
+    many = [np.zeros(0, int)]
     for size in np.unique(sizes[sizes > 0]).tolist():
         rows = np.flatnonzero(sizes == size)
         taken = [count for count in range(size) if (size - count) / size > min_overlap - 1e-6]
@@ -112,22 +118,23 @@ def _large_subsets(
         whole = each.sum(1)
         for gone in (gone for count in taken for gone in combinations(range(size), count)):
             keys.append(whole - each[:, list(gone)].sum(1, dtype=np.uint64))
-            owners.append(rows)
-            kept.append(np.full(len(rows), size - len(gone)))
+            owners.append(rows.astype(np.int32))
+            kept.append(np.full(len(rows), size - len(gone), np.int16))
     return np.concatenate(keys), np.concatenate(owners), np.concatenate(kept), np.concatenate(many)
 
 
-def _same(keys: np.ndarray) -> Iterator[tuple[Rows, Rows]]:
-    """All pairs of places with the same key, each place with itself, too, where there are several; some at a time."""
-    order = np.argsort(keys)
-    changes = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
-    counts = np.diff(changes, append=len(keys))
-    several = counts > 1
-    starts, counts = changes[several], counts[several]
-    cuts = np.searchsorted((counts**2).cumsum(), np.arange(PAIRS_AT_ONCE, (counts**2).sum(), PAIRS_AT_ONCE))
-    for begin, end in pairwise(np.unique([0, *cuts, len(counts)]).tolist()):
-        start, count = starts[begin:end], counts[begin:end]
-        group = np.repeat(np.arange(len(count)), count**2)
-        within = np.arange(len(group)) - np.repeat((count**2).cumsum() - count**2, count**2)
-        first, second = np.divmod(within, count[group])
-        yield order[start[group] + first], order[start[group] + second]
+def _same(keys: np.ndarray, firsts: Bool[np.ndarray, " keys"]) -> Iterator[tuple[Rows, Rows]]:
+    """All pairs of places with the same key, each once, whose first is among `firsts`; some at a time."""
+    order = np.argsort(keys, kind="stable")  # smaller sets come first
+    ordered = keys[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
+    counts = np.diff(starts, append=len(keys))
+    ahead = np.repeat(starts + counts, counts) - np.arange(1, len(keys) + 1)  # places with the same key after each
+    places = np.flatnonzero(ahead * firsts[order])
+    ends = ahead[places].cumsum()
+    cuts = np.searchsorted(ends, np.arange(PAIRS_AT_ONCE, ends[-1] if len(ends) else 0, PAIRS_AT_ONCE))
+    for begin, end in pairwise(np.unique([0, *cuts, len(places)]).tolist()):
+        first, count = places[begin:end], ahead[places[begin:end]]
+        second = np.arange(1, count.sum() + 1) - np.repeat(count.cumsum() - count, count)
+        first = np.repeat(first, count)
+        yield order[first], order[first + second]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +42,18 @@ def marks_of(dataset: Dataset, size: tuple[int, int], cache: Path) -> dict[str, 
 
     def build(folder: Path) -> None:
         points, products, shown = [], [], []
-        for sample in map(partial(_sample, dataset), range(len(dataset))):
+        for index in range(len(dataset)):
+            try:
+                sample = dataset[index]
+            except InputError:  # it cannot be read: nothing is known of it
+                sample = Sample(image=np.zeros((1, 1, 3), np.uint8), id=dataset.ids[index])
             points.append(_landmarks(sample, point_names(dataset), size))
             products.append(_products(sample, dataset.labels))
             shown.append([label in sample.boxes for label in dataset.labels])
-        columns, main = _numbered(products)
+        identities = sorted({name for row, main in products for name in (*row, main)} - {""})
+        number = {"": -1, **{name: place for place, name in enumerate(identities)}}
+        columns = np.array([[number[name] for name in row] for row, _ in products], dtype=np.int64)
+        main = np.array([number[main] for _, main in products], dtype=np.int64)
         np.savez(
             folder / "marks.npz", allow_pickle=False, products=columns, main=main, landmarks=np.stack(points),
             shown=np.array(shown, dtype=bool),
@@ -57,14 +63,6 @@ def marks_of(dataset: Dataset, size: tuple[int, int], cache: Path) -> dict[str, 
         return {name: file[name] for name in file.files}
 
 
-def _sample(dataset: Dataset, index: int) -> Sample:
-    """The sample; for a photo that cannot be read, one of which nothing is known."""
-    try:
-        return dataset[index]
-    except InputError:
-        return Sample(image=np.zeros((1, 1, 3), np.uint8), id=dataset.ids[index])
-
-
 def _products(sample: Sample, labels: Sequence[str]) -> tuple[list[str], str]:
     """By label, the identity of the garment, and the photo's main one; empty where there is none."""
     if not sample.products:
@@ -72,13 +70,6 @@ def _products(sample: Sample, labels: Sequence[str]) -> tuple[list[str], str]:
     seen = {label: int(mask.sum()) for label, mask in sample.masks.items() if label in sample.products}
     largest = sample.products[max(seen, key=lambda label: seen[label])] if seen else ""
     return [sample.products.get(label, "") for label in labels], sample.product or largest
-
-
-def _numbered(rows: Sequence[tuple[list[str], str]]) -> tuple[Int[np.ndarray, "p g"], Int[np.ndarray, " p"]]:
-    names = sorted({name for products, main in rows for name in (*products, main)} - {""})
-    number = {"": -1, **{name: place for place, name in enumerate(names)}}
-    products = np.array([[number[name] for name in products] for products, _ in rows], dtype=np.int64)
-    return products, np.array([number[main] for _, main in rows], dtype=np.int64)
 
 
 def products_by_label(main: Int[np.ndarray, " p"], tags: Float[np.ndarray, "p c"]) -> Int[np.ndarray, "p c"]:
@@ -125,8 +116,11 @@ def landmarks_in_views(
     names: of the points. On a mirrored photo the left collar is where the right one was: each "left …" takes the place
     of its "right …" and the other way round, where the names hold both.
     """
-    place = {name: number for number, name in enumerate(names)}
-    twins = [place.get(_other_side(name), number) for name, number in place.items()]
+    number, mirror = {name: place for place, name in enumerate(names)}, {"left": "right", "right": "left"}
+    sides = {name: name.partition(" ") for name in names}
+    twins = [
+        number.get(f"{mirror.get(side, side)}{gap}{part}", number[name]) for name, (side, gap, part) in sides.items()
+    ]
     shown = []
     for view in views:
         theta, moved = view.theta(ids)[:, None], points.copy()  # p 1 4: s_x, s_y, t_x, t_y
@@ -138,8 +132,3 @@ def landmarks_in_views(
         mirrored = (theta[:, :, :1] < 0) != view.mirrored
         shown.append(np.where(mirrored, moved[:, twins], moved))
     return np.stack(shown)
-
-
-def _other_side(name: str) -> str:
-    side, _, part = name.partition(" ")
-    return " ".join(({"left": "right", "right": "left"}.get(side, side), part))

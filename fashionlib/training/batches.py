@@ -89,19 +89,13 @@ def _plans(
             continue
         draws = torch.rand(len(photos), 7, generator=moves)
         mine = np.arange(process, len(photos), processes)
-        parts = _parts(len(photos), processes, options.micro_batch)
+        parts, largest = 1, -(-len(photos) // processes)
+        if options.micro_batch:  # in so many parts every process learns its share, of two photos at least
+            parts = max(1, min(-(-largest // options.micro_batch), len(photos) // processes // 2))
         for part in range(parts):
             rows = mine[part::parts]
             share, mixed = len(rows) / len(photos), others[rows] if options.mixup else others
             yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts - 1)
-
-
-def _parts(photos: int, processes: int, micro_batch: int) -> int:
-    """In how many parts every process learns its share: of `micro_batch` photos or fewer, but at least two."""
-    if not micro_batch:
-        return 1
-    largest, smallest = -(-photos // processes), photos // processes
-    return max(1, min(-(-largest // micro_batch), smallest // 2))
 
 
 def _read_ahead(

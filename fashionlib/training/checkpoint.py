@@ -101,14 +101,10 @@ class State:
             torch.save(
                 {**parts, "epoch": epoch, "best": best, "history": history, "fingerprint": self.fingerprint}, file
             )
-        _write_history(history, self.folder / "history.csv")
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=list(latest))
+        writer.writeheader()
+        writer.writerows(history)
+        with written_aside(self.folder / "history.csv") as file:
+            file.write(text.getvalue().encode())
         return best
-
-
-def _write_history(history: list[dict], path: Path) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(history[-1]))
-    writer.writeheader()
-    writer.writerows(history)
-    with written_aside(path) as file:
-        file.write(text.getvalue().encode())

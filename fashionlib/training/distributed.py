@@ -89,19 +89,16 @@ def start(count: int, function: Callable[..., object], *arguments: Any) -> None:
         elastic_launch(config, _call)(function, arguments)
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
-        raise InputError(f"training in {count} processes failed: {_reason(failure.message)}") from error
+        message: Any = failure.message  # the error's own words, out of what torchrun keeps of it
+        if isinstance(message, str) and message.startswith("{"):
+            message = json.loads(message)
+        while isinstance(message, Mapping):
+            message = message.get("message", "no reason given")
+        reason = str(message).removeprefix("InputError: ")
+        raise InputError(f"training in {count} processes failed: {reason}") from error
 
 
 def _call(function: Callable[..., object], arguments: Sequence[Any]) -> None:
     function(*arguments)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-
-
-def _reason(message: Any) -> str:
-    """The error's own words, out of what torchrun keeps of it."""
-    if isinstance(message, str) and message.startswith("{"):
-        message = json.loads(message)
-    while isinstance(message, Mapping):
-        message = message.get("message", "no reason given")
-    return str(message).removeprefix("InputError: ")

@@ -35,14 +35,7 @@ def trunk_maps(
     """
     if cache is None:
         return np.concatenate(list(_maps(trunk, photos, view, precision, batch)))
-    parts = (
-        photos.fingerprint,
-        weights_hash(trunk),
-        repr(trunk),
-        resolved(precision),
-        view,
-        MAPS_VERSION,
-    )
+    parts = (photos.fingerprint, weights_hash(trunk), repr(trunk), resolved(precision), view, MAPS_VERSION)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def build(folder: Path) -> None:

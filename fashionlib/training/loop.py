@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,49 +62,37 @@ def train(
 
     Raises InputError where the loss stops being a number, or the head needs what is not known.
     """
-    supervision = _supervision(model, inputs, targets, known, options)
+    moves = isinstance(inputs, ImageInputs) and options.shift > 0
+    supervision = Supervision(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = accelerator_here()
-    net = _placed(model, inputs, accelerator)
+    model.to(device())  # all of it, though a frozen trunk has made its maps already
+    net = synchronised(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
     steps = -(-len(inputs) // options.batch)
     schedule = _schedule(optimiser := _optimiser(net, options), options, steps)
     kept = Averaged(model, net, options.average)
     run, optimiser = accelerator.prepare(_WithLoss(net, model.head, options), optimiser)
     state = State(folder, fingerprint, net, optimiser, schedule, kept)
     first, best, history = state.restore()
-    with _progress(accelerator.is_main_process) as progress:
+    console = Console(stderr=True)  # a bar in a terminal; nothing in logs and notebooks
+    hidden = not accelerator.is_main_process or not console.is_terminal or console.is_jupyter
+    with Progress(console=console, transient=True, disable=hidden) as progress:
         bar = progress.add_task("training", total=options.epochs * steps, completed=first * steps)
         after = (schedule.step, kept.update, partial(progress.advance, bar))
         for epoch in range(first, options.epochs):
             started = time.perf_counter()
-            _begin(model, seed, epoch, accelerator.process_index)
+            model.train()  # and dropout repeats after a resume, too, and differs between processes
+            torch.manual_seed(seed * 100_003 + epoch + accelerator.process_index * 1_000_000_007)
             pieces = batches(inputs, supervision, options, seed, epoch, accelerator)
-            terms = _finite(_learn(run, pieces, len(inputs), after, optimiser, accelerator, options), epoch)
+            terms = _learn(run, pieces, len(inputs), after, optimiser, accelerator, options)
+            if not np.isfinite(total := sum(terms.values())):
+                raise InputError(f"epoch {epoch + 1}: the loss is {total}; lower the learning rate")
             row = {"epoch": epoch + 1, **terms, **_validate(kept.model, validation, options, accelerator)}
             history.append({**row, "seconds": time.perf_counter() - started})
             if accelerator.is_main_process:
                 best = state.save(epoch + 1, best, history, kept.model)
     accelerator.wait_for_everyone()
     return load_best(model, folder)
-
-
-def _placed(model: Tagger, inputs: Inputs, accelerator: Accelerator) -> nn.Module:
-    """What is trained, on the device; so is all of the model, though a frozen trunk has made its maps already."""
-    model.to(device())
-    return synchronised(model if isinstance(inputs, ImageInputs) else model.head, accelerator)
-
-
-def _supervision(
-    model: Tagger, inputs: Inputs, targets: np.ndarray, known: Mapping[str, np.ndarray] | None, options: TrainingOptions
-) -> Supervision:
-    moves = isinstance(inputs, ImageInputs) and options.shift > 0
-    return Supervision(model.head, targets, known, moves=moves, mixes=options.mixup > 0)
-
-
-def _begin(model: Tagger, seed: int, epoch: int, process: int) -> None:
-    """Dropout repeats after a resume, too, and differs between processes."""
-    model.train()
-    torch.manual_seed(seed * 100_003 + epoch + process * 1_000_000_007)
 
 
 class _WithLoss(nn.Module):
@@ -121,32 +109,15 @@ class _WithLoss(nn.Module):
         return self.head.loss(output, targets, **more)
 
 
-def _progress(shown: bool) -> Progress:
-    """A bar in a terminal; nothing in logs and notebooks."""
-    console = Console(stderr=True)
-    hidden = not shown or not console.is_terminal or console.is_jupyter
-    return Progress(console=console, transient=True, disable=hidden)
-
-
-def _finite(terms: dict[str, float], epoch: int) -> dict[str, float]:
-    if not np.isfinite(sum(terms.values())):
-        raise InputError(f"epoch {epoch + 1}: the loss is {sum(terms.values())}; lower the learning rate")
-    return terms
-
-
 def _validate(
     model: Tagger, validation: tuple[Inputs, np.ndarray] | None, options: TrainingOptions, accelerator: Accelerator
 ) -> dict[str, float]:
+    """AP_all and mAP; where labels are unknown (below 0), over the pairs that are known."""
     if validation is None:
         return {}
     blocks = _predicted(model, validation[0], options.mirror_test, 128, accelerator)
-    scores = np.concatenate(in_order([scores.float().cpu().numpy() for scores, _ in blocks], accelerator))
-    return _average_precisions(scores, validation[1])
-
-
-def _average_precisions(scores: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """AP_all and mAP; where labels are unknown (below 0), over the pairs that are known."""
-    known = targets >= 0
+    scores = np.concatenate(in_order([scores.float().cpu().numpy() for _, scores, _ in blocks], accelerator))
+    targets, known = validation[1], validation[1] >= 0
     if known.all():
         by_label = float(mean_average_precision(scores, targets))
     else:
@@ -186,62 +157,53 @@ def _learn(
 ) -> dict[str, float]:  # fmt: skip
     """One epoch: the loss term by term, its mean over `photos`. after: called each time the weights were moved."""
     terms: defaultdict[str, Any] = defaultdict(float)
+    exact = torch.float32 if device().type == "mps" else torch.float64  # which Apple's GPUs lack
     for piece in pieces:
-        for name, value in _step(run, piece, optimiser, accelerator, options).items():
-            terms[name] = terms[name] + value * (piece.photos / photos)
-        for follow in after if piece.last else ():
-            follow()
+        with nullcontext() if piece.last else accelerator.no_sync(run):
+            losses = run(piece.batch, piece.targets, **piece.more)
+            # processes' gradients are averaged: each piece counts by its photos among the whole batch's
+            accelerator.backward(sum(losses.values()) * (piece.share * accelerator.num_processes))
+        for name, value in losses.items():
+            terms[name] = terms[name] + value.detach().to(exact) * (piece.photos / photos)
+        if piece.last:  # of a batch: its gradients are added up
+            accelerator.clip_grad_norm_(run.parameters(), options.clip)
+            optimiser.step()
+            optimiser.zero_grad()
+            for follow in after:
+                follow()
     return summed(terms, accelerator)
 
 
-def _step(
-    run: nn.Module, piece: Piece, optimiser, accelerator: Accelerator, options: TrainingOptions
-) -> dict[str, Tensor]:
-    """Add up a piece's gradients; after a batch's last one, move the weights. Returns the loss, term by term."""
-    with nullcontext() if piece.last else accelerator.no_sync(run):
-        terms = run(piece.batch, piece.targets, **piece.more)
-        # processes' gradients are averaged: each piece counts by its photos among the whole batch's
-        accelerator.backward(sum(terms.values()) * (piece.share * accelerator.num_processes))
-    if piece.last:
-        accelerator.clip_grad_norm_(run.parameters(), options.clip)
-        optimiser.step()
-        optimiser.zero_grad()
-    exact = torch.float32 if device().type == "mps" else torch.float64  # which Apple's GPUs lack
-    return {name: value.detach().to(exact) for name, value in terms.items()}
+def predict(model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 128) -> Predictions:
+    """Predictions for all photos; with `mirror`, scores are the mean over the photo and its mirror image.
 
-
-def predict(
-    model: Tagger, inputs: Inputs, *, mirror: bool = True, batch: int = 128, accelerator: Accelerator | None = None
-) -> Predictions:
-    """The model's word on every photo; with `mirror`, scores are the mean over the photo and its mirror image.
-
-    accelerator: its processes share the photos, batch by batch, so that each number is the one that a single process
-    finds; every process gets them all.
+    Each batch goes into its place in the whole, so that no more than the whole and a batch are in memory.
     """
-    rows = [
-        tuple(None if each is None else each.float().cpu() for each in (scores, one.features, one.steps, one.theta))
-        for scores, one in _predicted(model, inputs, mirror, batch, accelerator)
-    ]
-    columns = zip(*(in_order(rows, accelerator) if accelerator else rows), strict=True)
-    scores, features, steps, theta = (None if c[0] is None else torch.cat(c).numpy() for c in columns)
-    assert scores is not None
-    assert features is not None
-    return Predictions(scores, features, steps, theta)
+    found: dict[str, np.ndarray] = {}
+    for rows, scores, output in _predicted(model, inputs, mirror, batch, None):
+        for name in (field.name for field in fields(Predictions)):
+            values = scores if name == "scores" else getattr(output, name)
+            if values is not None:
+                values = values.float().cpu().numpy()
+                if name not in found:
+                    found[name] = np.empty((len(inputs), *values.shape[1:]), values.dtype)
+                found[name][rows] = values
+    return Predictions(**{"steps": None, "theta": None, **found})
 
 
 def _predicted(
     model: Tagger, inputs: Inputs, mirror: bool, batch: int, accelerator: Accelerator | None
-) -> Iterator[tuple[Tensor, Output]]:
-    """Scores and the rest, batch by batch; of several processes, each makes every n-th batch."""
+) -> Iterator[tuple[np.ndarray, Tensor, Output]]:
+    """Rows, their scores and the rest, batch by batch; of several processes, each makes every n-th batch."""
     model.to(device()).eval()
     batch = batch_of(min(batch, PHOTOS_AT_ONCE)) if isinstance(inputs, ImageInputs) else batch
     first, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
     for start in range(first * batch, len(inputs), batch * processes):
-        indices = np.arange(start, min(start + batch, len(inputs)))
+        rows = np.arange(start, min(start + batch, len(inputs)))
         with torch.no_grad():  # inside, as what asks for the batches may need gradients of its own
-            output = model.head(inputs.encoded(model, indices, np.zeros(len(indices), int)))
+            output = model.head(inputs.encoded(model, rows, np.zeros(len(rows), int)))
             scores = model.probabilities(output.scores)
             if mirror:
-                other = model.head(inputs.encoded(model, indices, np.ones(len(indices), int)))
+                other = model.head(inputs.encoded(model, rows, np.ones(len(rows), int)))
                 scores = (scores + model.probabilities(other.scores)) / 2
-        yield scores, output
+        yield rows, scores, output
