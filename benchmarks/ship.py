@@ -3,7 +3,8 @@
 python -m benchmarks.ship --data FOLDER --out weights/street-shop-closet
 
 FOLDER holds `ccp` and `closet`. Training is the profile's own (`profiles/street-shop-closet.yaml`), taken up where it
-was interrupted. Validation photos decide the epoch, the calibration and the threshold; test photos are not opened.
+was interrupted. Validation photos decide the epoch, the calibration and the threshold; then the linear classifiers of
+the whole photo are fitted again with them. Test photos are not opened.
 """
 
 from __future__ import annotations
@@ -16,24 +17,25 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from benchmarks.calibration import best_threshold, platt
-from fashionlib.data.augment import images_to_float
+from fashionlib.data.augment import MIRRORED, PLAIN, images_to_float
 from fashionlib.data.store import Photos
-from fashionlib.experiments.methods import fit, inputs_of, photos_of, training_views
+from fashionlib.experiments.methods import dataset_of, fit, inputs_of, joined, photos_of, training_views
 from fashionlib.experiments.profile import Profile, load_profile
 from fashionlib.models.backbones import classifier_layer
 from fashionlib.models.descriptor import Colours, Descriptor, covered, fit_descriptor, histogram, shown
-from fashionlib.models.losses import logistic
+from fashionlib.models.losses import logistic, one_tag
 from fashionlib.models.parser import Parser
 from fashionlib.models.tagger import Tagger, save_model
 from fashionlib.training.inputs import ImageInputs, MapInputs
 from fashionlib.training.loop import predict
 
 PROFILE, METHOD = "street-shop-closet", "parser"
-WHOLE_SHARE, DECAY, EPOCHS, RATE = 0.4, 0.03, 12, 1e-3  # of the whole photo's classifier, chosen on validation photos
+# Of the classifiers of the whole photo, chosen on validation photos, the last by five folds of training senders.
+WHOLE_SHARE, ALONE_SHARE, DECAY, GATE_DECAY, SHRINK = 0.4, 0.5, 0.03, 0.01, 0.5
 MOST = 2000  # training photos from which the projection is computed
 BATCH = 32
 
@@ -47,17 +49,23 @@ def shipped(profile: Profile, method: str = METHOD) -> Tagger:
     inputs = inputs_of(profile, photos, training_views(profile.training_of(method)))
     assert isinstance(inputs, MapInputs)
     project(model.head.descriptor, inputs, photos)  # pyright: ignore[reportArgumentType]
-    fit_whole(model.head, inputs, photos)  # pyright: ignore[reportArgumentType]
+    alone = {*dataset_of(profile, "all", seed).closet.ids}  # pyright: ignore[reportAttributeAccessIssue]
+
+    def with_whole(photos: Photos) -> Tagger:
+        inputs = inputs_of(profile, photos, (PLAIN, MIRRORED))
+        fit_whole(model.head, inputs, photos, np.array([id_ in alone for id_ in photos.ids]))  # pyright: ignore[reportArgumentType]
+        return model
+
     validation = photos_of(profile, "val", seed)
-    scores, known = known_pairs(model, validation)
+    scores, known = known_pairs(with_whole(photos), validation)
     model.calibration = platt(scores, known)
     model.threshold = best_threshold(model.probabilities(torch.from_numpy(scores)).numpy(), known)
-    return model.eval()
+    return with_whole(joined(photos, validation)).eval()
 
 
 def with_descriptor(trained: Tagger) -> Tagger:
     """The same parser on a trunk that gives colours, too; the projection of its features is still to be computed."""
-    head = asdict(replace(trained.options, compare="projected", whole_share=WHOLE_SHARE))
+    head = asdict(replace(trained.options, compare="projected", whole_share=WHOLE_SHARE, alone_share=ALONE_SHARE))
     trunk = {**trained.trunk_options, "colours": True}
     model = Tagger(labels=trained.labels, image_size=trained.image_size, kind="parser", head=head, trunk=trunk)
     model.head.load_state_dict(trained.head.state_dict(), strict=False)
@@ -88,37 +96,70 @@ def project(descriptor: Descriptor, inputs: MapInputs, photos: Photos) -> None:
     fit_descriptor(descriptor, plain, copies, found)
 
 
-def fit_whole(head: Parser, inputs: MapInputs, photos: Photos) -> None:
-    """Fit the linear classifier of whole photos to all views, with a penalty of DECAY · ‖weights‖²."""
-    pooled = torch.cat([_pooled(head, inputs, photos, view) for view in range(inputs.views)])
-    targets = torch.from_numpy(np.tile(photos.tags, (inputs.views, 1))).float()
-    mean, deviation = pooled.mean(0), pooled.std(0) + 1e-4
-    torch.manual_seed(0)
-    linear = nn.Linear(pooled.shape[1], targets.shape[1])
-    nn.init.zeros_(linear.weight)
-    nn.init.constant_(linear.bias, -3.0)
-    optimiser = torch.optim.AdamW(linear.parameters(), lr=RATE, weight_decay=0)
-    for batch in (batch for _ in range(EPOCHS) for batch in torch.randperm(len(pooled)).split(128)):
-        scores = linear((pooled[batch] - mean) / deviation)
-        loss = logistic(scores, targets[batch]) + DECAY * linear.weight.square().sum()
+def fit_whole(head: Parser, inputs: MapInputs, photos: Photos, alone: Bool[np.ndarray, " photos"]) -> None:
+    """Fit the classifiers of whole photos to the photos and their mirror images.
+
+    alone: which photos show one garment photographed alone, and nothing but their one tag.
+    """
+    pooled = torch.cat([_pooled(head, inputs, photos, view) for view in (0, 1)])
+    targets, single = torch.from_numpy(np.tile(photos.tags, (2, 1))).float(), torch.from_numpy(np.tile(alone, 2))
+    mean, deviation = pooled.mean(0), pooled.std(0) + 1e-3
+    pooled = (pooled - mean) / deviation
+    whole, classes = head.whole, targets[single].argmax(1)
+    _set(whole.worn, *_minimised(pooled, targets, DECAY), mean, deviation)
+    _set(whole.gate, *_minimised(pooled, single.float()[:, None], GATE_DECAY), mean, deviation)
+    _set(whole.alone, *discriminant(pooled[single], classes, targets.shape[1]), mean, deviation)
+    whole.classes.copy_((torch.bincount(classes, minlength=targets.shape[1]) > 0).float())
+
+
+def _minimised(x: Tensor, targets: Tensor, decay: float) -> tuple[Tensor, Tensor]:
+    """Weights and biases of the least logistic + one_tag + decay · ‖weights‖²."""
+    weight, bias = torch.zeros(targets.shape[1], x.shape[1]), torch.full((targets.shape[1],), -3.0)
+    weight.requires_grad_(), bias.requires_grad_()
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=80, history_size=8, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
         optimiser.zero_grad()
+        scores = F.linear(x, weight, bias)
+        loss = logistic(scores, targets) + one_tag(scores, targets) + decay * weight.square().sum()
         loss.backward()
-        optimiser.step()
-    with torch.no_grad():  # the standardisation goes into the weights
-        head.whole.weight.copy_(linear.weight / deviation)
-        head.whole.bias.copy_(linear.bias - head.whole.weight @ mean)
+        return loss
+
+    optimiser.step(closure)
+    return weight.detach(), bias.detach()
+
+
+def discriminant(
+    x: Float[Tensor, "p width"], classes: Int[Tensor, " p"], labels: int
+) -> tuple[Float[Tensor, "labels width"], Float[Tensor, " labels"]]:
+    """Linear discriminant analysis: weights and biases of the log posterior of Gaussian classes of one covariance.
+
+    The covariance is shrunk by SHRINK towards its mean variance. A label that is no photo's has weights and bias 0.
+    """
+    counts = torch.bincount(classes, minlength=labels)
+    means = torch.zeros(labels, x.shape[1]).index_add_(0, classes, x) / counts.clamp(min=1)[:, None]
+    apart = x - means[classes]
+    covariance = (1 - SHRINK) * apart.T @ apart / len(x)
+    covariance.diagonal().add_(SHRINK / (1 - SHRINK) * covariance.diagonal().mean())
+    weight = torch.linalg.solve(covariance, means.T).T
+    return weight, torch.where(counts > 0, (counts / len(x)).log() - 0.5 * (means * weight).sum(1), 0)
+
+
+def _set(linear: nn.Linear, weight: Tensor, bias: Tensor, mean: Tensor, deviation: Tensor) -> None:
+    """The classifier of standardised features as one of features as they are."""
+    with torch.no_grad():
+        linear.weight.copy_(weight / deviation)
+        linear.bias.copy_(bias - linear.weight @ mean)
 
 
 @torch.no_grad()
-def _pooled(head: Parser, inputs: MapInputs, photos: Photos, view: int) -> Float[Tensor, "photos lifted"]:
-    """The pooled channels of all photos in a view; without the letterbox, but in augmented copies."""
+def _pooled(head: Parser, inputs: MapInputs, photos: Photos, view: int) -> Float[Tensor, "photos width"]:
+    """The pooled channels of all photos or their mirror images (view 1), without the letterbox."""
     rows = []
     for start in range(0, len(photos), BATCH):
         indices = np.arange(start, min(start + BATCH, len(photos)))
         maps = inputs.take(indices, np.full(len(indices), view)).cpu()
-        share = torch.ones(len(maps), 1, *maps.shape[-2:])
-        if view < 2:
-            share = F.adaptive_avg_pool2d(shown(images_to_float(photos.images[indices]).cpu()), maps.shape[-2:])  # pyright: ignore[reportArgumentType]
+        share = F.adaptive_avg_pool2d(shown(images_to_float(photos.images[indices]).cpu()), maps.shape[-2:])  # pyright: ignore[reportArgumentType]
         attention = (share.flip(-1) if view == 1 else share).flatten(2)
         rows.append(head.descriptor.pooled(maps.flatten(2), attention / attention.sum(-1, keepdim=True)))
     return torch.cat(rows)

@@ -116,7 +116,7 @@ def fit(profile: Profile, method: str, seed: int = 0) -> Tagger:
         except InputError as error:
             notice(f"{error} (which is done now)")
     checks = (inputs_of(profile, validation), validation.tags) if options.hold_out else None
-    training = training if options.hold_out else _joined(training, validation)
+    training = training if options.hold_out else joined(training, validation)
     inputs = inputs_of(profile, training, training_views(options))
     count = distributed.wanted(profile.trunk.frozen)
     if count > 1:  # they find photos and maps made
@@ -204,7 +204,7 @@ def about(profile: Profile, experiment: str, photos: Sequence[Photos], split: st
     }  # fmt: skip
 
 
-def _joined(*splits: Photos) -> Photos:
+def joined(*splits: Photos) -> Photos:
     """The photos of all splits as one, in the files in which they are."""
     return replace(
         splits[0], images=Joined([split.images for split in splits]),  # pyright: ignore[reportArgumentType]

@@ -70,15 +70,45 @@ class Descriptor(nn.Module):
         lifted = self.lift(maps[:, -self.blocks[-1] :, :, None])[..., 0].clamp(0, 6)  # ReLU6
         return attention @ torch.cat([lifted, maps], 1).transpose(1, 2)
 
-    def pooled(self, maps: Float[Tensor, "b d n"], attention: Float[Tensor, "b 1 n"]) -> Float[Tensor, "b lifted"]:
-        """The lifted channels' generalised mean (GeM, p = 3; Radenović, Tolias, Chum, TPAMI 2019) over the photo."""
+    def pooled(self, maps: Float[Tensor, "b d n"], attention: Float[Tensor, "b 1 n"]) -> Float[Tensor, "b width"]:
+        """Of the whole photo: the lifted channels' generalised mean (GeM, p = 3; Radenović, Tolias, Chum, TPAMI 2019),
+        then the mean of every depth.
+        """
         lifted = self.lift(maps[:, -self.blocks[-1] :, :, None])[..., 0].clamp(1e-6, 6)
-        return (lifted.pow(3) * attention).sum(-1).pow(1 / 3)
+        return torch.cat([(lifted.pow(3) * attention).sum(-1).pow(1 / 3), (maps * attention).sum(-1)], 1)
 
     def standardised(self, features: Float[Tensor, "*n width"]) -> Float[Tensor, "*n width"]:
         """Mean 0 and deviation 1 over photos, then each block at length 1."""
         scaled = (features - self.mean) / self.deviation
         return torch.cat([F.normalize(block, dim=-1) for block in scaled.split(self.blocks, dim=-1)], -1)
+
+
+class WholePhoto(nn.Module):
+    """Linear classifiers of a whole photo, computed after training by `benchmarks.ship`.
+
+    One scores all labels. Another one names a garment photographed alone, on a floor or a hanger, which shows one of
+    `classes` and no other; a third tells whether a photo is such a one, and how much the second counts.
+    width: of `Descriptor.pooled`.
+    """
+
+    FAINTEST = -8.0  # the least that a class of the second is scored
+
+    classes: Tensor
+
+    def __init__(self, width: int, labels: int, share: float, alone_share: float):
+        super().__init__()
+        self.share, self.alone_share = share, alone_share
+        self.worn, self.alone, self.gate = (nn.Linear(width, outputs) for outputs in (labels, labels, 1))
+        self.requires_grad_(False)
+        self.register_buffer("classes", torch.zeros(labels))
+
+    def forward(self, steps: Float[Tensor, "b s c"], pooled: Float[Tensor, "b width"]) -> Float[Tensor, "b s c"]:
+        """steps: scores of the parts, into which those of the whole photo are mixed."""
+        mixed = torch.lerp(steps, self.worn(pooled).unsqueeze(1).expand_as(steps), self.share)
+        hidden = self.alone(pooled).masked_fill(self.classes == 0, -torch.inf)
+        alone = hidden.log_softmax(1).clamp(min=self.FAINTEST) if self.alone_share else torch.zeros_like(hidden)
+        weight = self.alone_share * self.gate(pooled).sigmoid() * self.classes
+        return torch.lerp(mixed, alone.unsqueeze(1).expand_as(steps), weight.unsqueeze(1).expand_as(steps))
 
 
 def histogram(colours: Float[Tensor, "b bins n"], attention: Float[Tensor, "b s n"]) -> Float[Tensor, "b s bins"]:

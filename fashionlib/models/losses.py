@@ -26,6 +26,15 @@ def logistic(scores: Float[Tensor, "b c"], targets: Float[Tensor, "b c"]) -> Flo
     return F.binary_cross_entropy_with_logits(scores, targets.clamp(min=0), weight=known, reduction="sum") / len(scores)
 
 
+def one_tag(scores: Float[Tensor, "b c"], targets: Float[Tensor, "b c"]) -> Float[Tensor, ""]:
+    """Cross-entropy over all labels of photos with one tag, whatever of the others is unknown; mean over all images.
+
+    The tag is then to be the first, also before labels that the photo may carry, too.
+    """
+    one = (targets > 0).sum(1) == 1
+    return F.cross_entropy(scores[one], targets[one].argmax(1), reduction="sum") / len(scores)
+
+
 def scale(theta: Float[Tensor, "b s 4"], max_scale: float = 0.5) -> Float[Tensor, ""]:
     """Boxes no larger than α = 0.5: max(|s_x| − α, 0)² + max(|s_y| − α, 0)² [W]."""
     return F.relu(theta[..., :2].abs() - max_scale).square().sum(-1).mean()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fashionlib.core.options import NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.models import losses
-from fashionlib.models.descriptor import LIFTED, Descriptor, covered
+from fashionlib.models.descriptor import LIFTED, Descriptor, WholePhoto, covered
 from fashionlib.models.spatial_transformer import anchor_boxes, upright
 from fashionlib.models.st_lstm import STLSTM, Anchors, STLSTMOptions
 from fashionlib.models.texture import TextureEncoding
@@ -31,9 +31,9 @@ class ParserOptions(STLSTMOptions):
     compare: what retrieval compares, "texture", "attended" (the trunk's features under the step's attention, each depth
         at length 1), "both", or "projected" (a step's projected features beside the whole photo's, see `Descriptor`).
     whole_share: with "projected", the share in each step's scores of a linear classifier of the whole photo, which is
-        fitted after training; 0 for none.
+        fitted after training; 0 for none. alone_share: of its classifier of garments photographed alone, see `WholePhoto`.
     context: with "projected", the share of the whole photo in the squared distance of two steps.
-    classification: "logistic" or "euclidean" (paper).
+    classification: "logistic" or "euclidean" (paper). one_tag: factor of `losses.one_tag`.
     localisation, divergence: factors of those losses; divergence_of: "maps" or "features" (released code).
     pull: the layout whose centres the localisation loss pulls to. localisation_of: "boxes", or "constant" (released
         code: the last box alone, against the first anchor, without a gradient).
@@ -41,8 +41,10 @@ class ParserOptions(STLSTMOptions):
 
     compare: Literal["texture", "attended", "both", "projected"] = "both"
     whole_share: Share = 0.0
+    alone_share: Share = 0.0
     context: Share = 0.7
     classification: Literal["logistic", "euclidean"] = "logistic"
+    one_tag: NotNegative = 0.0
     localisation: NotNegative = 0.0
     localisation_of: Literal["boxes", "constant"] = "boxes"
     pull: Anchors = "circle"
@@ -69,7 +71,7 @@ class Parser(STLSTM):
         if options.compare == "projected":
             self.descriptor = Descriptor(self.depths)
             if options.whole_share:
-                self.whole = nn.Linear(LIFTED, labels).requires_grad_(False)
+                self.whole = WholePhoto(LIFTED + channels, labels, options.whole_share, options.alone_share)
         self.register_buffer("pull", anchor_boxes(options.pull, options.steps)[:, 2:])
         self.classification = getattr(losses, options.classification)
 
@@ -85,8 +87,7 @@ class Parser(STLSTM):
             whole = covered(colours, raw.shape[2])
             features = self._projected(raw, colours, whole, steps.attention.detach())
             if options.whole_share:
-                said = self.whole(self.descriptor.pooled(raw, whole)).unsqueeze(1)
-                scores = torch.lerp(scores, said.expand_as(scores), options.whole_share)
+                scores = self.whole(scores, self.descriptor.pooled(raw, whole))
         elif options.texture == "scores":
             features = steps.vectors
         else:
@@ -128,6 +129,8 @@ class Parser(STLSTM):
         """The three terms of §3, "Loss", each with its factor, and the texture head's own where it has one."""
         options = self.options
         terms = {"classification": self.classification(output.scores, targets)}
+        if options.one_tag:
+            terms["one_tag"] = options.one_tag * losses.one_tag(output.scores, targets)
         if options.localisation:
             boxes, pull = upright(output.theta[:, -options.steps :]), self.pull
             if options.localisation_of == "constant":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NEAR = 5  # the distance of this neighbour is the unit
 WHOLE = 0.7  # share of the whole photo; the parts have the rest
-LABELS = 0.6  # what agreement of the labels adds
+LABELS = 0.3  # what agreement of the labels adds
 SHORTLIST = 2000  # photos nearest as a whole and in labels whose parts are compared, too
 FAINT = 0.05  # a photo with a lower score for a label is not taken to show it at all
 

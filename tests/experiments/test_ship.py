@@ -7,7 +7,7 @@ import yaml
 from PIL import Image
 
 from benchmarks.real_photos import _share, look, untouched
-from benchmarks.ship import shipped
+from benchmarks.ship import SHRINK, discriminant, shipped
 from fashionlib.data import load
 from fashionlib.data.closet import CLASSES
 from fashionlib.experiments.profile import load_profile
@@ -84,6 +84,19 @@ def test_controls_are_pooled_from_the_same_maps(model, tmp_path):
     assert lengths == {"backbone": 1280, "gem": 1280, "stripes": 4 * 1280}
     maps = trunk_maps_of(tagger, [decoded(photos[1].image, tagger.image_size)])
     torch.testing.assert_close(untouched(tagger, maps)["gem"][0], seen.controls["gem"][1], rtol=1e-3, atol=1e-3)
+
+
+def test_the_discriminant_is_that_of_scikit_learn():
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    draw = np.random.default_rng(0)
+    classes = np.array([0] * 10 + [2] * 20 + [3] * 30)
+    x = draw.normal(size=(60, 5)) + classes[:, None] * np.array([1.0, 0, -1, 0, 2])
+    weight, bias = discriminant(torch.from_numpy(x).float(), torch.from_numpy(classes), 4)
+    found = (torch.from_numpy(x).float() @ weight.T + bias)[:, [0, 2, 3]].softmax(1)
+    known = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINK).fit(x / x.std(0), classes)
+    assert (found.argmax(1).numpy() == known.predict_proba(x / x.std(0)).argmax(1)).mean() > 0.9
+    assert weight[1].abs().sum() + bias[1].abs() == 0
 
 
 def test_an_empty_place_of_a_list_shows_no_photo_of_the_class():

@@ -1,11 +1,13 @@
 """Colours on the grid, and the projected features of a photo and its parts."""
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
 
 from fashionlib.models.backbones import build_trunk, classifier_layer
-from fashionlib.models.descriptor import Colours, Descriptor, covered, fit_descriptor, histogram, to_lab
+from fashionlib.models.descriptor import Colours, Descriptor, WholePhoto, covered, fit_descriptor, histogram, to_lab
 from fashionlib.models.parser import Parser, ParserOptions
 
 
@@ -84,3 +86,18 @@ def test_histograms_are_of_length_one():
     colours = Colours()(torch.rand(2, 3, 32, 32), (2, 2)).flatten(2)
     found = histogram(colours, covered(colours, 4))
     torch.testing.assert_close(found.norm(dim=-1), torch.ones(2, 1))
+
+
+def test_the_classifier_of_garments_alone_counts_on_photos_that_its_gate_lets_through_and_for_its_classes():
+    whole = WholePhoto(2, 3, share=0.4, alone_share=0.5)
+    with torch.no_grad():
+        for linear in (whole.worn, whole.alone, whole.gate):
+            linear.weight.zero_(), linear.bias.zero_()
+        whole.worn.bias += 1
+        whole.gate.weight += torch.tensor([[100.0, -100.0]])
+        whole.classes[:2] = 1
+    steps = torch.full((2, 1, 3), -2.0)
+    found = whole(steps, torch.eye(2))[:, 0]
+    mixed = 0.6 * -2 + 0.4 * 1
+    half = 0.5 * mixed + 0.5 * math.log(0.5)
+    torch.testing.assert_close(found, torch.tensor([[half, half, mixed], [mixed] * 3]))

@@ -30,6 +30,14 @@ def test_logistic_is_binary_cross_entropy_summed_over_labels():
     assert float(losses.logistic(torch.tensor(scores), torch.tensor(targets))) == pytest.approx(expected)
 
 
+def test_one_tag_is_cross_entropy_of_photos_with_one_tag_over_known_and_unknown_labels():
+    scores = torch.tensor([[1.0, 2.0, 0.5], [3.0, 0.0, 0.0], [0.5, -1.0, 0.0]], dtype=TORCH)
+    targets = torch.tensor([[1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 0.0, -1.0]], dtype=TORCH)  # one tag, two, none
+    expected = (np.log(np.exp([1.0, 2.0, 0.5]).sum()) - 1.0) / 3
+    np.testing.assert_allclose(losses.one_tag(scores, targets), expected)
+    assert losses.one_tag(scores[1:], targets[1:]) == 0
+
+
 def test_scale_counts_only_what_is_wider_or_higher_than_half():
     assert float(losses.scale(theta((0.5, -0.4, 9, 9)))) == 0
     assert float(losses.scale(theta((0.7, -0.9, 0, 0), (0.5, 0.5, 0, 0)))) == pytest.approx((0.04 + 0.16) / 2)
