@@ -31,7 +31,7 @@ class ParserOptions(STLSTMOptions):
     compare: what retrieval compares, "texture", "attended" (the trunk's features under the step's attention, each depth
         at length 1), "both", or "projected" (a step's projected features beside the whole photo's, see `Descriptor`).
     whole_share: with "projected", the share in each step's scores of a linear classifier of the whole photo, which is
-        fitted after training; 0 for none. alone_share: of its classifier of garments photographed alone, see `WholePhoto`.
+        fitted after training; 0 for none. alone_share: of its classifier of garments alone, see `WholePhoto`.
     context: with "projected", the share of the whole photo in the squared distance of two steps.
     classification: "logistic" or "euclidean" (paper). one_tag: factor of `losses.one_tag`.
     localisation, divergence: factors of those losses; divergence_of: "maps" or "features" (released code).
@@ -71,7 +71,7 @@ class Parser(STLSTM):
         if options.compare == "projected":
             self.descriptor = Descriptor(self.depths)
             if options.whole_share:
-                self.whole = WholePhoto(LIFTED + channels, labels, options.whole_share, options.alone_share)
+                self.whole = WholePhoto(LIFTED + sum(depths), labels, options.whole_share, options.alone_share)
         self.register_buffer("pull", anchor_boxes(options.pull, options.steps)[:, 2:])
         self.classification = getattr(losses, options.classification)
 
