@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from fashionlib.core.console import complain, guarded
+from fashionlib.core.console import complain, guarded, keep_freed_memory
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import readable
-from fashionlib.core.memory import keep_freed_memory
 from fashionlib.models.pretrained import DEFAULT, STREET
 
 app = typer.Typer(

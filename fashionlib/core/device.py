@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TypeVar, cast
@@ -14,9 +12,8 @@ import torch
 from torch import nn
 
 from fashionlib.core.errors import InputError
-
-PRECISIONS = ("auto", "fp32", "bf16")
-COMPILE = ("no", "gpu", "yes")
+from fashionlib.core.options import choose
+from fashionlib.core.threads import in_order
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -28,19 +25,17 @@ def device() -> torch.device:
     Raises InputError where this machine has no device of that name.
     """
     named = os.environ.get("FASHIONLIB_DEVICE")
-    if named:
-        return _usable(named)
-    return _this_gpu() if torch.cuda.is_available() else torch.device("cpu")
+    return _usable(named) if named else torch.device(_gpu() if torch.cuda.is_available() else "cpu")
 
 
-def _this_gpu() -> torch.device:
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+def _gpu() -> str:
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
 
 
 @cache
 def _usable(name: str) -> torch.device:
     try:
-        found = _this_gpu() if name == "cuda" else torch.device(name)
+        found = torch.device(_gpu() if name == "cuda" else name)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as error:  # no such word; no such device
         reason = str(error).splitlines()[0]
@@ -65,27 +60,34 @@ def resolved(precision: str) -> str:
 
     Raises InputError for any other word.
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+    choose(precision, ("auto", "fp32", "bf16"), "precision")
     if precision != "auto":
         return precision
     return "bf16" if _computes_bf16(device().type) else "fp32"
 
 
+@cache
+def _computes_bf16(kind: str) -> bool:
+    """Measured on an AVX2 processor, imitated bf16 is eleven times slower than fp32."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return kind == "cpu" and any(ask is not None and ask() for ask in asked)
+
+
 def autocast(precision: str) -> AbstractContextManager:
     """Mixed precision on the chosen device: "bf16", "fp32" for none, or "auto"."""
-    kind, halves = device().type, resolved(precision) == "bf16"
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=halves) if _has_autocast(kind) else nullcontext()
+    return _autocast(device().type, resolved(precision) == "bf16")
 
 
 def no_autocast(like: torch.Tensor) -> AbstractContextManager:
     """No mixed precision, on the device where `like` is: for what needs more than bf16's 8 bits."""
-    kind = like.device.type
-    return torch.autocast(kind, enabled=False) if _has_autocast(kind) else nullcontext()
+    return _autocast(like.device.type, False)
 
 
-def _has_autocast(kind: str) -> bool:
-    return torch.amp.is_autocast_available(kind)
+def _autocast(kind: str, enabled: bool) -> AbstractContextManager:
+    there = torch.amp.is_autocast_available(kind)
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=enabled) if there else nullcontext()
 
 
 def compiled(net: nn.Module, wanted: str) -> nn.Module:
@@ -93,8 +95,7 @@ def compiled(net: nn.Module, wanted: str) -> nn.Module:
 
     Raises InputError for any other word.
     """
-    if wanted not in COMPILE:
-        raise InputError(f"unknown compile {wanted!r}: choose one of {', '.join(COMPILE)}")
+    choose(wanted, ("no", "gpu", "yes"), "compile")
     pays = wanted == "yes" or (wanted == "gpu" and device().type == "cuda")
     return cast(nn.Module, torch.compile(net)) if pays else net
 
@@ -114,22 +115,4 @@ def on_every_core(work: Callable[[X], Y], items: Iterable[X]) -> Iterator[Y]:
     some threads read files while it computes.
     """
     threads = 4 if device().type == "cuda" else torch.get_num_threads()
-    waiting: deque[Future[Y]] = deque()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-@cache
-def _computes_bf16(kind: str) -> bool:
-    """Measured on an AVX2 processor, imitated bf16 is eleven times slower than fp32."""
-    if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if kind != "cpu":
-        return False
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(ask is not None and ask() for ask in asked)
+    return in_order(work, items, 2 * threads, threads, lambda: torch.set_num_threads(1))

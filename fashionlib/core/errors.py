@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 
 
 class InputError(ValueError):
@@ -43,3 +45,12 @@ def explained(error: OSError, path: str | os.PathLike | None = None, what: str =
     code = errno.errorcode.get(error.errno or 0, "")
     reason = _REASONS.get(code) or error.strerror or str(error) or type(error).__name__
     return f"{name}: {what}, {reason}; {REMEDIES.get(code, 'check it and its folder')}"
+
+
+@contextlib.contextmanager
+def told(path: str | os.PathLike, what: str = "cannot be written") -> Iterator[None]:
+    """An OSError in this block becomes an InputError of one line that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(explained(error, path, what)) from error

@@ -1,30 +1,35 @@
-"""Files and folders that are whole or absent, and one clear error where they cannot be written."""
+"""The one way to write a file or a folder, whole or not at all and over nothing of others, and names to be printed."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from fashionlib.core.errors import REMEDIES, InputError, explained
+from fashionlib.core.errors import REMEDIES, InputError, told
+
+_HEAD, _TAIL = 1_000, 200_000  # bytes of a file in which the mark of what is ours is looked for
+_ANOTHER = "name another file (for a page with --out)"
 
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    Raises InputError where it cannot be written.
+    Raises InputError where it cannot be written, or would replace a link, a folder, a device, a pipe or a socket.
     """
-    with _told(path):
+    replaceable(path)
+    with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
     try:
-        with _told(path):
+        with told(path):
             with os.fdopen(handle, "wb") as file:
                 yield file
             umask = os.umask(0)
@@ -37,23 +42,46 @@ def written_aside(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def replaceable(path: Path, mark: bytes = b"") -> Path:
+    """`path`, if a file can be written there that replaces nothing of others; a leading ~ is the home folder.
+
+    mark: what stands in the first or last bytes of files of ours; a file that is not empty and lacks it is not ours.
+    Raises InputError.
+    """
+    path = expanded(path)
+    with suppress(OSError):  # not there; or whoever writes it is told what is wrong
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+            raise InputError(f"{path}: {kind} is not replaced; {_ANOTHER}")
+        with open(path, "rb") as file:
+            content = file.read(_HEAD) if mark else b""
+            file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - _TAIL))
+            if content and mark not in content + file.read():
+                raise InputError(f"{path}: is there already and not of our making, so it is not replaced; {_ANOTHER}")
+    return path
+
+
 def build_aside(folder: Path, build: Callable[[Path], None]) -> Path:
     """`folder`, made by `build` if it is not there: written beside and renamed, so that it is whole or absent.
 
     Raises InputError where it cannot be written.
     """
-    if not folder.exists():
+    if folder.exists():
+        return folder
+    with told(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            with _told(folder):
-                build(aside)
-            os.replace(aside, folder)
-        except OSError:
-            if not folder.exists():  # otherwise another process made the same folder first
-                raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    try:
+        with told(folder):
+            build(aside)
+            try:
+                os.replace(aside, folder)
+            except OSError:
+                if not folder.exists():  # otherwise another process made the same folder first
+                    raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 
@@ -64,16 +92,8 @@ def room_for(size: int, folder: Path) -> None:
     """
     free = shutil.disk_usage(folder).free
     if size > free:
-        many, room = f"{size / 1e9:.1f} GB", f"{free / 1e9:.1f}"
-        raise InputError(f"{folder}: {many} are to be written here and {room} are free; {REMEDIES['ENOSPC']}")
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(explained(error, path, "cannot be written")) from error
+        sizes = f"{size / 1e9:.1f} GB are to be written here and {free / 1e9:.1f} are free"
+        raise InputError(f"{folder}: {sizes}; {REMEDIES['ENOSPC']}")
 
 
 def readable(name: str) -> str:
@@ -91,6 +111,4 @@ _UNPRINTABLE = re.compile(
 
 def expanded(path: Path) -> Path:
     """The path with a leading ~ as the home folder, unless there is something of that very name."""
-    if path.parts[:1] != ("~",) or os.path.lexists(path):
-        return path
-    return path.expanduser()
+    return path if path.parts[:1] != ("~",) or os.path.lexists(path) else path.expanduser()

@@ -77,28 +77,27 @@ def choose(value: Any, choices: Iterable[str], where: str) -> None:
         raise InputError(f"{where}: got {value!r}{_meant(value, known, 'choose one of')}")
 
 
-@lru_cache
-def _adapter(kind: type) -> Any:
-    return TypeAdapter(kind)
+_adapter = lru_cache(TypeAdapter)
 
 
 def _said(kind: Any, fault: Mapping[str, Any], where: str) -> str:
+    """One line about what pydantic found wrong in values for `kind`."""
     *above, last = fault["loc"]
-    value, problem, inside = fault["input"], fault["type"], _hint(kind, above)
-    key = ".".join(str(step) for step in fault["loc"] if step != "[key]")
+    value, problem, given = fault["input"], fault["type"], fault.get("ctx", {})
+    place, key = ".".join(map(str, above)), ".".join(str(step) for step in fault["loc"] if step != "[key]")
     if problem == "unexpected_keyword_argument":
-        known = [field.name for field in dataclasses.fields(inside)]
-        place = f"{where}, key {'.'.join(map(str, above))}" if above else where
-        return f"{place}: unknown key {last!r}{_meant(last, known, 'known keys:')}"
+        for step in above:
+            kind = typing.get_type_hints(kind)[step] if dataclasses.is_dataclass(kind) else typing.get_args(kind)[-1]
+        known = [field.name for field in dataclasses.fields(kind)]
+        return f"{where}{f', key {place}' * bool(place)}: unknown key {last!r}{_meant(last, known, 'known keys:')}"
     if problem == "missing" and isinstance(last, int):
-        return f"{where}, key {'.'.join(map(str, above))}: expected {len(typing.get_args(inside))} values, got fewer"
+        return f"{where}, key {place}: expected {last + 1} or more values, got fewer"
     if problem.startswith("missing"):
         return f"{where}: the key {key} is missing"
     if problem == "literal_error":
-        hint = typing.get_args(_hint(kind, above[:-1]))[0] if last == "[key]" else _hint(kind, fault["loc"])
-        known = [str(each) for each in typing.get_args(hint)]
+        known = [each.strip("'") for each in re.split(", | or ", given["expected"])]
         return f"{where}, key {key}: got {value!r}{_meant(value, known, 'choose one of')}"
-    said = str(_SAID.get(problem, fault["msg"][:1].lower() + fault["msg"][1:])).format(**fault.get("ctx", {}))
+    said = str(_SAID.get(problem, fault["msg"][:1].lower() + fault["msg"][1:])).format(**given)
     return f"{where}, key {key}: {said}, got {value!r}"
 
 
@@ -108,18 +107,3 @@ def _meant(value: Any, known: list[str], words: str) -> str:
     near = difflib.get_close_matches(str(value).lower(), lower, n=1)
     listed = f"{words} {', '.join(known)}"
     return f"; did you mean {lower[near[0]]}? {listed[0].upper()}{listed[1:]}" if near else f"; {listed}"
-
-
-def _hint(kind: Any, place: Iterable[Any]) -> Any:
-    """The type at this place in the dataclass `kind`, without annotations and None."""
-    for step in place:
-        arguments = typing.get_args(kind)
-        if dataclasses.is_dataclass(kind):
-            kind = typing.get_type_hints(kind)[str(step)]
-        elif isinstance(step, int) and arguments:
-            kind = arguments[0 if arguments[-1] is Ellipsis else step]
-        elif arguments:
-            kind = arguments[-1]
-        while typing.get_origin(kind) not in (None, tuple, dict, typing.Literal):
-            kind = typing.get_args(kind)[0]
-    return kind

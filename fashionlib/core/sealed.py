@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -18,20 +19,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import build_aside, readable, written_aside
 from fashionlib.core.threads import in_order
 
 MOST_JSON = 1 << 30  # bytes; an endless file is not read to its end
+SEAL = "seal.json"
 _PIECE = 1 << 20
+_HALF_MADE = r"\.{kind}-[0-9a-f]{{16}}-\w{{8}}"  # as `build_aside` calls a folder of a cache until it is whole
+_YOUNG = 60  # seconds in which a half-made folder is left alone, whatever its lock says
 
 Stat = tuple[int, int, int]  # bytes, and when contents and entry were changed last, in ns
 
 
 class Damaged(ValueError):
-    """A file of ours is not what was written; the message says how, without its name."""
+    """A file is not what was written, or none that can be read; the message says how, without its name."""
 
 
 @cache
@@ -40,22 +44,30 @@ def notice(text: str) -> None:
     print(f"note: {readable(text)}", file=sys.stderr)
 
 
-def opened(path: Path) -> IO[bytes]:
-    """A regular file, open to be read. Raises Damaged for pipes, sockets and devices, which could block for ever."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if stat.S_ISREG(os.fstat(handle).st_mode):
-        return os.fdopen(handle, "rb")
-    os.close(handle)
-    raise Damaged("no regular file")
+def opened(path: Path, limit: int | None = None) -> io.BufferedReader:
+    """A regular file of at most `limit` bytes, open to be read.
+
+    Raises Damaged for folders, pipes, sockets and devices, which could block for ever, and OSError as `open` does.
+    """
+    state, file = os.stat(path), None
+    if stat.S_ISREG(state.st_mode):  # what is put in its place meanwhile does not block
+        file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
+        state = os.fstat(file.fileno())
+    kind = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe, socket or device"
+    fault = "" if stat.S_ISREG(state.st_mode) else f"{kind}, no regular file"
+    if limit is not None and state.st_size > limit:
+        fault = f"{state.st_size / 1e6:,.0f} MB, more than {limit / 1e6:,.0f}"
+    if file is not None and not fault:
+        return file
+    if file is not None:
+        file.close()
+    raise Damaged(fault)
 
 
 def read_bytes(path: Path, limit: int = MOST_JSON) -> bytes:
     """All of a regular file. Raises Damaged where it is none or larger than `limit`, and OSError as `open` does."""
-    with opened(path) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise Damaged(f"larger than {limit:,} bytes")
-    return content
+    with opened(path, limit) as file:
+        return file.read(limit)
 
 
 def stat_of(path: Path | str) -> Stat:
@@ -93,9 +105,8 @@ def bytes_hash(content: bytes) -> str:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """A JSON object with its own checksum. Raises InputError where it cannot be written."""
     text = json.dumps(values, sort_keys=True)
-    sealed = f'{{"checksum": "{bytes_hash(text.encode())}", "values": {text}}}\n'
     with written_aside(path) as file:
-        file.write(sealed.encode())
+        file.write(f'{{"checksum": "{bytes_hash(text.encode())}", "values": {text}}}\n'.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -109,37 +120,35 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-SEAL = "seal.json"
-_HALF_MADE = r"\.{kind}-[0-9a-f]{{16}}-\w{{8}}"  # as `build_aside` calls a folder of a cache until it is whole
-_YOUNG = 60  # seconds in which a half-made folder is left alone, whatever its lock says
-
-
 def cached(folder: Path, build: Callable[[Path], None]) -> Path:
     """A folder of a cache, called KIND-KEY: made by `build` where it is not there, and again where it is damaged.
 
     What a killed run left half-made of this kind is removed. Raises InputError where the disk fails.
     """
-    _remove_half_made(folder)
+    pattern = re.compile(_HALF_MADE.format(kind=re.escape(folder.name.partition("-")[0])))
+    with contextlib.suppress(OSError):
+        for path in [path for path in folder.parent.iterdir() if pattern.fullmatch(path.name)]:
+            age = time.time() - path.stat().st_mtime
+            with _handle(path) as handle:
+                free = is_free(handle)
+            if age > _YOUNG and (free or (free is None and age > 24 * 60 * 60)):
+                shutil.rmtree(path, ignore_errors=True)
     if os.path.lexists(folder) and (fault := fault_of(folder)):
         notice(f"{folder}: damaged ({fault}); it is made again")
         shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()
 
     def whole(aside: Path) -> None:
-        with _locked(aside):
+        with _handle(aside) as handle:  # locked while it is made, and no longer than the process lives
+            is_free(handle)
             build(aside)
-            seal(aside)
+            files = sorted(path for path in aside.iterdir() if path.is_file())
+            write_json(aside / SEAL, {path.name: [*stat_of(path), content_hash(path)] for path in files})
 
     return build_aside(folder, whole)
 
 
-def seal(folder: Path) -> None:
-    """Write down what the files of a finished folder are. Raises InputError where that cannot be written."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != SEAL)
-    write_json(folder / SEAL, {path.name: [*stat_of(path), content_hash(path)] for path in files})
-
-
 def fault_of(folder: Path) -> str:
-    """What is wrong with a folder that `seal` was called on; empty where it is whole."""
+    """What is wrong with a folder that `cached` made; empty where it is whole."""
     try:
         rows = read_json(folder / SEAL)
         now = {name: [*stat_of(folder / name), row[-1]] for name, row in rows.items()}
@@ -155,40 +164,27 @@ def fault_of(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """While the block runs, and no longer than the process lives, others see that the folder is being made."""
+def _handle(folder: Path) -> Iterator[int | None]:
+    """A folder, open; None where the system opens none, as Windows."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        yield
-        return
+    except OSError:
+        handle = None
     try:
-        is_free(handle)
-        yield
+        yield handle
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
 
 
-def is_free(handle: int) -> bool | None:
+def is_free(handle: int | None) -> bool | None:
     """Locks an open file or folder if no other process has; None where the system or the disk has no locks."""
     try:
         import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # pyright: ignore[reportArgumentType]
     except BlockingIOError:
         return False
-    except (ImportError, OSError):
+    except (ImportError, OSError, TypeError):  # TypeError: no handle
         return None
     return True
-
-
-def _remove_half_made(folder: Path) -> None:
-    pattern = re.compile(_HALF_MADE.format(kind=re.escape(folder.name.partition("-")[0])))
-    with contextlib.suppress(OSError):
-        for path in [path for path in folder.parent.iterdir() if pattern.fullmatch(path.name)]:
-            age = time.time() - path.stat().st_mtime
-            handle = os.open(path, os.O_RDONLY)
-            free = is_free(handle)
-            os.close(handle)
-            if age > _YOUNG and (free or (free is None and age > 24 * 60 * 60)):
-                shutil.rmtree(path, ignore_errors=True)

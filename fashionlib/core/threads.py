@@ -15,9 +15,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], ahead: int) -> Iterator[Result]:
-    """`work` of each item in order, done by threads that are at most `ahead` items in front of the one asked for."""
-    with ThreadPoolExecutor() as pool:
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], ahead: int, threads: int | None = None,
+    start: Callable[[], object] | None = None,
+) -> Iterator[Result]:  # fmt: skip
+    """`work` of each item in order, done by threads that are at most `ahead` items in front of the one asked for.
+
+    threads: how many; by default a few more than there are processors. start: called in each as it begins.
+    """
+    with ThreadPoolExecutor(threads, initializer=start) as pool:
         waiting = deque()
         try:
             for item in items:
@@ -66,7 +72,7 @@ class QuietModule:
     def __init__(self, module: str):
         self.module = module.replace(".", r"\.")
         self._reset()
-        if hasattr(os, "register_at_fork"):  # threads that the child does not have may have been inside
+        if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:

@@ -6,6 +6,8 @@ warns. What a decoder raises here is told by `fashionlib.data.photos.read_photo`
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
 import struct
 from collections.abc import Callable
@@ -35,6 +37,9 @@ QUIET = QuietModule("PIL.")  # it warns of odd tags of TIFFs and EXIF, and of la
 _BAND = 4_000_000  # pixels converted to RGB at a time: intermediate copies stay small
 _MOST_CHUNKS = 200_000  # of a PNG
 _MOST_SCANS = 2_000_000_000  # pixels × scans of a JPEG: a small file can ask for hours of work
+with contextlib.suppress(OSError, AttributeError):  # libtiff, where Pillow's library shows it, prints of damaged files
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+    ctypes.CDLL(Image.core.__file__).TIFFSetWarningHandler(None)
 _END = b"\xff\xd9"  # a JPEG's end marker
 _KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})  # the chunks of a PNG that are its picture
 

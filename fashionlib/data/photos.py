@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from PIL import Image
 
 from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.files import expanded
+from fashionlib.core.sealed import Damaged, opened
 from fashionlib.data.base import Box
 from fashionlib.data.decode import MOST_PIXELS, UnknownFormat, decode, decode_image, heif_class
 
@@ -78,7 +77,7 @@ def open_photo(photo: object, canvas: tuple[int, int] | None = None) -> Photo:
     with _told(path):
         if path.suffix.lower() in UNREAD:
             raise UnknownFormat(why_unread(path))
-        with opened(path) as file:
+        with opened(path, MOST_BYTES) as file:
             return Photo(*decode(file, lambda size: _enough(size, canvas)))
 
 
@@ -88,33 +87,14 @@ def _enough(size: tuple[int, int], canvas: tuple[int, int] | None) -> float:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[io.BufferedIOBase]:
-    """A stranger's file to read from. Raises InputError where it is no regular file, which could block for ever."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise InputError(f"{_kind(path)}, not a photo; name a photo's file")
-    # a pipe put in its place meanwhile does not block
-    with os.fdopen(
-        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
-    ) as file:
-        state = os.fstat(file.fileno())
-        if not stat.S_ISREG(state.st_mode):
-            raise InputError("not a regular file; name a photo's file")
-        if state.st_size > MOST_BYTES:
-            raise InputError(f"{state.st_size / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f}; resize it")
-        yield file
-
-
-def _kind(path: Path) -> str:
-    return "a folder" if path.is_dir() else "a pipe, socket or device"
-
-
-@contextlib.contextmanager
 def _told(name: str | Path) -> Iterator[None]:
     """Whatever goes wrong while `name` is read becomes one InputError of one line that names it."""
     try:
         yield
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such photo; check the folder") from error
+    except Damaged as error:
+        raise InputError(f"{name}: {error}; name a photo's file") from error
     except (InputError, UnknownFormat) as error:
         raise InputError(f"{name}: {error}") from error
     except MemoryError as error:

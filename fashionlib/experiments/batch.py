@@ -19,8 +19,8 @@ from typing import IO, Any
 
 import nbformat
 
-from fashionlib.core import memory
 from fashionlib.core.code_hash import imported_modules, sources_hash
+from fashionlib.core.console import ENVIRONMENT
 from fashionlib.core.errors import InputError
 from fashionlib.core.sealed import bytes_hash, notice
 from fashionlib.experiments.jobs import Job, jobs_of, ledgers_of, notices, usable
@@ -88,7 +88,7 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
     command = [sys.executable, "-m", "papermill", str(job.source), str(aside), *arguments,
                "--kernel", "python3", "--cwd", str(root), "--log-output", "--no-progress-bar"]  # fmt: skip
     # a shell's own MPLBACKEND=agg would leave the notebooks without figures
-    own = {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **memory.ENVIRONMENT,
+    own = {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **ENVIRONMENT,
            "MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # fmt: skip
     started = time.perf_counter()
     with _held(log, f"notebook {name}") as file:

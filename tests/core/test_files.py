@@ -44,6 +44,25 @@ def test_a_folder_on_a_full_disk_is_one_clear_error_and_absent(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "pipe"])
+def test_nothing_but_a_regular_file_is_replaced(tmp_path, kind):
+    """Seen to put a file in the place of a link."""
+    path = tmp_path / "page.html"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        (tmp_path / "kept").write_text("mine")
+        path.symlink_to(tmp_path / ("kept" if kind == "link" else "none"))
+    before = path.lstat()
+    with pytest.raises(InputError, match=r"page\.html: a .* is not replaced"), written_aside(path) as file:
+        file.write(b"other")
+    assert path.lstat() == before
+    assert not list(tmp_path.glob(".page*"))
+    assert kind != "link" or (tmp_path / "kept").read_text() == "mine"
+
+
 def test_more_than_the_disk_holds_is_refused_before_anything_is_written(tmp_path):
     room_for(1, tmp_path)
     with pytest.raises(InputError, match=r"1000000000\.0 GB are to be written here and .* are free; make room"):

@@ -230,7 +230,7 @@ def test_what_is_no_regular_file_is_told_at_once(tmp_path, kind):
     else:
         with socket.socket(socket.AF_UNIX) as bound:
             bound.bind(os.fspath(path))
-    with pytest.raises(InputError, match=r"x\.jpg: (a pipe, socket or device|a folder), not a photo"):
+    with pytest.raises(InputError, match=r"x\.jpg: (a pipe, socket or device|a folder), no regular file"):
         read_photo(path)
 
 
@@ -407,6 +407,18 @@ def test_reading_in_threads_leaves_the_callers_warnings_as_they_were(tmp_path):
     for thread in threads:
         thread.join()
     assert warnings.filters == before
+
+
+def test_a_damaged_tiff_is_an_error_and_prints_nothing(tmp_path, capfd):
+    """Seen: libtiff wrote to the terminal by itself."""
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.tif", compression="tiff_lzw")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[2000:9000:7] = bytes(1000)
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(InputError, match="damaged image"):
+        read_photo(tmp_path / "a.tif")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_leading_tilde_is_the_home_folder(tmp_path, monkeypatch):

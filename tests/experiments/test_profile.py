@@ -36,7 +36,7 @@ START = "data: {name: wardrobe}\nmethods: {whole: {kind: whole}}\n"
         (START + "epoch: 3\n", "unknown key 'epoch'"),
         (START + "training: {epoch: 3}\n", r"unknown key 'epoch'; did you mean epochs\?"),
         (START + "training: {epochs: three}\n", "key training.epochs: expected a whole number, got 'three'"),
-        (START + "image_size: [192]\n", "expected 2 values"),
+        (START + "image_size: [192]\n", "expected 2 or more values"),
         (
             START + "retrieval: [instore]\n",
             "key retrieval.instore: got 'instore'; did you mean inshop",
@@ -86,7 +86,7 @@ METHOD = "data: {{name: wardrobe}}\nmethods: {{prior: {{kind: prior}}, whole: {{
         (HEAD.format("numbers: 5"), "key numbers: got 5; choose one of 4, 6"),
         (HEAD.format("steps: 0"), "key steps: expected 1 or more, got 0"),
         (HEAD.format("dropout: 1"), "key dropout: expected less than 1.0, got 1"),
-        (HEAD.format("region: [4]"), "key region: expected 2 values, got fewer"),
+        (HEAD.format("region: [4]"), "key region: expected 2 or more values, got fewer"),
         (METHOD.format("{kind: parsre}"), "methods.last, key kind: got 'parsre'; did you mean parser?"),
         (METHOD.format("{kind: triplet, head: {triplets: hardest}}"), "head of last, key triplets: got 'hardest'"),
         (METHOD.format("{kind: csra, head: {hiden: 3}}"), "head of last: unknown key 'hiden'; did you mean hidden?"),

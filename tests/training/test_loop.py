@@ -240,7 +240,7 @@ def test_a_network_is_compiled_where_that_is_asked_for():
     assert compiled(net, "no") is net
     assert (compiled(net, "gpu") is net) == (device().type != "cuda")
     assert compiled(net, "yes") is not net
-    with pytest.raises(InputError, match="unknown compile 'maybe': choose one of no, gpu, yes"):
+    with pytest.raises(InputError, match="compile: got 'maybe'; choose one of no, gpu, yes"):
         compiled(net, "maybe")
 
 
