@@ -19,7 +19,7 @@ from wardrobefolder import SIZE, small_model
 
 import fashionlib.data.published.listed as listed
 from fashionlib.core import code_hash
-from fashionlib.data import Wardrobe, ccp, ccp_shop, load
+from fashionlib.data import Wardrobe, ccp, load
 from fashionlib.data.augment import MIRRORED, PLAIN, View
 from fashionlib.data.photos import PHOTOS_VERSION, letterbox, read_photo
 from fashionlib.data.store import Photos, load_photos
@@ -123,7 +123,7 @@ def test_published_samples(tmp_path):
 
 def test_ccp_samples(tmp_path):
     root = handmade.write_ccp(tmp_path)
-    for name, version, split in (("ccp", ccp.VERSION, "test"), ("ccp_shop", ccp_shop.VERSION, "c2s_query")):
+    for name, version, split in (("ccp", ccp.VERSION, "test"), ("ccp_shop", ccp.SHOP_VERSION, "c2s_query")):
         check(
             f"{name} VERSION", version, samples(load("ccp", root, split)), atol=0.5
         )  # JPEG decoders round differently

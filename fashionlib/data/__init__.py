@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
+from importlib import import_module
 from pathlib import Path
+
+import lazy_loader
 
 from fashionlib.core.errors import InputError
 from fashionlib.data.base import Dataset, Sample, split_hash
-from fashionlib.data.catalogue import Catalogue
-from fashionlib.data.ccp import CCP
-from fashionlib.data.ccp_shop import SPLITS as GARMENTS
-from fashionlib.data.ccp_shop import CCPShop
-from fashionlib.data.closet import Closet
-from fashionlib.data.folder import Folder
-from fashionlib.data.published.deepfashion_attributes import Attributes
-from fashionlib.data.published.deepfashion_c2s import ConsumerToShop
-from fashionlib.data.published.deepfashion_inshop import InShop
-from fashionlib.data.published.fashion144k import Fashion144k
-from fashionlib.data.published.fashion550k import Fashion550k
-from fashionlib.data.street_closet import StreetCloset
-from fashionlib.data.wardrobe.dataset import Wardrobe
 
-__all__ = [
-    "CCP",
-    "Attributes",
-    "CCPShop",
-    "Catalogue",
-    "Closet",
-    "ConsumerToShop",
-    "Dataset",
-    "Fashion144k",
-    "Fashion550k",
-    "Folder",
-    "InShop",
-    "Sample",
-    "StreetCloset",
-    "Wardrobe",
-    "load",
-    "split_hash",
-]
-
-_ROOTED = {
-    kind.name: kind
-    for kind in (CCP, Closet, Catalogue, StreetCloset, Fashion144k, Fashion550k, InShop, ConsumerToShop, Attributes)
-}
-NAMES = ("wardrobe", "ccp", "folder", *list(_ROOTED)[1:])
+_CLASSES = {  # by data set: its module, its class
+    "wardrobe": ("wardrobe.dataset", "Wardrobe"), "ccp": ("ccp", "CCP"), "folder": ("folder", "Folder"),
+    "closet": ("closet", "Closet"), "catalogue": ("catalogue", "Catalogue"),
+    "street_closet": ("street_closet", "StreetCloset"), "fashion144k": ("published.fashion144k", "Fashion144k"),
+    "fashion550k": ("published.fashion550k", "Fashion550k"),
+    "deepfashion_inshop": ("published.deepfashion_inshop", "InShop"),
+    "deepfashion_c2s": ("published.deepfashion_c2s", "ConsumerToShop"),
+    "deepfashion_attributes": ("published.deepfashion_attributes", "Attributes"),
+}  # fmt: skip
+NAMES = tuple(_CLASSES)
+_SHOP = ("ccp", "CCPShop")  # garments of ccp by themselves
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, ["base"], {module: [kind] for module, kind in _CLASSES.values()} | {"ccp": ["CCP", "CCPShop"]}
+)
+__all__ = [*__all__, "Dataset", "Sample", "load", "split_hash"]
 
 
 def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "train", **options) -> Dataset:
@@ -63,15 +45,13 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
     """
     if name not in NAMES:
         raise InputError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
+    if name != "wardrobe" and root is None:
+        raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
+    module, kind = _SHOP if name == "ccp" and split in ("c2s_query", "c2s_gallery") else _CLASSES[name]
+    kind = getattr(import_module(f"{__name__}.{module}"), kind)
+    words = {"wardrobe": (split,), "folder": (root,)}.get(name, (root, split))
     try:
-        if name == "wardrobe":
-            return Wardrobe(split, **options)
-        if root is None:
-            raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
-        if name == "folder":
-            return Folder(root, **options)
-        if name == "ccp" and split in GARMENTS:
-            return CCPShop(root, split, **options)
-        return _ROOTED[name](root, split, **options)  # pyright: ignore[reportReturnType]
+        inspect.signature(kind).bind(*words, **options)
     except TypeError as error:
         raise InputError(f"the data set {name} does not take these options: {error}") from error
+    return kind(*words, **options)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
+
+from fashionlib.core.errors import InputError
 
 Box = tuple[float, float, float, float]
 Landmark = tuple[float, float, bool]
@@ -58,4 +60,15 @@ class Dataset(Protocol):
 
 def split_hash(ids: Iterable[str]) -> str:
     """Twelve hex digits that name a split: the SHA-256 of its sorted ids, one a line."""
-    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:12]
+    return lines_hash(sorted(ids))
+
+
+def lines_hash(lines: Iterable[str]) -> str:
+    """The first twelve hex digits of the SHA-256 of these lines."""
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def check_choice(what: str, value: str, choices: Collection[str]) -> None:
+    """Raises InputError where the value is none of the choices; what: the beginning of the message."""
+    if value not in choices:
+        raise InputError(f"{what}: choose one of {', '.join(choices)}")

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.base import Sample
+from fashionlib.data.base import Sample, check_choice, lines_hash
 from fashionlib.data.photos import read_photo
 
 NAME = re.compile(r"(?P<style>[mw][a-z]{1,2}\d\d)-(?P<colour>[a-z]+)_(?P<view>main|back|alt1)\.jpg", re.IGNORECASE)
@@ -40,13 +40,17 @@ class Catalogue:
     labels: tuple[str, ...] = ()
 
     def __init__(self, root: str | Path, split: str = "all", *, half: str = "all"):
-        if split not in VIEWS:
-            raise InputError(f"catalogue has no split {split!r}: choose one of {', '.join(VIEWS)}")
-        if half not in HALVES:
-            raise InputError(f"catalogue has no half {half!r}: choose one of {', '.join(HALVES)}")
+        check_choice(f"catalogue has no split {split!r}", split, VIEWS)
+        check_choice(f"catalogue has no half {half!r}", half, HALVES)
         self.root, self.split, self.half = Path(root), split, half
-        found = _photos(self.root)
-        self._paths = {id_: path for id_, path in found.items() if self._wanted(path.name)}
+        folder = next((self.root / name for name in FOLDERS if (self.root / name).is_dir()), None)
+        found = {path: match for path in sorted(folder.rglob("*.jpg")) if (match := NAME.fullmatch(path.name))
+                 } if folder else {}  # fmt: skip
+        if not found:
+            raise InputError(f"{root}: no photos such as mh01-black_main.jpg in {' or '.join(FOLDERS)}; {GET_IT}")
+        wanted = {path.stem: path for path, match in found.items() if match["view"].lower() in VIEWS[split]
+                  and half in ("all", half_of(match["style"]))}  # fmt: skip
+        self._paths = dict(sorted(wanted.items()))
         self.ids = tuple(self._paths)
 
     def __len__(self) -> int:
@@ -82,13 +86,7 @@ class Catalogue:
 
     def fingerprint(self) -> str:
         """Changes when a photo is added, removed or changes its size."""
-        rows = [f"{id_} {path.stat().st_size}" for id_, path in self._paths.items()]
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
-
-    def _wanted(self, name: str) -> bool:
-        match = NAME.fullmatch(name)
-        assert match
-        return match["view"].lower() in VIEWS[self.split] and self.half in ("all", half_of(match["style"]))
+        return lines_hash(f"{id_} {path.stat().st_size}" for id_, path in self._paths.items())
 
 
 def style_of(id_: str) -> str:
@@ -99,12 +97,3 @@ def style_of(id_: str) -> str:
 def half_of(style: str) -> str:
     """ "val" where the last hex digit of the SHA-1 of the style in lower case is below 8, else "test"."""
     return "val" if int(hashlib.sha1(style.lower().encode()).hexdigest()[-1], 16) < 8 else "test"
-
-
-def _photos(root: Path) -> dict[str, Path]:
-    """By id, the photos of garments; other products, and views of other names, are left out."""
-    folder = next((root / name for name in FOLDERS if (root / name).is_dir()), None)
-    found = {path.stem: path for path in folder.rglob("*.jpg") if NAME.fullmatch(path.name)} if folder else {}
-    if not found:
-        raise InputError(f"{root}: no photos such as mh01-black_main.jpg in {' or '.join(FOLDERS)}; {GET_IT}")
-    return dict(sorted(found.items()))

@@ -8,8 +8,8 @@ sure", "Skip", "Other") are left out. One sender's photos share a background, so
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.base import Sample
+from fashionlib.data.base import Sample, check_choice, lines_hash
 from fashionlib.data.photos import read_photo
 
 CLASSES = (
@@ -50,8 +50,7 @@ class Closet:
     labels = CLASSES
 
     def __init__(self, root: str | Path, split: str = "train", *, split_seed: int = 0):
-        if split not in (*SHARES, "all"):
-            raise InputError(f"closet has no split {split!r}: choose one of {', '.join(SHARES)}, all")
+        check_choice(f"closet has no split {split!r}", split, (*SHARES, "all"))
         self.root, self.split, self.split_seed = Path(root), split, split_seed
         rows = read_rows(self.root)
         if split != "all":
@@ -64,19 +63,19 @@ class Closet:
 
     def __getitem__(self, index: int) -> Sample:
         image = read_photo(self.root / "images" / f"{self.ids[index]}.jpg")
-        return Sample(image=image, id=self.ids[index], labels=self._one_hot(index), domain="closet")
+        return Sample(image=image, id=self.ids[index], labels=self._rows_of([index])[0], domain="closet")
 
     def targets(self) -> Float[np.ndarray, "photos labels"]:
         """1 for the class of each photo, else 0; opens no photo."""
-        return np.stack([self._one_hot(index) for index in range(len(self))])
+        return self._rows_of(range(len(self)))
+
+    def _rows_of(self, numbers: Sequence[int]) -> Float[np.ndarray, "_photos labels"]:
+        return np.eye(len(CLASSES), dtype=np.float32)[[CLASSES.index(self.rows[number].label) for number in numbers]]
 
     def fingerprint(self) -> str:
         """Changes when a row of the split or the size of its photo does."""
         rows = [f"{row} {(self.root / 'images' / f'{row.image}.jpg').stat().st_size}" for row in self.rows]
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
-
-    def _one_hot(self, index: int) -> Float[np.ndarray, " labels"]:
-        return np.array([label == self.rows[index].label for label in CLASSES], dtype=np.float32)
+        return lines_hash(rows)
 
 
 def read_rows(root: Path) -> list[Row]:
@@ -95,9 +94,8 @@ def read_rows(root: Path) -> list[Row]:
     rows = [row for row in rows if row.label not in NO_CLASS]
     for row in rows:
         if row.label not in CLASSES:
-            raise InputError(
-                f"{path}: unknown label {row.label!r} of {row.image}; expected one of {', '.join(CLASSES)}"
-            )
+            what = f"{path}: unknown label {row.label!r} of {row.image}; expected one of {', '.join(CLASSES)}"
+            raise InputError(what)
     if not rows:
         raise InputError(f"{path}: no rows; {GET_IT}")
     return sorted(rows)

@@ -10,15 +10,19 @@ import contextlib
 import ctypes
 import io
 import struct
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import (  # fmt: skip
     BmpImagePlugin,
     ExifTags,
     GifImagePlugin,
     Image,
+    ImageCms,
     ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
@@ -28,7 +32,6 @@ from PIL import (  # fmt: skip
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.threads import Budget, QuietModule
-from fashionlib.data.colour import Converter, converter_to_srgb, white_level
 
 MOST_PIXELS = 100_000_000  # a picture that unpacks to more than this is refused, not decoded
 MOST_SIDE = 65_535  # pixels of one side, as in a JPEG
@@ -37,6 +40,8 @@ QUIET = QuietModule("PIL.")  # it warns of odd tags of TIFFs and EXIF, and of la
 _BAND = 4_000_000  # pixels converted to RGB at a time: intermediate copies stay small
 _MOST_CHUNKS = 200_000  # of a PNG
 _MOST_SCANS = 2_000_000_000  # pixels × scans of a JPEG: a small file can ask for hours of work
+_MOST_PROFILE = 8_000_000  # bytes unpacked; the largest printers' profiles have two or three million
+_SAME = 2  # of 255: a profile that moves no colour by more is sRGB, as most writers round it
 with contextlib.suppress(OSError, AttributeError):  # libtiff, where Pillow's library shows it, prints of damaged files
     ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
     ctypes.CDLL(Image.core.__file__).TIFFSetWarningHandler(None)
@@ -48,17 +53,18 @@ class UnknownFormat(Exception):
     """The file is of none of the formats that are read here; the message says what can be done."""
 
 
-class Picture(NamedTuple):
+class Photo(NamedTuple):
     """RGB pixels, upright, and the (height, width) of the photo before it was reduced."""
 
-    pixels: np.ndarray
+    pixels: UInt8[np.ndarray, "height width 3"]
     size: tuple[int, int]
 
 
 Reduce = Callable[[tuple[int, int]], float]  # from (height, width) to the scale, at most 1, that is enough
+Converter = Callable[[Image.Image], Image.Image]
 
 
-def decode(file: io.BufferedIOBase, enough: Reduce) -> Picture:
+def decode(file: io.BufferedIOBase, enough: Reduce) -> Photo:
     """The picture in `file`, first frame, in sRGB, transparency on white, turned as its EXIF says.
 
     Colours are converted where a colour profile is embedded that differs from sRGB. A JPEG that lacks its end marker
@@ -73,13 +79,17 @@ def decode(file: io.BufferedIOBase, enough: Reduce) -> Picture:
         except OSError as error:
             if error.errno is not None or _kind(file) is not JpegImagePlugin.JpegImageFile:
                 raise
-            picture = _without_end_marker(file, enough)
-            if picture is None:
+            # What a decoder does not find it makes up from what follows, so the picture is whole if it is the same
+            # whatever follows its data.
+            file.seek(0)
+            data = file.read()
+            whole, other = (_decode(io.BytesIO(data + more + _END), enough) for more in (b"", bytes(range(1, 97))))
+            if (whole.pixels != other.pixels).any():
                 raise
-            return picture
+            return whole
 
 
-def decode_image(image: Image.Image) -> Picture:
+def decode_image(image: Image.Image) -> Photo:
     """An open picture as `decode` gives it, in its own size."""
     with QUIET:
         _check_size(*image.size)
@@ -87,17 +97,19 @@ def decode_image(image: Image.Image) -> Picture:
         return _finish(image, image.info.get("icc_profile"), orientation(image), 1.0)
 
 
-def _decode(file: io.BufferedIOBase, enough: Reduce) -> Picture:
-    image, profile = _open(file)
-    turn = orientation(image)
-    width, height = image.size
+def _decode(file: io.BufferedIOBase, enough: Reduce) -> Photo:
+    kind, profile = _kind(file), None
+    if kind is PngImagePlugin.PngImageFile:
+        file, profile = _picture_chunks(file)
+    image = kind(file)  # pyright: ignore[reportArgumentType]
+    turn, (width, height) = orientation(image), image.size
     scale = enough((width, height) if turn >= 5 else (height, width))
     if image.info.get("progressive"):
         _refuse_endless(file, width * height)
     return _finish(image, profile or image.info.get("icc_profile"), turn, scale)
 
 
-def _finish(image: Image.Image, profile: bytes | None, turn: int, scale: float) -> Picture:
+def _finish(image: Image.Image, profile: bytes | None, turn: int, scale: float) -> Photo:
     width, height = image.size
     _check_size(width, height)
     if isinstance(image, JpegImagePlugin.JpegImageFile) and scale < 1:
@@ -105,16 +117,15 @@ def _finish(image: Image.Image, profile: bytes | None, turn: int, scale: float) 
     with DECODING.held(width * height if image.info.get("progressive") else image.width * image.height):
         image.load()
         shrink = max(1, int(image.width / max(1.0, width * scale)))
-        pixels = _pixels(image, shrink, converter_to_srgb(profile))
+        pixels = _pixels(image, shrink, converter_to_srgb(profile) if profile else None)
     pixels = np.ascontiguousarray(_TURNS[turn](pixels))
-    return Picture(pixels, (width, height) if turn >= 5 else (height, width))
+    return Photo(pixels, (width, height) if turn >= 5 else (height, width))
 
 
 def _check_size(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        raise InputError(f"{width}×{height}, more than {MOST_PIXELS:,} pixels; resize it")
-    if max(width, height) > MOST_SIDE:
-        raise InputError(f"{width}×{height}, more than {MOST_SIDE:,} pixels on one side; resize it")
+    for pixels, most, where in ((width * height, MOST_PIXELS, ""), (max(width, height), MOST_SIDE, " on one side")):
+        if pixels > most:
+            raise InputError(f"{width}×{height}, more than {most:,} pixels{where}; resize it")
 
 
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation: how the pixels become upright
@@ -145,13 +156,12 @@ def orientation(image: Image.Image) -> int:
     return number if number in _TURNS else 1
 
 
-def _open(file: io.BufferedIOBase) -> tuple[ImageFile.ImageFile, bytes | None]:
-    """The picture with its header read, and the colour profile where Pillow is not to read it."""
-    kind = _kind(file)
-    if kind is PngImagePlugin.PngImageFile:
-        file, profile = _picture_chunks(file)
-        return kind(file), profile  # pyright: ignore[reportArgumentType]
-    return kind(file), None  # pyright: ignore[reportArgumentType]
+_MAGIC: dict[bytes, type[ImageFile.ImageFile]] = {
+    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile, b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
+    b"GIF87a": GifImagePlugin.GifImageFile, b"GIF89a": GifImagePlugin.GifImageFile, b"BM": BmpImagePlugin.BmpImageFile,
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImagePlugin.TiffImageFile),
+}  # fmt: skip
+_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
 def _kind(file: io.BufferedIOBase) -> type[ImageFile.ImageFile]:
@@ -163,7 +173,7 @@ def _kind(file: io.BufferedIOBase) -> type[ImageFile.ImageFile]:
         raise UnknownFormat("not an image that can be read (an empty file); fetch or save it again")
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     if brand in (b"avif", b"avis"):
-        return _avif()
+        return _avif_class()
     if brand in _HEIC:
         return heif_class()
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
@@ -172,20 +182,6 @@ def _kind(file: io.BufferedIOBase) -> type[ImageFile.ImageFile]:
         if head.startswith(magic):
             return kind
     raise UnknownFormat("not an image that can be read; remove it or save it again as JPEG or PNG")
-
-
-_MAGIC: dict[bytes, type[ImageFile.ImageFile]] = {
-    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
-    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
-    b"GIF87a": GifImagePlugin.GifImageFile,
-    b"GIF89a": GifImagePlugin.GifImageFile,
-    b"BM": BmpImagePlugin.BmpImageFile,
-    b"II*\0": TiffImagePlugin.TiffImageFile,
-    b"MM\0*": TiffImagePlugin.TiffImageFile,
-    b"II+\0": TiffImagePlugin.TiffImageFile,
-    b"MM\0+": TiffImagePlugin.TiffImageFile,
-}
-_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
 def heif_class() -> type[ImageFile.ImageFile]:
@@ -197,7 +193,7 @@ def heif_class() -> type[ImageFile.ImageFile]:
     return HeifImageFile
 
 
-def _avif() -> type[ImageFile.ImageFile]:
+def _avif_class() -> type[ImageFile.ImageFile]:
     from PIL import features
 
     if "avif" not in features.modules or not features.check("avif"):
@@ -240,34 +236,16 @@ def _refuse_endless(file: io.BufferedIOBase, pixels: int) -> None:
         raise InputError(f"a JPEG of {scans} scans, which would take minutes to decode; save it again")
 
 
-def _without_end_marker(file: io.BufferedIOBase, enough: Reduce) -> Picture | None:
-    """A JPEG whose picture data are all there and whose end marker is not; None if any data are missing.
-
-    What a decoder does not find it makes up from what follows, so the picture is whole if it is the same whatever
-    follows its data.
-    """
-    file.seek(0)
-    data = file.read()
-    whole, other = (_decode(io.BytesIO(data + more + _END), enough) for more in (b"", bytes(range(1, 97))))
-    return whole if (whole.pixels == other.pixels).all() else None
-
-
 def _pixels(image: Image.Image, shrink: int, to_srgb: Converter | None) -> np.ndarray:
     """RGB, height × width × 3, a `shrink`-th of the size; converted band by band."""
-    width, height = image.size
-    white = white_level(image)
+    (width, height), white = image.size, white_level(image)
     rows = max(1, _BAND // (width * shrink)) * shrink
-    if rows >= height:
-        return np.array(_shrunk(_to_rgb(image, to_srgb, white), shrink))
     out = np.empty((-(-height // shrink), -(-width // shrink), 3), np.uint8)
     for top in range(0, height, rows):
-        band = _to_rgb(image.crop((0, top, width, min(top + rows, height))), to_srgb, white)
-        out[top // shrink : (top + rows) // shrink] = _shrunk(band, shrink)  # pyright: ignore[reportArgumentType]
+        band = image if rows >= height else image.crop((0, top, width, min(top + rows, height)))
+        band = _to_rgb(band, to_srgb, white)
+        out[top // shrink : (top + rows) // shrink] = band.reduce(shrink) if shrink > 1 else band  # pyright: ignore
     return out
-
-
-def _shrunk(image: Image.Image, shrink: int) -> Image.Image:
-    return image.reduce(shrink) if shrink > 1 else image
 
 
 def _to_rgb(image: Image.Image, to_srgb: Converter | None, white: float | None) -> Image.Image:
@@ -284,3 +262,57 @@ def _to_rgb(image: Image.Image, to_srgb: Converter | None, white: float | None) 
     if to_srgb is not None:
         image = to_srgb(image if image.mode in ("L", "CMYK") else image.convert("L" if image.mode == "1" else "RGB"))
     return image.convert("RGB")
+
+
+@lru_cache(maxsize=32)  # a folder's photos share a few profiles
+def converter_to_srgb(packed: bytes) -> Converter | None:
+    """What converts pictures of mode L, RGB or CMYK from an embedded profile to sRGB in RGB.
+
+    packed: the profile, or a PNG's iCCP chunk. None where it is sRGB, or damaged, which is no reason to refuse the
+    picture; pictures of another kind than the profile's are left unchanged.
+    """
+    try:
+        profile = packed[:_MOST_PROFILE]
+        if packed[36:40] != b"acsp":  # a PNG's: a name, a zero, how it is packed
+            name, _, rest = packed[:81].partition(b"\0")
+            profile = zlib.decompressobj().decompress(packed[len(name) + 2 :], _MOST_PROFILE) if rest else b""
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        source = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space.strip()]
+        transform = ImageCms.buildTransform(
+            profile, ImageCms.createProfile("sRGB"), source, "RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )  # fmt: skip
+        if source == "RGB" and _moves_nothing(transform):
+            return None
+    except Exception:
+        return None
+
+    def convert(image: Image.Image) -> Image.Image:
+        image = image.convert("RGB") if source == "RGB" and image.mode == "L" else image
+        return (ImageCms.applyTransform(image, transform) or image) if image.mode == source else image
+
+    return convert
+
+
+def _moves_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    steps = np.linspace(0, 255, 18).astype(np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(18, -1, 3)
+    moved = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
+    return int(np.abs(moved.astype(int) - colours).max()) <= _SAME
+
+
+def white_level(image: Image.Image) -> float | None:
+    """The value that is shown as white in a picture of more than 8 bits a pixel; None for all others.
+
+    16 bits are shown as they are, whatever the brightest value is. Where the range is not known (floats and 32 bits),
+    it is the smallest of 1 (floats only), 255, 65,535 and the largest value that holds all finite values.
+    """
+    if image.mode.startswith("I;16") or (image.mode in "IF" and image.format == "PNG"):  # older Pillows: 16 bits as 32
+        return 65535.0
+    if image.mode not in ("I", "F"):
+        return None
+    values, rows = np.asarray(image), max(1, _BAND // image.width)
+    blocks = (values[top : top + rows] for top in range(0, image.height, rows))
+    highest = max(float(block[np.isfinite(block)].max(initial=0)) for block in blocks)
+    levels = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+    return next((level for level in levels if highest <= level), highest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable
@@ -12,12 +11,12 @@ from pathlib import Path
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded
 from fashionlib.core.sealed import content_hashes, stat_of
-from fashionlib.data.base import Sample
+from fashionlib.data.base import Sample, lines_hash
 from fashionlib.data.photos import SUFFIXES, UNREAD, read_photo, why_unread
 
-_LITTER = frozenset({"@eadir", "#recycle", "@recycle", "__macosx", "$recycle.bin", "system volume information",
-                     "lost+found"})  # fmt: skip
-
+_LITTER = frozenset(
+    {"@eadir", "#recycle", "@recycle", "__macosx", "$recycle.bin", "system volume information", "lost+found"}
+)
 _ENDINGS = SUFFIXES | UNREAD.keys()
 
 
@@ -41,13 +40,10 @@ class Folder:
         found = photos_below(self.root)
         self.ids, self.left_out = tuple(sorted(found.photos)), found.left_out
         if not self.ids:
-            endings = " ".join(sorted(SUFFIXES))
-            name, why = next(iter(sorted(self.left_out.items())), ("", ""))
-            raise InputError(
-                f"{self.root}: none of the {len(self.left_out)} photos can be read; the first: {name}: {why}"
-                if name
-                else f"{self.root}: no photos in this folder; expected files ending in {endings}"
-            )
+            what = f"no photos in this folder; expected files ending in {' '.join(sorted(SUFFIXES))}"
+            for name, why in sorted(self.left_out.items())[:1]:
+                what = f"none of the {len(self.left_out)} photos can be read; the first: {name}: {why}"
+            raise InputError(f"{self.root}: {what}")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -62,22 +58,20 @@ class Folder:
 
     def fingerprint(self) -> str:
         """Changes when a photo is added, removed or changed (size or times)."""
-        return self._hash(_state(self.root / id_) for id_ in self.ids)
+        return self._hash(map(self._state, self.ids))
 
     def content_fingerprint(self) -> str:
         """Changes when a photo is added, removed, or changed in its content; reads every photo."""
         return self._hash(content_hashes(self.root / id_ for id_ in self.ids))
 
     def _hash(self, states: Iterable[object]) -> str:
-        rows = [f"{id_!r} {state}" for id_, state in zip(self.ids, states, strict=True)]
-        return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        return lines_hash(f"{id_!r} {state}" for id_, state in zip(self.ids, states, strict=True))
 
-
-def _state(path: Path) -> str:
-    try:
-        return repr(stat_of(path))
-    except OSError:  # removed meanwhile
-        return "gone"
+    def _state(self, id_: str) -> str:
+        try:
+            return repr(stat_of(self.root / id_))
+        except OSError:  # removed meanwhile
+            return "gone"
 
 
 @dataclass

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,7 +16,7 @@ from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.files import expanded
 from fashionlib.core.sealed import Damaged, opened
 from fashionlib.data.base import Box
-from fashionlib.data.decode import MOST_PIXELS, UnknownFormat, decode, decode_image, heif_class
+from fashionlib.data.decode import MOST_PIXELS, Photo, UnknownFormat, decode, decode_image, heif_class
 
 PHOTOS_VERSION = 2  # raise it when a file gives other pixels: decoded photos are then made again, folders indexed again
 
@@ -44,13 +43,6 @@ def why_unread(name: str | Path) -> str:
     return UNREAD.get(suffix, "")
 
 
-class Photo(NamedTuple):
-    """RGB pixels, upright, and the (height, width) of the photo that they were reduced from."""
-
-    pixels: UInt8[np.ndarray, "height width 3"]
-    size: tuple[int, int]
-
-
 def read_photo(photo: object, canvas: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width 3"]:
     """The pixels of `open_photo`."""
     return open_photo(photo, canvas).pixels
@@ -72,18 +64,14 @@ def open_photo(photo: object, canvas: tuple[int, int] | None = None) -> Photo:
         raise InputError(f"a photo of type {type(photo).__module__}.{type(photo).__name__}: {_EXPECTED}{_hint(photo)}")
     if isinstance(photo, Image.Image):
         with _told("the image"):
-            return Photo(*decode_image(photo))
+            return decode_image(photo)
     path = expanded(Path(photo))
     with _told(path):
         if path.suffix.lower() in UNREAD:
             raise UnknownFormat(why_unread(path))
         with opened(path, MOST_BYTES) as file:
-            return Photo(*decode(file, lambda size: _enough(size, canvas)))
-
-
-def _enough(size: tuple[int, int], canvas: tuple[int, int] | None) -> float:
-    """Twice what the canvas needs, so that the last step down still averages."""
-    return 1.0 if canvas is None else 2 * placement_of(size, canvas).scale
+            # twice what the canvas needs, so that the last step down still averages
+            return decode(file, lambda size: 2 * placement_of(size, canvas).scale if canvas else 1.0)
 
 
 @contextlib.contextmanager
@@ -121,7 +109,7 @@ def _of_array(array: np.ndarray) -> Photo:
     if array.ndim == 3 and array.shape[2] == 3:
         return Photo(array, array.shape[:2])
     image = Image.fromarray(np.ascontiguousarray(array if array.ndim == 2 or array.shape[2] == 4 else array[..., 0]))
-    return Photo(*decode_image(image))
+    return decode_image(image)
 
 
 def _hint(photo: object) -> str:

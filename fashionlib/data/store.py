@@ -11,10 +11,11 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from torch.utils.data import DataLoader
 
@@ -78,23 +79,6 @@ class Photos:
         return self.targets
 
 
-class _Resized(torch.utils.data.Dataset):
-    def __init__(self, dataset: Dataset, size: tuple[int, int]):
-        self.dataset, self.size = dataset, size
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> tuple[int, Sample | None, InputError | None]:
-        """The number, the sample with its image resized (and nothing else that is large), or why there is none."""
-        try:
-            sample = self.dataset[index]
-        except InputError as error:
-            return index, None, error
-        image = letterbox(sample.image, self.size)[0]
-        return index, Sample(image=image, id=sample.id, labels=sample.labels, product=sample.product), None
-
-
 def load_photos(
     dataset: Dataset, size: tuple[int, int], *, cache: str | Path | None = None, workers: int | None = None
 ) -> Photos:
@@ -109,8 +93,8 @@ def load_photos(
     out, nothing is kept: the next call reads it again.
     """
     content = dataset.fingerprint() if cache is None else content_of(dataset, Path(cache))
-    what = f"{dataset.name} {dataset.split} {content} {size} {PHOTOS_VERSION}"
-    key = hashlib.sha256(what.encode()).hexdigest()[:16]
+    key = f"{dataset.name} {dataset.split} {content} {size} {PHOTOS_VERSION}"
+    key = hashlib.sha256(key.encode()).hexdigest()[:16]
     if cache is None:
         with tempfile.TemporaryDirectory() as folder:
             _decode(dataset, size, Path(folder), workers)
@@ -141,31 +125,46 @@ def content_of(dataset: Dataset, cache: Path) -> str:
         return content
 
 
+def _batch(
+    dataset: Dataset, size: tuple[int, int], numbers: list[int]
+) -> list[tuple[int, Sample | None, InputError | None]]:
+    """The numbers, the samples with their images resized (and nothing else that is large), or why there is none."""
+    found = []
+    for number in numbers:
+        try:
+            sample = dataset[number]
+            image = letterbox(sample.image, size)[0]
+            sample = Sample(image=image, id=sample.id, labels=sample.labels, product=sample.product)
+            found.append((number, sample, None))
+        except InputError as error:
+            found.append((number, None, error))
+    return found
+
+
 def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int | None) -> None:
-    shape = (len(dataset), *size, 3)
-    room_for(math.prod(shape), folder)
-    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
-    products, skipped, targets = [""] * len(dataset), {}, np.zeros((len(dataset), len(dataset.labels)), np.float32)
+    photos, listed = len(dataset), isinstance(dataset, Listed)
+    room_for(math.prod((photos, *size, 3)), folder)
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (photos, *size, 3))
+    products, skipped, targets = [""] * photos, {}, np.zeros((photos, len(dataset.labels)), np.float32)
     workers = (os.cpu_count() or 1) if workers is None else workers
     loader = DataLoader(
-        _Resized(dataset, size), batch_size=16, num_workers=workers if len(dataset) > 64 else 0, collate_fn=list
-    )
-    for batch in loader:
-        for index, sample, problem in batch:
-            if sample is not None:
-                images[index], products[index] = sample.image, sample.product or ""
-                targets[index] = 0 if sample.labels is None else sample.labels
-            elif dataset.name == "folder" or isinstance(dataset, Listed):
-                skipped[dataset.ids[index]] = str(problem)
-                if isinstance(problem, PassingError):
-                    (folder / "passing").touch()
-            else:
-                raise problem
-    if len(skipped) == len(dataset):
-        raise InputError(f"none of the {len(dataset)} photos can be read; the first: {next(iter(skipped.values()))}")
-    if isinstance(dataset, Listed) and too_many(len(skipped), len(dataset)):
-        which = f"{len(skipped):,} of the {len(dataset):,} photos of {dataset.name} {dataset.split}"
-        raise InputError(f"{which} cannot be read; the first: {next(iter(skipped.values()))}")
+        range(photos),  # pyright: ignore[reportArgumentType]
+        batch_size=16, num_workers=workers if photos > 64 else 0, collate_fn=partial(_batch, dataset, size),
+    )  # fmt: skip
+    for index, sample, problem in chain.from_iterable(loader):
+        if sample is not None:
+            images[index], products[index] = sample.image, sample.product or ""
+            targets[index] = 0 if sample.labels is None else sample.labels
+        elif dataset.name == "folder" or listed:
+            skipped[dataset.ids[index]] = str(problem)
+            if isinstance(problem, PassingError):
+                (folder / "passing").touch()
+        else:
+            raise problem
+    if skipped and (len(skipped) == photos or (listed and too_many(len(skipped), photos))):
+        which = f"{len(skipped):,} of the {photos:,} photos of {dataset.name} {dataset.split} cannot be read"
+        which = f"none of the {photos} photos can be read" if len(skipped) == photos else which
+        raise InputError(f"{which}; the first: {next(iter(skipped.values()))}")
     images.flush()
     np.save(folder / "targets.npy", targets)
     (folder / "photos.json").write_text(json.dumps({"products": products, "skipped": skipped}))
@@ -174,16 +173,16 @@ def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int 
 def _open(dataset: Dataset, folder: Path, key: str, *, in_memory: bool = False) -> Photos:
     meta = json.loads((folder / "photos.json").read_text())
     images = np.load(folder / "images.npy", mmap_mode=None if in_memory else "r")
-    targets = np.load(folder / "targets.npy")
-    kept = [index for index, id_ in enumerate(dataset.ids) if id_ not in meta["skipped"]]
-    if len(kept) < len(dataset):
-        if isinstance(dataset, Listed):
-            first, lost = next(iter(meta["skipped"].values())), len(meta["skipped"])
-            warnings.warn(f"{dataset.name} {dataset.split}: {lost:,} of {len(dataset):,} photos cannot be read and are "
-                          f"left out; the first: {first}", stacklevel=3)  # fmt: skip
+    targets, skipped = np.load(folder / "targets.npy"), meta["skipped"]
+    kept = [index for index, id_ in enumerate(dataset.ids) if id_ not in skipped]
+    if skipped:
         images, targets = images[kept], targets[kept]
+    if skipped and isinstance(dataset, Listed):
+        lost = f"{len(skipped):,} of {len(dataset):,} photos cannot be read and are left out"
+        first = next(iter(skipped.values()))
+        warnings.warn(f"{dataset.name} {dataset.split}: {lost}; the first: {first}", stacklevel=3)
     return Photos(
         images=images, targets=targets if dataset.labels else None, labels=dataset.labels,
         ids=tuple(dataset.ids[index] for index in kept), products=tuple(meta["products"][index] for index in kept),
-        skipped={**getattr(dataset, "left_out", {}), **meta["skipped"]}, fingerprint=key,
+        skipped={**getattr(dataset, "left_out", {}), **skipped}, fingerprint=key,
     )  # fmt: skip

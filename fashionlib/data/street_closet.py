@@ -1,23 +1,57 @@
 """Street photos, crops of them and closet photos as one data set with one vocabulary.
 
+Names that both data sets use mean the same label. In targets 1 is shown, 0 is absent and −1 is unknown; the losses
+leave unknown labels out (`fashionlib.models.losses.logistic`).
+
 The crops teach that what is out of the picture is not there: nearly everyone on the street photos stands whole, in
 shoes. Masks say which garments a crop still shows, so crops are made of masked photos only.
 """
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from fashionlib.data.base import Sample
+from fashionlib.data.base import Sample, lines_hash
 from fashionlib.data.ccp import CCP
-from fashionlib.data.closet import Closet
-from fashionlib.data.vocabulary import UNKNOWN, closet_targets, street_targets, vocabulary
+from fashionlib.data.closet import CLASSES, Closet
+
+UNKNOWN = -1.0
+
+# Labels of the street photos that a closet photo of this class may carry, too. All other garments are absent.
+POSSIBLE = {
+    "blazer": "jacket suit",
+    "blouse": "shirt top",
+    "body": "bodysuit romper intimate",
+    "dress": "romper",
+    "hat": "",
+    "hoodie": "sweatshirt sweater jacket jumper",
+    "longsleeve": "sweater sweatshirt jumper top t-shirt cardigan blouse shirt",
+    "outwear": "coat jacket cape vest cardigan blazer",
+    "pants": "jeans leggings tights suit",
+    "polo": "t-shirt shirt top",
+    "shirt": "blouse top",
+    "shoes": "boots clogs flats heels loafers pumps sandals sneakers wedges",
+    "shorts": "swimwear",
+    "skirt": "",
+    "t-shirt": "top",
+    "top": "blouse t-shirt undershirt intimate bra",
+    "undershirt": "top t-shirt intimate",
+}
+
+# Accessories and details, of which a closet photo's class says nothing.
+DETAILS = (
+    "accessories", "bag", "belt", "bracelet", "earrings", "glasses", "gloves", "necklace", "purse", "ring", "scarf",
+    "socks", "stockings", "sunglasses", "tie", "watch", "wallet",
+)  # fmt: skip
+
+# Labels that only closet photos have and that a street photo's tags rule out: its tags would name them otherwise.
+ABSENT_ON_STREETS = ("body", "polo", "undershirt")
 
 CROPS = 2  # per masked training photo
 SHOWN, GONE = 0.4, 0.1  # a garment counts as shown from this share of its mask on, as absent below that one
@@ -31,8 +65,8 @@ class StreetCloset:
     root: a folder with `ccp` and `closet`. split: "train" (with crops), "val", "test" or "all" (with crops), see `CCP`
     and `Closet`; split_seed draws both.
 
-    Labels are 1 (shown), 0 (absent) or −1 (unknown), see `fashionlib.data.vocabulary`. Raises InputError where a folder
-    is missing.
+    Labels are 1 (shown), 0 (absent) or −1 (unknown), see `street_targets` and `closet_targets`. Raises InputError where
+    a folder is missing.
     """
 
     name = "street_closet"
@@ -54,15 +88,12 @@ class StreetCloset:
     def __getitem__(self, index: int) -> Sample:
         if index < len(self.street):
             sample = self.street[index]
-            return Sample(image=sample.image, id=sample.id, labels=self._street(sample.labels), domain="street")
+            return replace(sample, labels=self._street(sample.labels), boxes={}, masks={})
         index -= len(self.street)
         if index < len(self._crops):
             return self._crop(*self._crops[index])
-        sample = self.closet[index - len(self._crops)]
-        row = self.closet.rows[index - len(self._crops)]
-        return Sample(
-            image=sample.image, id=sample.id, labels=closet_targets([row.label], self.labels)[0], domain="closet"
-        )
+        sample, row = self.closet[index - len(self._crops)], self.closet.rows[index - len(self._crops)]
+        return replace(sample, labels=closet_targets([row.label], self.labels)[0])
 
     def targets(self) -> Float[np.ndarray, "photos labels"]:
         """The labels of all photos; masks are read, no photo is opened."""
@@ -75,7 +106,7 @@ class StreetCloset:
     def fingerprint(self) -> str:
         """Changes with either data set, and with how crops are made."""
         made = (self.street.fingerprint(), self.closet.fingerprint(), CROPS, SHOWN, GONE, self.labels)
-        return hashlib.sha256(repr(made).encode()).hexdigest()[:12]
+        return lines_hash([repr(made)])
 
     def _street(self, labels: Float[np.ndarray, " _street"] | None) -> Float[np.ndarray, " _labels"]:
         assert labels is not None
@@ -117,3 +148,30 @@ def labels_in(
         share = mask[y1:y2, x1:x2].sum() / mask.sum()
         found[labels.index(label)] = 1 if share >= SHOWN else 0 if share < GONE else UNKNOWN
     return found
+
+
+def vocabulary(street: Sequence[str]) -> tuple[str, ...]:
+    """The labels of the street photos, then those that only closet photos have."""
+    return (*street, *(name for name in CLASSES if name not in street))
+
+
+def street_targets(
+    targets: Float[np.ndarray, "photos _street"], labels: Sequence[str]
+) -> Float[np.ndarray, "photos _labels"]:
+    """Tags of street photos in the vocabulary `labels`; labels that only closet photos have are unknown or absent."""
+    extended = np.full((len(targets), len(labels)), UNKNOWN, dtype=np.float32)
+    extended[:, : targets.shape[1]] = targets
+    for name in ABSENT_ON_STREETS:
+        extended[:, labels.index(name)] = 0
+    return extended
+
+
+def closet_targets(classes: Sequence[str], labels: Sequence[str]) -> Float[np.ndarray, "photos _labels"]:
+    """Classes of closet photos, one each, in the vocabulary `labels`."""
+    targets = np.zeros((len(classes), len(labels)), dtype=np.float32)
+    for row, name in zip(targets, classes, strict=True):
+        for unknown in (*DETAILS, *POSSIBLE[name].split()):
+            if unknown in labels:
+                row[labels.index(unknown)] = UNKNOWN
+        row[labels.index(name)] = 1
+    return targets

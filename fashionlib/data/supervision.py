@@ -60,13 +60,8 @@ class Supervision:
         return {k: torch.as_tensor(v, device=device) if isinstance(v, np.ndarray) else v for k, v in found.items()}
 
     def _of(self, photos: Rows | slice, progress: float, views: Rows | int = 0) -> dict[str, Any]:
-        found = {}
-        for name in self.needs:
-            if name == "progress":
-                found[name] = progress
-            else:
-                found[name] = self.known[name][views, photos] if name in _BY_VIEW else self.known[name][photos]
-        return found
+        rows = {name: (views, photos) if name in _BY_VIEW else photos for name in self.needs}
+        return {name: progress if name == "progress" else self.known[name][of] for name, of in rows.items()}
 
 
 def tag_overlap(a: Float[Tensor, "a c"], b: Float[Tensor, "b c"]) -> Float[Tensor, "a b"]:
@@ -116,9 +111,7 @@ def _paired(draw: np.random.Generator, partners: Partners, count: int) -> tuple[
     return np.array(firsts[:count], dtype=int), np.array(seconds[:count], dtype=int)
 
 
-def mixed_order(
-    draw: np.random.Generator, batch: int, trusted: Bool[np.ndarray, " p"], share: float = 0.1
-) -> Rows:  # fmt: skip
+def mixed_order(draw: np.random.Generator, batch: int, trusted: Bool[np.ndarray, " p"], share: float = 0.1) -> Rows:
     """An epoch in which `share` of each batch, one at least, are trusted photos, over again where there are few.
 
     The rest are the others as they come, so that some of them wait for another epoch.

@@ -7,7 +7,7 @@ import pytest
 
 from fashionlib.core.errors import InputError
 from fashionlib.data import load, split_hash
-from fashionlib.data.ccp_shop import CROPPED, MIN_AREA, cut_out, taken_again
+from fashionlib.data.ccp import CROPPED, MIN_AREA, cut_out, taken_again
 from fashionlib.experiments.profile import DataOptions, load_profile
 from fashionlib.experiments.topk import topk
 

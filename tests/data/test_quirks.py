@@ -21,8 +21,8 @@ from fashionlib.data import load
 from fashionlib.data.doctor.diagnosis import examine
 from fashionlib.data.published.deepfashion_inshop import read as read_inshop
 from fashionlib.data.published.findings import Findings
+from fashionlib.data.published.lists import read_values
 from fashionlib.data.published.miniature import WRITERS, write_miniature
-from fashionlib.data.published.values import read_values
 
 CASES = ROOT.resolve().parent / "shared" / "cases" / "paper-data"
 SPLITS = {

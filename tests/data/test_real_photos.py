@@ -9,8 +9,15 @@ from fashionlib.data import load
 from fashionlib.data.catalogue import half_of
 from fashionlib.data.closet import CLASSES, read_rows, split_of_senders
 from fashionlib.data.doctor.diagnosis import examine
-from fashionlib.data.street_closet import CROPS, labels_in, window_of
-from fashionlib.data.vocabulary import UNKNOWN, closet_targets, street_targets, vocabulary
+from fashionlib.data.street_closet import (
+    CROPS,
+    UNKNOWN,
+    closet_targets,
+    labels_in,
+    street_targets,
+    vocabulary,
+    window_of,
+)
 
 
 def write_photo(path, colour=(200, 30, 30)):

@@ -4,9 +4,5 @@ from __future__ import annotations
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "diagnosis": ["Diagnosis", "Fault", "examine", "print_diagnosis"],
-    },
-)
+_NAMES = {"diagnosis": ["Diagnosis", "examine", "print_diagnosis"]}
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_NAMES)

@@ -6,188 +6,154 @@ Annotations", CVPR 2016; the formats are those of the READMEs that come with the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fashionlib.data.published.findings import Findings, Report
-from fashionlib.data.published.layout import Tree, find_file, find_photos
-from fashionlib.data.published.listed import CUT_OFF, POINTS, Boxes, Contents, Points, Tags
-from fashionlib.data.published.lists import Bad, Parse, Row, numbers_of, read_table
-from fashionlib.data.published.registry import PUBLISHED
-from fashionlib.data.published.values import read_values
+from fashionlib.data.published.layout import Tree
+from fashionlib.data.published.listed import CUT_OFF, POINTS, Contents, Marks, Tags
+from fashionlib.data.published.lists import NUMBER, PHOTO, TEXT, numbers_of, read_table, read_values
 
 CLOTHES = ("upper", "lower", "full")
+NAME_AND_TYPE = rf"(?P<name>{TEXT})\s+\d+"
 _PARTS = {1: ("collar", "sleeve", "hem"), 2: ("waistline", "hem"), 3: ("collar", "sleeve", "waistline", "hem")}
 _COLUMNS = {
     kind: np.array([place for place, name in enumerate(POINTS) if name.split()[1] in parts])
     for kind, parts in _PARTS.items()
 }
-_LISTS = ("Anno", "Anno/attributes", "Anno_coarse", "Anno_fine", "")
-_EVAL = ("Eval", "Anno", "")
+_LISTS, _EVAL = ("Anno", "Anno/attributes", "Anno_coarse", "Anno_fine", ""), ("Eval", "Anno", "")
 _PHOTOS = ("Img", "", "Img/img", "img")
 
 
-class Release:
+class Release(Tree):
     """The folder of a benchmark. suffix: the end of its lists' names, such as "_inshop"."""
 
     def __init__(self, root: Path, dataset: str, suffix: str, found: Findings):
-        self.root, self.dataset, self.suffix, self.found = root, dataset, suffix, found
-        self.tree, self.hint = Tree(root), PUBLISHED[dataset].hint
+        super().__init__(root, dataset, found)
+        self.suffix = suffix
 
-    def path(self, name: str, report: Report | None) -> Path | None:
+    def find_list(self, name: str, report: Report | None) -> Path | None:
         """The list `name`, in the folder of the release or in those in which copies of it keep it."""
         folders = _EVAL if name.startswith("list_eval") else _LISTS
-        names = [f"{folder}/{name}".lstrip("/") for folder in folders]
-        return find_file(self.tree, self.root, names, report, self.hint)
+        return self.path([f"{folder}/{name}".lstrip("/") for folder in folders], report)
 
-    def partition(self, parse: Parse, columns: str, photos: int = 1) -> tuple[Path | None, dict]:
-        path = self.path("list_eval_partition.txt", self.found.add)
-        return path, read_table(path, parse, columns, self.found.add, photos=photos)
+    def partition(
+        self, row: str, statuses: Sequence[str], columns: str, photos: int = 1
+    ) -> tuple[Path | None, pd.DataFrame]:
+        """The list of photos and their splits; row: its format before the column "status"."""
+        path = self.find_list("list_eval_partition.txt", self.found.add)
+        row = rf"{row}\s+(?P<status>(?i:{'|'.join(statuses)}))"
+        columns = f"{columns}, evaluation_status ({', '.join(statuses[:-1])} or {statuses[-1]})"
+        table = read_table(path, row, columns, self.found.add, photos=photos)
+        table["status"] = table.status.str.lower()
+        return path, table
 
-    def photos(self, contents: Contents) -> None:
-        contents.files = find_photos(
-            self.tree, self.root, contents.names, contents.splits, self.found.add, self.hint, _PHOTOS
-        )
-
-    def marks(self, contents: Contents, *, crop: bool, labels: list[str] | None = None) -> None:
-        """Put boxes and landmarks into the contents; rows that cannot be used are left out.
+    def marks(self, contents: Contents, *, crop: bool, labels: np.ndarray | None = None) -> None:
+        """Find the photos, and put boxes and landmarks into the contents; rows that cannot be used are left out.
 
         crop: whether a missing list of boxes is an error. labels: by photo, what its box holds, for the list without a
         column for it; else "upper", "lower" or "full".
         """
-        index = {name: number for number, name in enumerate(contents.names)}
-        lenient = self.found.lenient
-        path = self.path(f"list_bbox{self.suffix}.txt", self.found.add if crop else lenient)
+        contents.files = self.photos(contents.names, contents.splits, _PHOTOS)
+        index, lenient = pd.Index(contents.names, dtype=object), self.found.lenient
+        path = self.find_list(f"list_bbox{self.suffix}.txt", self.found.add if crop else lenient)
         if path:
             contents.boxes = read_boxes(path, index, lenient, labels)
-            self._complete(path, contents.boxes.lines, contents.names, "boxes", "box")
-        path = self.path(f"list_landmarks{self.suffix}.txt", lenient)
+            self._complete(contents.boxes, contents.names, "boxes", "box")
+        path = self.find_list(f"list_landmarks{self.suffix}.txt", lenient)
         if path:
             contents.points = read_landmarks(path, index, lenient)
-            self._complete(path, contents.points.lines, contents.names, "landmarks", "row")
+            self._complete(contents.points, contents.names, "landmarks", "row")
 
-    def _complete(self, path: Path, lines: np.ndarray, names: Sequence[str], check: str, what: str) -> None:
-        missing = np.flatnonzero(lines == 0)
-        if len(missing) and not self.found.blames(path):
-            self.found.lenient(check, path, f"no {what} for {len(missing):,} of {len(names):,} photos, such as "
-                                            f"{names[missing[0]]}")  # fmt: skip
+    def _complete(self, marks: Marks, names: list[str], check: str, what: str) -> None:
+        without = np.flatnonzero(marks.lines == 0)
+        if len(without) and not self.found.blames(marks.path):
+            self.found.lenient(check, marks.path, f"no {what} for {len(without):,} of {len(names):,} photos, such as "
+                                                  f"{names[without[0]]}")  # fmt: skip
 
-    def items(self, parse_name: Parse, items: Mapping[str, int], partition: Path | None, *, attributes: bool) -> Tags:
-        """The items' attributes, a row for each of `items` (by id, the line that names it first).
+    def items(self, row: str, lines: dict[str, int], partition: Path | None, *, attributes: bool) -> Tags:
+        """The attributes of items. lines: by item, the line of `partition` that names it first. row: of their names.
 
         Reported: items that the list of items or the attributes, if there, leave out. attributes: whether they are
         needed.
         """
-        path = self.path(f"list_item{self.suffix}.txt", self.found.lenient)
-        listed = read_table(path, lambda text: (text,), "an item's id", self.found.lenient, named=False)
-        lost = [item for item in items if item not in listed] if path and not self.found.blames(path) else []
-        for item in lost:
+        path = self.find_list(f"list_item{self.suffix}.txt", self.found.lenient)
+        listed = set(read_table(path, f"(?P<item>{TEXT})", "an item's id", self.found.lenient, named=False)["item"])
+        for item in (item for item in lines if item not in listed) if path and not self.found.blames(path) else ():
             self.found.add("lists", partition or path, f"an item is not in {path}, such as {{}}; fetch the lists again",
-                           items[item], item, fatal=False)  # fmt: skip
+                           lines[item], item, fatal=False)  # fmt: skip
         report = self.found.add if attributes else self.found.lenient
-        if not attributes and self.path("list_attr_items.txt", None) is None:
-            return Tags((), np.zeros((len(items), 0), dtype=bool))
-        names = tuple(self.names("list_attr_cloth.txt", parse_name, "an attribute's name", report))
-        path = self.path("list_attr_items.txt", report)
-        order = {item: number for number, item in enumerate(items)}
+        if not attributes and self.find_list("list_attr_items.txt", None) is None:
+            return Tags((), np.zeros((len(lines), 0), dtype=bool))
+        names = self.names("list_attr_cloth.txt", row, "an attribute's name", report)
+        path = self.find_list("list_attr_items.txt", report)
+        order = {item: number for number, item in enumerate(lines)}
         return Tags(names, read_values(path, order, len(names), report, self.found))
 
-    def names(self, name: str, parse: Parse, columns: str, report: Report) -> dict[str, Row]:
+    def names(self, name: str, row: str, columns: str, report: Report) -> tuple[str, ...]:
         """The names of a list of categories or attributes, which may hold blanks."""
-        return read_table(self.path(name, report), parse, columns, report, named=None, numbered=True)
+        return tuple(read_table(self.find_list(name, report), row, columns, report, named=None, numbered=True)["name"])
 
 
-def item_and_status(statuses: Collection[str]) -> Parse:
-    """Reads an item's id, which may hold blanks, and one of the statuses, in any case of letters."""
-
-    def parse(text: str) -> tuple | None:
-        parts = text.rsplit(None, 1)
-        return (parts[0], parts[1].lower()) if len(parts) == 2 and parts[1].lower() in statuses else None
-
-    return parse
-
-
-def name_and_type(text: str) -> tuple | None:
-    """A name, which may hold blanks, and a number after it."""
-    parts = text.rsplit(None, 1)
-    return (parts[0],) if len(parts) == 2 and parts[1].isdecimal() else None
-
-
-def read_boxes(path: Path, index: Mapping[str, int], report: Report, labels: list[str] | None = None) -> Boxes:
-    """The box of each photo (by name, its number); sides that stand the wrong way round are sorted."""
+def read_boxes(path: Path, index: pd.Index, report: Report, labels: np.ndarray | None = None) -> Marks:
+    """The box of each photo of `index`; sides that stand the wrong way round are sorted."""
     kinds = labels is None
-    columns = "image_name, clothes_type (1 to 3), pose_type or source_type, x_1, y_1, x_2, y_2"
-    rows = read_table(path, _box_with_kind if kinds else _box, columns if kinds else "image_name, x_1, y_1, x_2, y_2",
-                      report, photos=1)  # fmt: skip
-    chosen = [row for name, row in rows.items() if name in index]
-    numbers = np.array([row.values[1] for row in chosen], dtype=np.int32).reshape(len(chosen), 6 if kinds else 4)
-    photos, found_in = np.array([index[row.values[0]] for row in chosen], dtype=np.int64), [row.line for row in chosen]
-    first, last = np.minimum(numbers[:, -4:-2], numbers[:, -2:]), np.maximum(numbers[:, -4:-2], numbers[:, -2:])
-    for row in np.flatnonzero((first != numbers[:, -4:-2]).any(1)):
-        report("boxes", path, "the box {} ends before it begins (its sides are sorted)", found_in[row],
-               " ".join(map(str, numbers[row, -4:])))  # fmt: skip
-    holds = (last >= 1).all(1)
-    for row in np.flatnonzero(~holds):
-        report("boxes", path, "the box {} holds nothing of its photo (left out); correct the row", found_in[row],
-               " ".join(map(str, numbers[row, -4:])))  # fmt: skip
-    values, lines = np.zeros((len(index), 4), dtype=np.int32), np.zeros(len(index), dtype=np.int32)
-    values[photos], lines[photos] = np.concatenate([first, last], axis=1), np.where(holds, found_in, 0)
-    called = ["clothes"] * len(index) if labels is None else labels
-    for photo, kind in zip(photos.tolist(), numbers[:, 0].tolist(), strict=True) if kinds else ():
-        called[photo] = CLOTHES[kind - 1]  # type: ignore[index]
-    return Boxes(path, values, lines, called)
+    row = rf"0*[1-3](?:\s+{NUMBER}){{5}}" if kinds else rf"{NUMBER}(?:\s+{NUMBER}){{3}}"
+    columns = "clothes_type (1 to 3), pose_type or source_type, " if kinds else ""
+    columns = f"image_name, {columns}x_1, y_1, x_2, y_2"
+    table, photos = _of_photos(read_table(path, rf"{PHOTO}\s+(?P<numbers>{row})", columns, report, photos=1), index)
+    numbers = numbers_of(table.numbers.tolist())[0].reshape(len(table), 6 if kinds else 4)
+    sides, lines = numbers[:, -4:], table.line.to_numpy()
+    boxes = np.concatenate([np.minimum(sides[:, :2], sides[:, 2:]), np.maximum(sides[:, :2], sides[:, 2:])], axis=1)
+    empty = (boxes[:, 2:] < 1).any(axis=1)
+    for what, wrong in (("ends before it begins (its sides are sorted)", (boxes != sides).any(axis=1)),
+                        ("holds nothing of its photo (left out); correct the row", empty)):  # fmt: skip
+        for place in np.flatnonzero(wrong):
+            report("boxes", path, f"the box {{}} {what}", lines[place], " ".join(map(str, sides[place])))
+    labels = np.full(len(index), "clothes", dtype=object) if labels is None else labels
+    if kinds:
+        labels[photos] = np.array(CLOTHES, dtype=object)[numbers[:, 0] - 1]
+    marks = Marks(path, np.zeros((len(index), 4), np.int32), np.zeros(len(index), np.int32), labels)
+    marks.values[photos], marks.lines[photos] = boxes, np.where(empty, 0, lines)
+    return marks
 
 
-def _box_with_kind(text: str) -> tuple | None:
-    numbers = numbers_of(text)
-    return (numbers,) if numbers and len(numbers) == 6 and 1 <= numbers[0] <= 3 else None
-
-
-def _box(text: str) -> tuple | None:
-    numbers = numbers_of(text)
-    return (numbers,) if numbers and len(numbers) == 4 else None
-
-
-def read_landmarks(path: Path, index: Mapping[str, int], report: Report) -> Points:
+def read_landmarks(path: Path, index: pd.Index, report: Report) -> Marks:
     """The landmarks of each photo: 6 points of upper, 4 of lower and 8 of full-body clothes.
 
     Both published forms are read: with the column variation_type before them, and without.
     """
     columns = "image_name, clothes_type (1 to 3), variation_type (in some), then visibility, x and y of each landmark"
-    values = np.full((len(index), len(POINTS), 3), CUT_OFF, dtype=np.int32)
-    lines = np.zeros(len(index), dtype=np.int32)
-    rows = read_table(path, _landmarks, columns, report, photos=1)
+    row = rf"{PHOTO}\s+0*(?P<kind>[1-3])\s+(?P<numbers>[\d-](?:[\d\s-]*[\d-])?)"
+    table, photos = _of_photos(read_table(path, row, columns, report, photos=1), index)
+    lines, kinds = table.line.to_numpy(), table.kind.to_numpy().astype(int)
+    numbers, counts = numbers_of(table.numbers.tolist())
+    marks = Marks(path, np.full((len(index), len(POINTS), 3), CUT_OFF, np.int32), np.zeros(len(index), np.int32))
     for kind, places in _COLUMNS.items():
-        chosen = [row for name, row in rows.items() if row.values[1] == kind and name in index]
-        numbers = [index[row.values[0]] for row in chosen]
-        if chosen:
-            points = np.array([row.values[2] for row in chosen], dtype=np.int32).reshape(len(chosen), -1, 3)
-            values[np.array(numbers)[:, None], places] = points
-            lines[numbers] = [row.line for row in chosen]
-    return Points(path, values, lines)
+        wanted = 3 * len(places)
+        fits = (kinds == kind) & ((counts == wanted) | (counts == wanted + 1))
+        starts = np.cumsum(counts)[fits] - wanted
+        points = numbers[starts[:, None] + np.arange(wanted)].reshape(-1, len(places), 3)
+        seen = ((points[..., 0] >= 0) & (points[..., 0] <= 2)).all(axis=1)
+        fits[fits] = seen
+        marks.values[photos[fits][:, None], places], marks.lines[photos[fits]] = points[seen], lines[fits]
+        what = (f"expected {wanted} numbers for {CLOTHES[kind - 1]} clothes, visibility (0, 1 or 2), x, y of each "
+                "landmark, got {}; correct the row")  # fmt: skip
+        for place in np.flatnonzero((kinds == kind) & ~fits):
+            name, _, values, line = table.iloc[place]
+            report("lists", path, what, line, repr(f"{name} {kind} {values}"[:120]))
+    return marks
 
 
-def _landmarks(text: str) -> tuple | Bad | None:
-    numbers = numbers_of(text)
-    if not numbers or numbers[0] not in _PARTS:
-        return None
-    kind, wanted = numbers[0], 3 * len(_COLUMNS[numbers[0]])
-    points = numbers[2 if len(numbers) == wanted + 2 else 1 :]
-    if len(points) != wanted or not {0, 1, 2}.issuperset(points[::3]):
-        return Bad("lists", f"expected {wanted} numbers for {CLOTHES[kind - 1]} clothes, visibility (0, 1 or 2), x, y "
-                            "of each landmark, got {}; correct the row")  # fmt: skip
-    return kind, points
+def _of_photos(table: pd.DataFrame, index: pd.Index) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows about photos of the index, and the numbers of these photos."""
+    photos = index.get_indexer(pd.Index(table.photo, dtype=object))
+    return table[photos >= 0], photos[photos >= 0]
 
 
-def item_rows(products: Sequence[str]) -> tuple[dict[str, int], np.ndarray]:
-    """Each item's number, in the order in which they come, and the number of each photo's item."""
-    order = {item: number for number, item in enumerate(dict.fromkeys(products))}
-    return order, np.array([order[item] for item in products], dtype=np.int64)
-
-
-def split_rows(statuses: Sequence[str], splits: Collection[str]) -> dict[str, np.ndarray]:
+def split_rows(statuses: pd.Series, splits: Collection[str]) -> dict[str, np.ndarray]:
     """By split, the numbers of the photos that have its status."""
-    array = np.array(statuses, dtype=object)
-    return {split: np.flatnonzero(array == split) for split in splits}
+    return {split: np.flatnonzero(statuses == split) for split in splits}

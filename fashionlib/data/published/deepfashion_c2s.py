@@ -7,30 +7,21 @@ in as many rows as it has partners, and becomes one sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from fashionlib.data.published.deepfashion import Release, item_and_status, item_rows, name_and_type
+from fashionlib.data.base import check_choice
+from fashionlib.data.published.deepfashion import NAME_AND_TYPE, Release
 from fashionlib.data.published.findings import Findings
-from fashionlib.data.published.listed import Contents, Listed, check_empty, checked_option, checked_split
+from fashionlib.data.published.listed import Contents, Listed, check_empty
+from fashionlib.data.published.lists import TEXT, photo
 
 SPLITS = ("train", "val", "query", "gallery")
 GALLERIES = {"val+test": ("val", "test"), "test": ("test",)}
 _STATUSES = ("train", "val", "test")
-_COLUMNS = "image_pair_name_1, image_pair_name_2, item_id, evaluation_status (train, val or test)"
-
-
-class Pair(NamedTuple):
-    """A consumer's photo and a shop's photo of the same item, and the line that names them."""
-
-    consumer: str
-    shop: str
-    item: str
-    status: str
-    line: int
 
 
 class ConsumerToShop(Listed):
@@ -53,10 +44,9 @@ class ConsumerToShop(Listed):
         self, root: str | Path, split: str = "train", *, gallery: str = "val+test", crop: bool = False,
         attributes: bool = False,
     ):  # fmt: skip
-        checked_option("gallery", gallery, GALLERIES)
+        check_choice(f"gallery={gallery!r}", gallery, GALLERIES)
         super().__init__(
-            root, checked_split(self.name, split, SPLITS),
-            lambda root, found: read(root, found, gallery=gallery, crop=crop, attributes=attributes),
+            root, split, partial(read, gallery=gallery, crop=crop, attributes=attributes), SPLITS,
             tags="attributes" if attributes else "", crop=crop,
         )  # fmt: skip
 
@@ -66,75 +56,57 @@ def read(
 ) -> Contents:
     """The whole benchmark; what is wrong with it is reported."""
     release = Release(root, ConsumerToShop.name, "_consumer2shop", found)
-    path, rows = release.partition(item_and_status(_STATUSES), _COLUMNS, photos=2)
-    pairs = [Pair(*row.values, row.line) for row in rows.values()]
-    first: dict[str, Pair] = {}
-    for pair in pairs:
-        first.setdefault(pair.consumer, pair)
-        first.setdefault(pair.shop, pair)
-    contents = Contents(list(first), products=[pair.item for pair in first.values()])
-    contents.domains = ["street" if pair.consumer == name else "shop" for name, pair in first.items()]
-    contents.splits = _splits(pairs, contents.names, gallery)
-    if not pairs:
-        check_empty(contents.splits, path, found)
-        return contents
-    statuses = {status: sum(pair.status == status for pair in pairs) for status in _STATUSES}
-    contents.counts = {
-        "photos": len(first), "pairs": len(pairs), "items": len({pair.item for pair in pairs}),
-        **{f"{status} pairs": count for status, count in statuses.items()},
-        "gallery photos": len({pair.shop for pair in pairs if pair.status != "train"}),
+    row = rf"{photo('consumer')}\s+{photo('shop')}\s+(?P<item>{TEXT})"
+    path, rows = release.partition(row, _STATUSES, "image_pair_name_1, image_pair_name_2, item_id", photos=2)
+    named, status = rows[["consumer", "shop"]].to_numpy(), rows.status.to_numpy()  # row by row: consumer, shop
+    numbers, names = pd.factorize(named.ravel())
+    pairs = numbers.reshape(-1, 2)
+    chosen = {
+        "train": pairs[status == "train"], "val": pairs[status == "val", 0], "query": pairs[status == "test", 0],
+        "gallery": pairs[np.isin(status, GALLERIES[gallery]), 1],
     }  # fmt: skip
+    contents = Contents(names.tolist(), {split: pd.unique(some.ravel()) for split, some in chosen.items()})
     check_empty(contents.splits, path, found)
-    _check_pairs(pairs, first, path, found)
-    release.photos(contents)
+    if not len(rows):
+        return contents
+    first = np.unique(numbers, return_index=True)[1]  # where each photo stands first
+    item_of, items = pd.factorize(rows["item"].to_numpy()[first // 2])
+    contents.products = items[item_of]
+    contents.domains = np.array(["street", "shop"], dtype=object)[first % 2]
+    contents.counts = {
+        "photos": len(names), "pairs": len(rows), "items": rows["item"].nunique(),
+        **{f"{one} pairs": int((status == one).sum()) for one in _STATUSES},
+        "gallery photos": rows.shop[status != "train"].nunique(),
+    }  # fmt: skip
+    _check_pairs(rows, numbers, first, path, found)
     release.marks(contents, crop=crop)
-    order, item_of = item_rows(contents.products)
-    lines = dict.fromkeys(order, 0) | {pair.item: pair.line for pair in reversed(pairs)}
-    contents.tags["attributes"] = release.items(
-        _attribute, {item: lines[item] for item in order}, path, attributes=attributes
-    )
+    lines = rows.drop_duplicates("item").set_index("item").line
+    row = rf"\S+\s+{NAME_AND_TYPE}"  # the name in Chinese, the name in English, the type
+    contents.tags["attributes"] = release.items(row, lines[items].to_dict(), path, attributes=attributes)
     contents.tags["attributes"].rows = item_of
     return contents
 
 
-def _splits(pairs: list[Pair], names: list[str], gallery: str) -> dict[str, np.ndarray]:
-    number = {name: place for place, name in enumerate(names)}
+def _check_pairs(
+    rows: pd.DataFrame, numbers: np.ndarray, first: np.ndarray, path: Path | None, found: Findings
+) -> None:
+    """An item belongs to one of train, val and test; a photo to one item, and to a consumer or to a shop.
 
-    def rows(chosen: Iterable[str]) -> np.ndarray:
-        return np.array([number[name] for name in dict.fromkeys(chosen)], dtype=np.int64)
-
-    return {
-        "train": rows(name for pair in pairs if pair.status == "train" for name in (pair.consumer, pair.shop)),
-        "val": rows(pair.consumer for pair in pairs if pair.status == "val"),
-        "query": rows(pair.consumer for pair in pairs if pair.status == "test"),
-        "gallery": rows(pair.shop for pair in pairs if pair.status in GALLERIES[gallery]),
-    }
-
-
-def _check_pairs(pairs: list[Pair], first: dict[str, Pair], path: Path | None, found: Findings) -> None:
-    """An item belongs to one of train, val and test; a photo to one item, and to a consumer or to a shop."""
-    homes: dict[str, Pair] = {}
-    reported: set[str] = set()
-    for pair in pairs:
-        home = homes.setdefault(pair.item, pair)
-        if home.status != pair.status and pair.item not in reported:
-            reported.add(pair.item)
-            found.add("splits", path, "an item is in two of train, val and test, {}: it leaks, take it out of one",
-                      pair.line, f"such as {pair.item} (also in line {home.line})")  # fmt: skip
-        for name, side in ((pair.consumer, "consumer"), (pair.shop, "shop")):
-            known = first[name]
-            if name in reported or (known.item == pair.item and getattr(known, side) == name):
-                continue
-            reported.add(name)
-            if known.item != pair.item:
-                found.add("splits", path, "a photo shows two items, {}; correct one of the rows", pair.line,
-                          f"such as {name}: {pair.item}, but {known.item} in line {known.line}")  # fmt: skip
-            else:
-                found.add("splits", path, "a photo is a consumer's and a shop's, such as {}; correct one of the rows",
-                          pair.line, f"{name} (line {known.line})")  # fmt: skip
-
-
-def _attribute(text: str) -> tuple | None:
-    """The name in Chinese, the name in English, the type."""
-    parts = text.split(None, 1)
-    return name_and_type(parts[1]) if len(parts) == 2 else None
+    numbers: of the photos, row by row; first: by photo, where it stands first among these.
+    """
+    homes = rows.drop_duplicates("item").set_index("item")
+    leaks = rows[(homes.status[rows["item"]].to_numpy() != rows.status.to_numpy())].drop_duplicates("item")
+    for item, line in zip(leaks["item"], leaks.line, strict=True):
+        found.add("splits", path, "an item is in two of train, val and test, {}: it leaks, take it out of one", line,
+                  f"such as {item} (also in line {homes.line[item]})")  # fmt: skip
+    items, lines = np.repeat(rows["item"].to_numpy(), 2), np.repeat(rows.line.to_numpy(), 2)
+    known, places = first[numbers], np.arange(len(numbers))
+    other = np.flatnonzero((items[known] != items) | (known % 2 != places % 2))
+    for place in other[np.unique(numbers[other], return_index=True)[1]]:
+        name, line = rows[("consumer", "shop")[place % 2]].iloc[place // 2], lines[known[place]]
+        if items[known[place]] != items[place]:
+            found.add("splits", path, "a photo shows two items, {}; correct one of the rows", lines[place],
+                      f"such as {name}: {items[place]}, but {items[known[place]]} in line {line}")  # fmt: skip
+        else:
+            found.add("splits", path, "a photo is a consumer's and a shop's, such as {}; correct one of the rows",
+                      lines[place], f"{name} (line {line})")  # fmt: skip

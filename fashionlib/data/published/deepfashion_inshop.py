@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.published.deepfashion import Release, item_and_status, item_rows, split_rows
+from fashionlib.data.published.deepfashion import Release, split_rows
 from fashionlib.data.published.findings import Findings
-from fashionlib.data.published.listed import Contents, Listed, check_empty, checked_split
+from fashionlib.data.published.listed import Contents, Listed, check_empty
+from fashionlib.data.published.lists import PHOTO, TEXT
 
 STATUSES = ("train", "query", "gallery")
-_COLUMNS = "image_name, item_id, evaluation_status (train, query or gallery)"
 
 
 class InShop(Listed):
@@ -43,8 +45,8 @@ class InShop(Listed):
         if not 0 <= held_out < 1:
             raise InputError(f"held_out={held_out}: expected a share of the items from 0 to below 1")
         super().__init__(
-            root, checked_split(self.name, split, ("train", "val", "query", "gallery") if held_out else STATUSES),
-            lambda root, found: read(root, found, held_out=held_out, crop=crop, attributes=attributes),
+            root, split, partial(read, held_out=held_out, crop=crop, attributes=attributes),
+            ("train", "val", "query", "gallery") if held_out else STATUSES,
             tags="attributes" if attributes else "", crop=crop,
         )  # fmt: skip
 
@@ -54,48 +56,46 @@ def read(
 ) -> Contents:
     """The whole benchmark; what is wrong with it is reported."""
     release = Release(root, InShop.name, "_inshop", found)
-    path, rows = release.partition(item_and_status(STATUSES), _COLUMNS)
-    products = [row.values[1] for row in rows.values()]
-    statuses = [row.values[2] for row in rows.values()]
-    contents = Contents(list(rows), split_rows(statuses, STATUSES), products=products, domains=["shop"] * len(rows))
-    if not rows:
+    path, rows = release.partition(rf"{PHOTO}\s+(?P<item>{TEXT})", STATUSES, "image_name, item_id")
+    contents = Contents(rows.photo.tolist(), split_rows(rows.status, STATUSES))
+    if not len(rows):
         check_empty(contents.splits, path, found)
         return contents
-    items = {split: dict.fromkeys(products[row] for row in contents.splits[split]) for split in STATUSES}
+    numbers, items = pd.factorize(rows["item"])
+    contents.products, contents.domains = items[numbers], np.full(len(rows), "shop", dtype=object)
+    of = {split: items[pd.unique(numbers[chosen])].tolist() for split, chosen in contents.splits.items()}
     contents.counts = {
-        "photos": len(rows), "items": len(set(products)),
+        "photos": len(rows), "items": len(items),
         **{f"{split} photos": len(contents.splits[split]) for split in STATUSES},
-        **{f"{split} items": len(items[split]) for split in STATUSES},
+        **{f"{split} items": len(of[split]) for split in STATUSES},
     }  # fmt: skip
     if held_out:
-        out = held_out_items(items["train"], held_out)
-        train = contents.splits["train"]
-        is_out = np.array([products[row] in out for row in train], dtype=bool)
+        out, train = held_out_items(of["train"], held_out), contents.splits["train"]
+        is_out = rows["item"].isin(out).to_numpy()[train]
         contents.splits |= {"train": train[~is_out], "val": train[is_out]}
     check_empty(contents.splits, path, found)
-    first = {(row.values[1], row.values[2]): row.line for row in reversed(rows.values())}
-    _check_items(items, first, path, found)
-    release.photos(contents)
+    firsts = rows.drop_duplicates(["item", "status"])
+    line = dict(zip(zip(firsts["item"], firsts.status, strict=True), firsts.line, strict=True))
+    _check_items({split: dict.fromkeys(of[split]) for split in STATUSES}, line, path, found)
     release.marks(contents, crop=crop)
-    order, item_of = item_rows(products)
-    lines = {item: next(first[item, split] for split in STATUSES if (item, split) in first) for item in order}
-    contents.tags["attributes"] = release.items(lambda text: (text,), lines, path, attributes=attributes)
-    contents.tags["attributes"].rows = item_of
+    lines = {item: next(line[item, split] for split in STATUSES if (item, split) in line) for item in items}
+    contents.tags["attributes"] = release.items(f"(?P<name>{TEXT})", lines, path, attributes=attributes)
+    contents.tags["attributes"].rows = numbers
     return contents
 
 
 def _check_items(
-    items: dict[str, dict[str, None]], first: dict[tuple[str, str], int], path: Path | None, found: Findings
+    items: dict[str, dict[str, None]], line: dict[tuple[str, str], int], path: Path | None, found: Findings
 ) -> None:
     """Reported: items that are in the training split and in another one, and queries without a gallery photo."""
     for item in items["train"]:
         other = next((split for split in ("query", "gallery") if item in items[split]), "")
         if other:
             found.add("splits", path, "an item to train on is also in query or gallery, such as {}: it leaks, take it "
-                      "out of one", first[item, other], item)  # fmt: skip
+                      "out of one", line[item, other], item)  # fmt: skip
     for item in items["query"] if not found.blames(path) else ():
         if item not in items["gallery"]:
-            found.add("splits", path, "an item is asked for, but not in the gallery, such as {}", first[item, "query"],
+            found.add("splits", path, "an item is asked for, but not in the gallery, such as {}", line[item, "query"],
                       item)  # fmt: skip
 
 

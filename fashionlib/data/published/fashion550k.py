@@ -17,7 +17,7 @@ import numpy as np
 from fashionlib.core.errors import InputError
 from fashionlib.data.published.fashion144k import ARRAYS, Street
 from fashionlib.data.published.findings import Findings
-from fashionlib.data.published.listed import Contents, Listed, Tags, checked_split
+from fashionlib.data.published.listed import Contents, Listed, Tags
 from fashionlib.data.published.lists import read_array, read_targets
 from fashionlib.data.published.registry import PUBLISHED
 
@@ -39,11 +39,10 @@ class Fashion550k(Listed):
     name = "fashion550k"
 
     def __init__(self, root: str | Path, split: str = "train", *, tags: str | None = None):
-        split = checked_split(self.name, split, SPLITS)
         tags = tags or ("noisy" if split == "train" else "verified")
         if tags not in TAGS or (split == "train" and tags == "verified"):
             raise InputError(f"tags={tags!r} of {split!r}: choose noisy, or verified for verified, val or test")
-        super().__init__(root, split, read, tags=tags)
+        super().__init__(root, split, read, SPLITS, tags=tags)
 
 
 def read(root: Path, found: Findings) -> Contents:
@@ -59,11 +58,7 @@ def read(root: Path, found: Findings) -> Contents:
     contents.counts = {"photos": photos, "labels": len(noisy.labels), "duplicates": len(repeated)}
     contents.counts |= {called[split]: len(rows) for split, rows in splits.items()}
     contents.tags = {"noisy": noisy, "verified": _verified(street, noisy, splits)}
-    outside = repeated[(repeated < 0) | (repeated >= photos)]
-    if outside.size:
-        shown = f"{outside.size:,}, such as {outside[0]}"
-        found.add("arrays", root / "duplicateids.npy", f"holds numbers outside 0..{photos - 1} ({shown}); it belongs "
-                  "to another list of photos")  # fmt: skip
+    street.check_inside("duplicateids.npy", repeated, photos)
     left_out = np.concatenate([splits["val"], splits["test"], repeated])
     contents.splits = {
         "train": np.setdiff1d(np.arange(photos), left_out), "verified": splits["train"], "val": splits["val"],
@@ -73,11 +68,12 @@ def read(root: Path, found: Findings) -> Contents:
 
 
 def _noisy(street: Street, photos: int) -> Tags:
-    path, report = street.path("annotation/noisy.npy", street.found.add), street.found.add
+    report = street.found.add
+    path = street.path(["annotation/noisy.npy"], report)
     array = read_array(path, report)
     width = array.shape[1] if array is not None and array.ndim == 2 else PUBLISHED[Fashion550k.name].counts["labels"]
     labels = tuple(f"label {number}" for number in range(width))
-    if street.path("annotation/labels.txt", None):
+    if street.path(["annotation/labels.txt"], None):
         labels = tuple(street.names("annotation/labels.txt", report))
     targets = read_targets(path, (photos, len(labels)), report)
     return Tags(labels, np.zeros((photos, len(labels)), dtype=bool) if targets is None else targets)
@@ -85,7 +81,7 @@ def _noisy(street: Street, photos: int) -> Tags:
 
 def _verified(street: Street, noisy: Tags, splits: dict[str, np.ndarray]) -> Tags:
     """A row for every photo; those of photos that nobody verified are zero."""
-    path, report = street.path("annotation/verified.npy", street.found.add), street.found.add
+    path, report = street.path(["annotation/verified.npy"], street.found.add), street.found.add
     photos, labels = noisy.matrix.shape
     array, targets = read_array(path, report), np.zeros((photos, labels), dtype=bool)
     verified = np.concatenate([splits[split] for split in ARRAYS])

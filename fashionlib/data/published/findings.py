@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import readable
 
@@ -36,7 +38,7 @@ class Finding:
         return readable(f"{where}: {self.text}{more}".replace("\n", " "))
 
     def at(self, place: int | str) -> str:
-        return f"{self.file}, line {place}" if isinstance(place, int) else f"{self.file}/{place}"
+        return f"{self.file}/{place}" if isinstance(place, str) else f"{self.file}, line {place}"
 
 
 class Findings:
@@ -46,18 +48,19 @@ class Findings:
         self._found: dict[tuple, Finding] = {}
 
     def add(
-        self, check: str, file: str | Path | None, text: str, place: int | str | None = None, got: str = "", *,
-        fatal: bool = True,
+        self, check: str, file: str | Path | None, text: str, place: int | np.integer | str | None = None,
+        got: object = "", *, fatal: bool = True,
     ) -> None:  # fmt: skip
         """Report a cause; one of the same check, file and text is another place of the same cause.
 
         text: `{}` in it stands for `got`, what the first place holds.
         """
-        key = (check, str(file), text)
-        if key not in self._found:
-            self._found[key] = Finding(check, str(file), text.replace("{}", got), fatal)
+        finding = self._found.get((check, str(file), text))
+        if finding is None:
+            finding = Finding(check, str(file), text.replace("{}", str(got)), fatal)
+            self._found[check, str(file), text] = finding
         if place is not None:
-            self._found[key].places.append(place)
+            finding.places.append(place if isinstance(place, str) else int(place))
 
     @property
     def lenient(self) -> Report:
@@ -74,11 +77,8 @@ class Findings:
 
     def blames(self, file: Path | None) -> bool:
         """Whether rows of this file were refused or left out: what is missing from it may have stood there."""
-        name = str(file).casefold()
-        return any(
-            finding.file.casefold() == name and (finding.fatal or finding.check != "duplicates")
-            for finding in self._found.values()
-        )
+        told = (one for one in self._found.values() if one.fatal or one.check != "duplicates")
+        return any(one.file.casefold() == str(file).casefold() for one in told)
 
     def settle(self, name: str) -> tuple[str, ...]:
         """Raise InputError where the data set `name` cannot be loaded; else warn of each note and return the notes."""

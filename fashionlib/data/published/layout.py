@@ -5,128 +5,173 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
-from fashionlib.data.published.findings import Report, too_many
+from fashionlib.data.published.findings import Findings, Report, too_many
+from fashionlib.data.published.registry import PUBLISHED
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar")
 _DEEP, _FOLDERS = 3, 400  # how far below a root files are looked for, and in how many folders
 
 
 class _Folder(NamedTuple):
-    path: str
+    """name: relative to the root, with a slash at its end."""
+
+    name: str
     files: frozenset[str]
     folders: frozenset[str]
 
 
 class Tree:
-    """The folders below a root, each listed once; names match in any case of letters where none matches exactly.
+    """The folder of a data set, each folder below it listed once.
 
-    Links are followed: the data set's folder is its user's own.
+    Names match in any case of letters where none matches exactly. Links are followed: the data set's folder is its
+    user's own. What is missing is reported to `found`.
     """
 
-    def __init__(self, root: Path):
-        self._listed: dict[str, _Folder | None] = {"": _listing(os.fspath(root))}
-        self._folded: dict[tuple[str, bool], dict[str, str | None]] = {}
-        self._prefix = f"{os.fspath(root)}/"
+    def __init__(self, root: Path, dataset: str, found: Findings):
+        self.root, self.found, self.hint = root, found, PUBLISHED[dataset].hint
+        self._listed: dict[str, _Folder | None] = {"": self._listing("")}
+
+    def _listing(self, name: str) -> _Folder | None:
+        files, folders = [], []
+        try:
+            with os.scandir(os.path.join(self.root, name)) as entries:
+                for entry in entries:
+                    (files if entry.is_file() else folders if entry.is_dir() else []).append(entry.name)
+        except OSError:  # a file, a link to nowhere, not to be read
+            return None
+        return _Folder(name and f"{name}/", frozenset(files), frozenset(folders))
 
     def folder(self, name: str) -> _Folder | None:
         """The folder `name`, relative to the root; None where there is none."""
-        known, new = name, []
-        while known not in self._listed:
-            new.append(known)
-            known = known.rpartition("/")[0]
-        for one in reversed(new):
-            parent, _, last = one.rpartition("/")
-            above = self._listed[parent]
-            actual = self._match(above, last, folders=True) if above else None
-            self._listed[one] = _listing(os.path.join(above.path, actual)) if above and actual else None
+        if name not in self._listed:
+            parent, _, last = name.rpartition("/")
+            above = self.folder(parent)
+            actual = _among(above.folders, last) if above else None
+            self._listed[name] = self._listing(f"{above.name}{actual}") if above and actual else None
         return self._listed[name]
 
     def file(self, name: str) -> str | None:
         """The path, relative to the root, of the file that is called `name`."""
         parent, _, last = name.rpartition("/")
-        folder = self.folder(parent)
-        actual = self._match(folder, last, folders=False) if folder else None
-        return None if folder is None or actual is None else f"{folder.path}/{actual}".removeprefix(self._prefix)
-
-    def _match(self, folder: _Folder, name: str, *, folders: bool) -> str | None:
-        names = folder.folders if folders else folder.files
-        if name in names:
-            return name
-        key = (folder.path, folders)
-        if key not in self._folded:
-            folded: dict[str, str | None] = {}
-            for one in names:
-                folded[_fold(one)] = None if _fold(one) in folded else one  # two that differ in case alone: neither
-            self._folded[key] = folded
-        return self._folded[key].get(_fold(name))
+        folder = self._listed[parent] if parent in self._listed else self.folder(parent)
+        actual = _among(folder.files, last) if folder else None
+        return f"{folder.name}{actual}" if folder and actual else None
 
     def below(self) -> Iterator[str]:
         """Names of folders, the nearest first."""
         level = [""]
         for _ in range(_DEEP):
-            level = [
-                f"{name}/{sub}".lstrip("/")
-                for name in level
-                for sub in sorted(getattr(self.folder(name), "folders", ()))
-                if not sub.startswith((".", "__"))
-            ][:_FOLDERS]
+            pairs = ((name, sub) for name in level for sub in sorted(getattr(self.folder(name), "folders", ())))
+            level = [f"{name}/{sub}".lstrip("/") for name, sub in pairs if not sub.startswith((".", "__"))][:_FOLDERS]
             yield from level
 
+    def path(self, names: Sequence[str], report: Report | None) -> Path | None:
+        """The first of these files that is there, in any case of letters; reported, as the first, where none is."""
+        found = next((path for path in map(self.file, names) if path), None)
+        if found is None and report is not None:
+            what = "no regular file" if os.path.exists(self.root / names[0]) else "missing"
+            report("layout", self.root / names[0], f"{what}; {self._elsewhere(names) or self.hint}")
+        return self.root / found if found else None
 
-def _listing(path: str) -> _Folder | None:
-    files, folders = [], []
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                (folders if entry.is_dir() else files if entry.is_file() else []).append(entry.name)
-    except OSError:  # a file, a link to nowhere, not to be read
-        return None
-    return _Folder(path, frozenset(files), frozenset(folders))
+    def _elsewhere(self, names: Sequence[str]) -> str:
+        """Where the file lies instead, "" where it is nowhere near."""
+        for folder in self.below():
+            if any(self.file(f"{folder}/{name}") for name in names):
+                return f"it is in {self.root / folder}: name that folder"
+        for parent in self.root.absolute().parents[:2]:
+            if any((parent / name).is_file() for name in names):
+                return f"it is in {parent}: name that folder"
+        for folder in self.below():
+            path = self.file(f"{folder}/{PurePosixPath(names[0]).name}")
+            if path:
+                return f"it is at {self.root / path}: move it there"
+        packed = self._archive()
+        return f"{self.root / packed} is not unpacked" if packed else ""
+
+    def _archive(self) -> str:
+        """An archive in the root or one of its folders, "" if none."""
+        near = ("", *(name for name in self.below() if "/" not in name))
+        files = (f"{name}/{file}".lstrip("/") for name in near for file in getattr(self.folder(name), "files", ()))
+        return next((file for file in sorted(files) if file.lower().endswith(_ARCHIVES)), "")
+
+    def photos(
+        self, names: Sequence[str], splits: Mapping[str, np.ndarray], places: Sequence[str] = ("",)
+    ) -> list[str | None]:
+        """By photo, its path relative to the root; None for one that is missing.
+
+        places: folders in which the names may begin, the published one first. Reported: photos that are nowhere, that
+        are the high-resolution ones, and single ones that are missing (an error where they are too many of a split).
+        """
+        base, report = self._base(names, places), self.found.add
+        if base is None and names:
+            expected = self.root / places[0] / names[0].split("/")[0]
+            link = next((path for path in (self.root / places[0], expected) if _broken_link(path)), None)
+            packed = self._archive()
+            what = (
+                f"{self.root / packed} is not unpacked (a password comes with the agreement)" if packed else "no photos"
+            )
+            report("layout", link or expected, _broken_link(link) if link else f"missing, {what}; {self.hint}")
+        if base is None:
+            return [None] * len(names)
+        if "highres" in base[0].lower():
+            what = "these are the high-resolution photos, but boxes and landmarks are of the small ones"
+            what += ": unpack img.zip beside it, or rename the folder to img and go without boxes"
+            report("layout", self.root / base[0], what)
+        files = [self.file(_under(base, name)) for name in names]
+        lost = np.array([file is None for file in files], dtype=bool)
+        if lost.any():
+            counts = {split: (int(lost[rows].sum()), len(rows)) for split, rows in splits.items() if len(rows)}
+            worst = max(counts, key=lambda split: counts[split][0] / counts[split][1], default="")
+            share = f": {counts[worst][0]:,} of {counts[worst][1]:,} photos of {worst!r}" if worst else ""
+            fatal = any(too_many(*count) for count in counts.values())
+            what = f"is listed but missing{share}; {'unpack the photos again' if fatal else 'left out'}"
+            for number in np.flatnonzero(lost):
+                report("photos", self.root, what, _under(base, names[number]), fatal=fatal)
+        return files
+
+    def _base(self, names: Sequence[str], places: Sequence[str]) -> tuple[str, int] | None:
+        """Where the photos' names begin: in which folder, and how many of a name's first parts are left out.
+
+        The one where most of some photos are found, the published place before others.
+        """
+        sample = names[:: max(1, len(names) // 32)][:32]
+        best, count = None, 0
+        near = [(place, skipped) for skipped in (0, 1) for place in places]
+        for base in (*near, *((folder, skipped) for folder in self.below() for skipped in (0, 1))):
+            found = sum(self.file(_under(base, name)) is not None for name in sample)
+            if found > count:
+                best, count = base, found
+            if found == len(sample):
+                break
+        return best
+
+
+def _under(base: tuple[str, int], name: str) -> str:
+    folder, skipped = base
+    inner = name.split("/", skipped)[-1] if skipped else name
+    return f"{folder}/{inner}" if folder else inner
+
+
+def _among(names: frozenset[str], name: str) -> str | None:
+    return name if name in names else _by_fold(names).get(_fold(name))
+
+
+@lru_cache(maxsize=1024)  # photos come folder by folder
+def _by_fold(names: frozenset[str]) -> dict[str, str | None]:
+    folded: dict[str, str | None] = {}
+    for name in names:
+        folded[_fold(name)] = None if _fold(name) in folded else name  # two that differ in case alone: neither
+    return folded
 
 
 def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def find_file(tree: Tree, root: Path, names: Sequence[str], report: Report | None, hint: str) -> Path | None:
-    """The first of these files that is there, in any case of letters; reported, as the first, where none is."""
-    found = next((path for path in map(tree.file, names) if path), None)
-    if found:
-        return root / found
-    if report is not None:
-        what = "no regular file" if os.path.exists(root / names[0]) else "missing"
-        report("layout", root / names[0], f"{what}; {_elsewhere(tree, root, names) or hint}")
-    return None
-
-
-def _elsewhere(tree: Tree, root: Path, names: Sequence[str]) -> str:
-    """Where the file lies instead, "" where it is nowhere near."""
-    for folder in tree.below():
-        if any(tree.file(f"{folder}/{name}") for name in names):
-            return f"it is in {root / folder}: name that folder"
-    for parent in root.absolute().parents[:2]:
-        if any((parent / name).is_file() for name in names):
-            return f"it is in {parent}: name that folder"
-    for folder in tree.below():
-        path = tree.file(f"{folder}/{PurePosixPath(names[0]).name}")
-        if path:
-            return f"it is at {root / path}: move it there"
-    packed = _archives(tree)
-    return f"{root / packed} is not unpacked" if packed else ""
-
-
-def _archives(tree: Tree) -> str:
-    """An archive in the root or one of its folders, "" if none."""
-    for folder in ("", *(name for name in tree.below() if "/" not in name)):
-        for name in sorted(getattr(tree.folder(folder), "files", ())):
-            if name.lower().endswith(_ARCHIVES):
-                return f"{folder}/{name}".lstrip("/")
-    return ""
 
 
 def _broken_link(path: Path) -> str:
@@ -138,61 +183,3 @@ def _broken_link(path: Path) -> str:
         if text and "\0" not in text and os.path.isdir(path.parent / text):
             return f"a link that was copied as a text: make it a link to {text} again"
     return ""
-
-
-class Base(NamedTuple):
-    """Where the photos' names begin: in this folder, with so many of a name's first parts left out."""
-
-    folder: str
-    skipped: int
-
-    def path(self, name: str) -> str:
-        inner = name.split("/", self.skipped)[-1] if self.skipped else name
-        return f"{self.folder}/{inner}" if self.folder else inner
-
-
-def find_photos(
-    tree: Tree, root: Path, names: Sequence[str], splits: Mapping[str, np.ndarray], report: Report, hint: str,
-    places: Sequence[str],
-) -> list[str | None]:  # fmt: skip
-    """By photo, its path relative to the root; None for one that is missing.
-
-    places: folders in which the names may begin, the published one first. Reported: photos that are nowhere, that are
-    the high-resolution ones, and single ones that are missing (an error where they are too many of a split).
-    """
-    base = _base_of(tree, names, places)
-    if base is None:
-        if names:
-            expected = root / places[0] / names[0].split("/")[0]
-            link = next((path for path in (root / places[0], expected) if _broken_link(path)), None)
-            packed = _archives(tree)
-            what = f"{root / packed} is not unpacked (a password comes with the agreement)" if packed else "no photos"
-            report("layout", link or expected, _broken_link(link) if link else f"missing, {what}; {hint}")
-        return [None] * len(names)
-    if "highres" in base.folder.lower():
-        report("layout", root / base.folder, "these are the high-resolution photos, but boxes and landmarks are of the "
-               "small ones: unpack img.zip beside it, or rename the folder to img and go without boxes")  # fmt: skip
-    files = [tree.file(base.path(name)) for name in names]
-    lost = np.array([file is None for file in files], dtype=bool)
-    if lost.any():
-        worst = max(splits, key=lambda split: lost[splits[split]].mean() if len(splits[split]) else 0, default="")
-        share = f": {int(lost[splits[worst]].sum()):,} of {len(splits[worst]):,} photos of {worst!r}" if worst else ""
-        fatal = any(too_many(int(lost[rows].sum()), len(rows)) for rows in splits.values())
-        what = f"is listed but missing{share}; {'unpack the photos again' if fatal else 'left out'}"
-        for number in np.flatnonzero(lost).tolist():
-            report("photos", root, what, base.path(names[number]), fatal=fatal)
-    return files
-
-
-def _base_of(tree: Tree, names: Sequence[str], places: Sequence[str]) -> Base | None:
-    """Where most of some photos are found, the published place before others."""
-    sample = names[:: max(1, len(names) // 32)][:32]
-    best, count = None, 0
-    near = [Base(place, skipped) for skipped in (0, 1) for place in places]
-    for base in (*near, *(Base(folder, skipped) for folder in tree.below() for skipped in (0, 1))):
-        found = sum(tree.file(base.path(name)) is not None for name in sample)
-        if found > count:
-            best, count = base, found
-        if found == len(sample):
-            break
-    return best

@@ -1,113 +1,75 @@
-"""Reading the lists and arrays in which data sets are published: what is not as published is named, file and line."""
+"""Reads the lists and arrays in which data sets are published: what is not as published is named, file and line.
+
+The format of a list's rows is a regular expression, put together of `photo()`, TEXT and NUMBER.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import islice, pairwise
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from fashionlib.data.photos import SUFFIXES
-from fashionlib.data.published.findings import Report
+from fashionlib.data.published.findings import Findings, Report
 
-_ENDINGS = (*SUFFIXES, *map(str.upper, SUFFIXES))
-_ENDING = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, reverse=True)))})(?=\s|$)", re.IGNORECASE)
-_LARGE, _LONGEST = 10**9, 8192
-
-
-class Row(NamedTuple):
-    """One row of a list: the number of its line, and its columns."""
-
-    line: int
-    values: tuple
+TEXT, NUMBER = r"(?:\S+|\S.*\S)", r"-?\d{1,9}"
+_ENDING = rf"(?i:{'|'.join(map(re.escape, sorted(SUFFIXES, reverse=True)))})(?!\S)"
+_LONGEST = 8192  # characters of a row
+_OUTSIDE = "{} leads out of the data set's folder; names are relative and hold no '..'"
 
 
-@dataclass(frozen=True)
-class Bad:
-    """What is wrong with a row, where "expected these columns" does not say it; `{}` stands for the row."""
-
-    check: str
-    text: str
+def photo(name: str = "photo") -> str:
+    """A photo's name, which may hold blanks: it ends at the first ending of photos. Taken once, without going back."""
+    return rf"(?=(?P<{name}>\S+{_ENDING}|\S.*?{_ENDING}))(?P={name})"
 
 
-Parse = Callable[[str], "tuple | Bad | None"]
+PHOTO = photo()
 
 
 def read_table(
-    path: Path | None, parse: Parse, columns: str, report: Report, *, photos: int = 0, named: bool | None = True,
+    path: Path | None, row: str, columns: str, report: Report, *, photos: int = 0, named: bool | None = True,
     counted: bool = True, numbered: bool = False,
-) -> dict[Any, Row]:  # fmt: skip
+) -> pd.DataFrame:  # fmt: skip
     """The rows of a list whose line 1 counts them and whose line 2 names the columns; none where `path` is None.
 
-    parse: the columns of a row, stripped; None or Bad where it is not as published. columns: the same in words.
-    photos: how many columns before those are photos' names. The result is by them, or by the first column.
+    row: the format of a row; its named groups become columns of text, and "line" is added. columns: the same in words.
+    photos: how many of the first groups are photos' names. Rows are told apart by these, or by the first group.
     named: whether there is a line of names; None where a name would pass for a row. counted: whether there is a count.
     numbered: whether others refer to the rows by their number, so that a row that is there twice is an error.
+
     Windows line ends, blanks and tabs, blank lines and a byte order mark are read as if they were not there. A repeated
-    row is read once. Reported: a row that does not parse, two rows of one key, a count that is
-    not that of the rows, names that are missing or in another order, a file that is no text.
+    row is read once. Reported: a row of another format, two rows of one key, a count that is not that of the rows,
+    names that are missing or in another order, a file that is no text.
     """
-    lines = _lines(path, columns, report) if path else []
-    declared = _declared(lines, path, report) if path and counted else None
-    rows: dict[Any, Row] = {}
-    found = repeated = 0
-    for number, line in islice(enumerate(lines, 1), int(counted), None):
-        if not (text := line.strip()):
-            continue
-        values = _values(text, photos, parse)
-        if named is not False:
-            is_row, named = named is True and isinstance(values, tuple), False
-            if not is_row:
-                _check_names(text, columns, path, report, number)
-                continue
-            report("lists", path, f"expected the line of names ({columns}), got a row; restore it", number)
-        found += 1
-        if not isinstance(values, tuple):
-            _report_bad(values, columns, path, report, number, text)
-            continue
-        key = values[:photos] if photos > 1 else values[0]
-        known = rows.setdefault(key, Row(number, values))
-        if known.line != number:
-            repeated += 1
-            _report_repeated(known, known.values == values and not numbered, path, report, number, str(key))
-    if declared is not None and declared not in (found, found - repeated):
-        report("lists", path, f"says {declared:,} rows, but {found:,} follow; fetch the file again", 1)
-    return rows
-
-
-def _report_bad(bad: Bad | None, columns: str, path: Path | None, report: Report, number: int, text: str) -> None:
-    bad = bad or Bad("lists", f"expected {columns}, got {{}}; correct the row")
-    report(bad.check, path, bad.text, number, repr(text[:120]))
-
-
-def _report_repeated(known: Row, same: bool, path: Path | None, report: Report, number: int, key: str) -> None:
-    what = f"{{}} stands in line {known.line} already{' (the same row, read once)' if same else '; keep one'}"
-    report("duplicates", path, what, number, key, **({"fatal": False} if same else {}))
-
-
-def _values(text: str, photos: int, parse: Parse) -> tuple | Bad | None:
-    if len(text) > _LONGEST:
-        return None
-    if not photos:
-        return parse(text)
-    taken = take_photos(text, photos)
-    if not isinstance(taken, tuple):
-        return taken
-    rest = parse(taken[1])
-    return (*taken[0], *rest) if isinstance(rest, tuple) else rest
-
-
-def _check_names(text: str, columns: str, path: Path | None, report: Report, line: int) -> None:
-    """Report a line of names in which the columns come in another order than the published one."""
-    expected, names = re.findall(r"\w+_\w+", columns), text.split()
-    places = [expected.index(name) for name in names if name in expected]
-    if places != sorted(places):
-        what = f"expected the columns {columns}, got {{}}; put them into this order"
-        report("lists", path, what, line, repr(text[:120]), fatal=True)  # read in this order, all rows would be wrong
+    pattern, lines = re.compile(rf"\s*{row}\s*", re.ASCII), _lines(path, columns, report) if path else []
+    match, groups, head = pattern.fullmatch, list(pattern.groupindex), lines[: int(counted)]
+    rows = [found.groups() if len(line) < _LONGEST and (found := match(line)) else None for line in lines]
+    rows[: len(head)] = [None] * len(head)
+    others = [n for n in range(len(head), len(lines)) if rows[n] is None and lines[n].strip()]
+    start = next((n for n in range(len(head), len(lines)) if lines[n].strip()), None)
+    if named is not False and start is not None:
+        if named and rows[start]:
+            report("lists", path, f"expected the line of names ({columns}), got a row; restore it", start + 1)
+        else:
+            rows[start], others = None, [n for n in others if n != start]
+            expected = re.findall(r"\w+_\w+", columns)
+            order = [expected.index(name) for name in lines[start].split() if name in expected]
+            if order != sorted(order):  # read in this order, all rows would be wrong
+                what = f"expected the columns {columns}, got {{}}; put them into this order"
+                report("lists", path, what, start + 1, repr(lines[start].strip()[:120]), fatal=True)
+    for n in others:
+        report("lists", path, f"expected {columns}, got {{}}; correct the row", n + 1, repr(lines[n].strip()[:120]))
+    table = pd.DataFrame([row for row in rows if row], columns=pd.Index(groups), dtype=object)
+    table["line"] = np.flatnonzero([row is not None for row in rows]) + 1
+    found, table = len(table) + len(others), _tidied(table, groups[:photos], lines, path, report)
+    again = _repeated(table, groups[: max(photos, 1)], numbered, path, report)
+    if head:
+        _check_count(head[0].strip(), (found, found - int(again.sum())), path, report)
+    return table[~again].reset_index(drop=True)
 
 
 def _lines(path: Path, columns: str, report: Report) -> list[str]:
@@ -126,52 +88,157 @@ def _lines(path: Path, columns: str, report: Report) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _declared(lines: list[str], path: Path, report: Report) -> int | None:
-    line = lines[0].strip() if lines else "0"
-    if line.isdecimal() and len(line) < 10:
-        return int(line)
-    report("lists", path, "expected the number of rows, got {}; fetch the file again", 1, repr(line[:60]))
-    return None
+def _check_count(text: str, right: tuple[int, int], path: Path | None, report: Report) -> None:
+    """right: the rows, with and without those that repeat another one."""
+    if not (text.isdecimal() and len(text) < 10):
+        report("lists", path, "expected the number of rows, got {}; fetch the file again", 1, repr(text[:60]))
+    elif int(text) not in right:
+        report("lists", path, f"says {int(text):,} rows, but {right[0]:,} follow; fetch the file again", 1)
 
 
-def take_photos(text: str, count: int = 1) -> tuple[list[str], str] | Bad | None:
-    """The first `count` columns of a row, photos' names, and the rest of it. A name may hold blanks; it ends as photos
-    do."""
-    parts = text.split(None, count)
-    names, rest = parts[:count], parts[count] if len(parts) > count else ""
-    if len(names) != count or not all(map(_is_photo, names)):
-        ends = [0, *(match.end() for match in islice(_ENDING.finditer(text), count))]
-        if len(ends) <= count:
-            return None
-        names, rest = [text[a:b].strip() for a, b in pairwise(ends)], text[ends[-1] :].strip()
-    tidied = [tidy(name) for name in names]
-    return OUTSIDE if None in tidied else (tidied, rest)  # type: ignore[return-value]
+def _repeated(
+    table: pd.DataFrame, key: list[str], numbered: bool, path: Path | None, report: Report
+) -> pd.Series:  # fmt: skip
+    """Which rows have the key of one further up; they are reported."""
+    again, first = table.duplicated(key), {}
+    for row in table[table.duplicated(key, keep=False)].itertuples(index=False, name=None) if again.any() else ():
+        known = first.setdefault(row[: len(key)], row)
+        if known is not row:
+            same = not numbered and " ".join(known[:-1]).split() == " ".join(row[:-1]).split()
+            what = f"{{}} stands in line {known[-1]} already{' (the same row, read once)' if same else '; keep one'}"
+            told = row[0] if len(key) == 1 else row[: len(key)]
+            report("duplicates", path, what, row[-1], told, **({"fatal": False} if same else {}))
+    return again
 
 
-def _is_photo(name: str) -> bool:
-    return name.endswith(_ENDINGS)
+def _tidied(
+    table: pd.DataFrame, columns: list[str], lines: list[str], path: Path | None, report: Report
+) -> pd.DataFrame:  # fmt: skip
+    """The table with photos' names as `tidy` has them; names that lead out are reported and left out."""
+    columns = [column for column in columns if _odd("\n".join(["", *table[column]]))]
+    for column in columns:
+        table[column] = np.array([tidy(name) for name in table[column]], dtype=object)
+    outside = table[columns].isna().any(axis=1).to_numpy()
+    for line in table.line[outside]:
+        report("paths", path, _OUTSIDE, line, repr(lines[line - 1].strip()[:120]))
+    return table[~outside] if outside.any() else table
 
 
-OUTSIDE = Bad("paths", "{} leads out of the data set's folder; names are relative and hold no '..'")
+def _odd(text: str) -> bool:
+    """Whether any of these lines may hold what `tidy` changes or refuses; all are looked through at once."""
+    values = np.frombuffer(text.encode(errors="surrogatepass"), dtype=np.uint8)
+    slash, dot = values == ord("/"), values == ord(".")
+    after = slash | dot | (values == ord("\n"))
+    return bool((after[:-1] & slash[1:]).any() or (dot[:-1] & dot[1:]).any()) or any(one in text for one in "\\:\0")
 
 
 def tidy(name: str) -> str | None:
     """A photo's name with slashes for back-slashes and no "./" before it; None where it leads out of its folder."""
-    if "\\" in name or "//" in name or name.startswith("./"):
-        name = re.sub("(?!^)/+", "/", name.replace("\\", "/")).removeprefix("./")
-    leads_out = name.startswith("/") or name[1:2] == ":" or "\0" in name or (".." in name and ".." in name.split("/"))
+    name = re.sub("(?!^)/+", "/", name.replace("\\", "/")).removeprefix("./")
+    leads_out = name.startswith("/") or name[1:2] == ":" or "\0" in name or ".." in name.split("/")
     return None if leads_out else name
 
 
-def numbers_of(text: str) -> list[int] | None:
-    """Whole numbers between blanks, each of at most nine digits; None where there is something else, or nothing."""
-    if not text or len(text) > 1000:
-        return None
+def numbers_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The whole numbers of these texts (digits, blanks and minus signs) one after the other, and how many each has:
+    none where one is no number of at most nine digits.
+    """
+    joined = "".join(f"{text}\n" for text in texts)
+    numbers = np.fromstring(joined, dtype=np.int64, sep=" ") if texts and "-" not in joined else np.full(1, 10**9)
+    if (numbers >= 10**9).any():
+        plain = re.compile(rf"{NUMBER}(?:\s+{NUMBER})*", re.ASCII).fullmatch
+        rows = [[int(one) for one in text.split()] if plain(text) else [] for text in texts]
+        return np.array([one for row in rows for one in row], dtype=np.int64), np.array([len(row) for row in rows], int)
+    values = np.frombuffer(joined.encode(), dtype=np.uint8)
+    begins = np.append(True, values[:-1] <= ord(" ")) & (values > ord(" "))
+    rows = np.append(0, np.flatnonzero(values == ord("\n"))[:-1] + 1)
+    return numbers, np.add.reduceat(begins, rows, dtype=np.int64)
+
+
+def read_values(path: Path | None, rows: Mapping[str, int], count: int, report: Report, found: Findings) -> np.ndarray:
+    """The attributes of the photos or items `rows` (by name, the number of their row): True where the list has 1.
+
+    A row is a name and `count` values, 1 (has it), −1 (has it not) or 0 (unknown). The list of the attribute benchmark
+    has 289 million of them, so many rows are read at a time, as bytes. Reported: rows that are something else, names
+    that stand in two rows, and names that are missing.
+    """
+    targets, lines = np.zeros((len(rows), count), dtype=bool), np.zeros(len(rows), dtype=np.int32)
+    if path is None or not count:
+        return targets
+    total = repeated = 0
     try:
-        numbers = list(map(int, text.split()))
-    except ValueError:
+        with path.open("rb") as file:
+            head = file.readline().removeprefix(b"\xef\xbb\xbf").strip()
+            number = 1
+            while chunk := list(islice(file, 2048)):
+                kept = [(number + place, row) for place, line in enumerate(chunk, 1) if (row := line.strip())]
+                if number == 1 and kept and _values_of(kept[0][1], count) is None:
+                    kept = kept[1:]  # the names of the columns
+                elif number == 1 and kept:
+                    report("lists", path, "expected the line of names, got a row; restore it", kept[0][0])
+                number, total = number + len(chunk), total + len(kept)
+                repeated += _take_values(kept, path, rows, targets, lines, report)
+    except OSError as error:
+        report("layout", path, f"cannot be read ({error.strerror}); fetch the file again")
+        return targets
+    _check_count(head.decode(errors="replace"), (total, total - repeated), path, report)
+    lost = [name for name, row in rows.items() if not lines[row]]
+    if lost and not found.blames(path):
+        report("lists", path, f"no attributes for {len(lost):,} of {len(rows):,} names, such as {lost[0]}; fetch the "
+                              "list again")  # fmt: skip
+    return targets
+
+
+def _take_values(
+    chunk: list[tuple[int, bytes]], path: Path, rows: Mapping[str, int], targets: np.ndarray, lines: np.ndarray,
+    report: Report,
+) -> int:  # fmt: skip
+    """Put these rows into `targets`, and where they stand into `lines`; how many repeat another one."""
+    repeated, count = 0, targets.shape[1]
+    names, texts = zip(*(row.split(None, 1) if b" " in row or b"\t" in row else (row, b"") for _, row in chunk),
+                       strict=True) if chunk else ((), ())  # fmt: skip
+    values = _plain_values(texts, count)
+    for place, (line, row) in enumerate(chunk):
+        one = (names[place].decode(errors="replace"), values[place]) if values is not None else _values_of(row, count)
+        if one is None:
+            what = f"expected a name and {count} times 1, -1 or 0, got {{}}; fetch it again"
+            report("lists", path, what, line, repr(row[:120].decode(errors="replace")))
+            continue
+        number = rows.get(tidy(one[0]) or "")
+        if number is None:
+            continue
+        if not lines[number]:
+            targets[number], lines[number] = one[1], line
+            continue
+        repeated += 1
+        same = bool((targets[number] == one[1]).all())
+        what = f"{{}} has attributes further up already{' (the same)' if same else '; keep one of the rows'}"
+        report("duplicates", path, what, line, one[0], **({"fatal": False} if same else {}))
+    return repeated
+
+
+def _plain_values(rows: tuple[bytes, ...], count: int) -> np.ndarray | None:
+    """rows × count, True where a row holds 1; None where one of the rows is something else than `count` values."""
+    if not rows:
         return None
-    return numbers if max(numbers) < _LARGE and min(numbers) > -_LARGE else None
+    text = np.frombuffer(b" ".join(rows) + b" ", dtype=np.uint8)
+    digit, minus, blank = (text == ord("0")) | (text == ord("1")), text == ord("-"), text <= ord(" ")
+    one = text == ord("1")
+    starts = np.cumsum([0, *(len(row) + 1 for row in rows[:-1])])
+    whole = (
+        (digit | minus | blank).all() and not (digit[:-1] & ~blank[1:]).any() and not (minus[:-1] & ~one[1:]).any()
+        and (np.add.reduceat(digit, starts, dtype=np.int64) == count).all()
+    )  # fmt: skip
+    one[1:] &= ~minus[:-1]
+    return one[digit].reshape(len(rows), count) if whole else None
+
+
+def _values_of(row: bytes, count: int) -> tuple[str, np.ndarray] | None:
+    """The name, which may hold blanks, and the values of one row; None where they are not that."""
+    name, *values = row.decode(errors="replace").rsplit(maxsplit=count)
+    if len(values) != count or not {"1", "-1", "0"}.issuperset(values) or name.split()[-1] in {"1", "-1", "0"}:
+        return None
+    return name, np.array([value == "1" for value in values])
 
 
 def read_array(path: Path | None, report: Report) -> np.ndarray | None:
@@ -190,31 +257,26 @@ def read_array(path: Path | None, report: Report) -> np.ndarray | None:
     return None
 
 
-def read_indices(path: Path | None, report: Report) -> np.ndarray | None:
+def read_indices(path: Path | None, report: Report) -> np.ndarray:
     """Numbers of photos, one dimension, int64, each once. Numbers as text or as floats are read; the rest is
     reported."""
     array = read_array(path, report)
     if array is None:
-        return None
-    flat = _as_numbers(np.ravel(array))
-    if flat is None or max(array.shape, default=0) != flat.size or not (np.abs(flat) < 2**53).all() or (flat % 1).any():
+        return np.zeros(0, dtype=np.int64)
+    try:
+        flat = np.ravel(array).astype(np.float64) if array.dtype.kind in "US" else np.ravel(array)
+    except ValueError:
+        flat = np.ravel(array)
+    whole = flat.dtype.kind in "iuf" and bool((np.abs(flat) < 2**53).all()) and not (flat % 1).any()
+    if not whole or max(array.shape, default=0) != flat.size:
         report("arrays", path, f"{array.dtype} of {array.shape}, expected a row of whole numbers; fetch it again")
-        return None
+        return np.zeros(0, dtype=np.int64)
     values, firsts, counts = np.unique(flat.astype(np.int64), return_index=True, return_counts=True)
     if len(values) < len(flat):
         repeated = values[counts > 1]
         report("duplicates", path, f"{len(repeated):,} photos stand in it more than once, such as {repeated[0]} (each "
                                    "is read once)", fatal=False)  # fmt: skip
     return flat[np.sort(firsts)].astype(np.int64)
-
-
-def _as_numbers(array: np.ndarray) -> np.ndarray | None:
-    if array.dtype.kind in "iuf":
-        return array
-    try:
-        return array.astype(np.float64) if array.dtype.kind in "US" else None
-    except ValueError:
-        return None
 
 
 def read_targets(path: Path | None, shape: tuple[int, int], report: Report) -> np.ndarray | None:

@@ -6,7 +6,8 @@ the data themselves cannot be had. Numbers measured on a miniature say nothing a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +16,23 @@ import numpy as np
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import build_aside
 from fashionlib.data.base import Sample
-from fashionlib.data.published.miniature_deepfashion import write_attributes, write_c2s, write_inshop
-from fashionlib.data.wardrobe.annotations import colour_name, save_photo
+from fashionlib.data.wardrobe.annotations import (
+    ATTRIBUTE_TYPES,
+    ATTRIBUTES,
+    CLOTHES,
+    attributes_of,
+    box_columns,
+    colour_name,
+    landmark_columns,
+    save_photo,
+)
 from fashionlib.data.wardrobe.dataset import Wardrobe
-from fashionlib.data.wardrobe.outfits import COLOURS, LABELS
+from fashionlib.data.wardrobe.outfits import COLOURS, LABELS, Product
+
+_VIEWS = ("1_front", "2_side", "3_back", "4_full", "7_additional")
+_POINTS = (f"landmark_visibility_{n} landmark_location_x_{n} landmark_location_y_{n}" for n in range(1, 9))
+_POINT_NAMES = f"image_name clothes_type variation_type {' '.join(_POINTS)}"
+_TYPED = [f"{name:<30} {kind}" for name, kind in zip(ATTRIBUTES, ATTRIBUTE_TYPES, strict=True)]
 
 
 def write_miniature(
@@ -53,96 +67,210 @@ def write_miniatures(folder: str | Path, *, photos: int = 60, seed: int = 0) -> 
     return [write_miniature(name, Path(folder) / name, photos=photos, seed=seed) for name in WRITERS]
 
 
-class Street(NamedTuple):
-    """A street photo of the wardrobe: its split, the sample, what is truly seen on it and in which colours."""
-
-    split: str
-    sample: Sample
-    items: frozenset[str]
-    colours: frozenset[tuple[str, str]]
-
-
-def _streets(photos: int, size: tuple[int, int], seed: int) -> list[Street]:
-    """Photos of train, val and test in one order drawn by the seed, so that no split lies in one piece."""
+def _streets(photos: int, size: tuple[int, int], seed: int) -> Iterator[tuple[str, Sample, dict[str, Product]]]:
+    """Photos of train, val and test: the split, the sample, and what is worn by label."""
     counts = {"train": photos, "val": max(4, photos // 3), "test": max(4, photos // 3)}
-    found = []
     for split in counts:
         wardrobe = Wardrobe(split, size=size, seed=seed, counts=counts)
         for index in range(len(wardrobe)):
-            sample = wardrobe[index]
             worn = {product.label: product for product in wardrobe.scene(index).outfit.values()}
-            colours = frozenset((colour_name(worn[label].fabric), label) for label in sample.boxes)
-            found.append(Street(split, sample, frozenset(sample.boxes), colours))
-    return [found[place] for place in np.random.default_rng(seed).permutation(len(found))]
+            yield split, wardrobe[index], worn
 
 
-def _write_streets(folder: Path, streets: Sequence[Street]) -> list[str]:
+def _write_tags(folder: Path, photos: int, size: tuple[int, int], seed: int, *, verified: bool) -> None:
+    """Fashion144k, or Fashion550k with its verified tags: photos in an order drawn by the seed."""
+    streets = list(_streets(photos, size, seed))
+    streets = [streets[place] for place in np.random.default_rng(seed).permutation(len(streets))]
+    if verified:
+        streets += [("repeat", *street[1:]) for street in streets[:2]]  # posted twice, under another name
     names = [f"photos/{number:06d}.jpg" for number in range(1, len(streets) + 1)]
-    for name, street in zip(names, streets, strict=True):
-        save_photo(folder / name, street.sample.image)
-    return names
+    for name, (_, sample, _) in zip(names, streets, strict=True):
+        save_photo(folder / name, sample.image)
+    numbers = {one: np.flatnonzero([split == one for split, *_ in streets])
+               for one in ("train", "val", "test", "repeat")}  # fmt: skip
+    if verified:  # of the other training photos nobody checked the tags
+        numbers["train"] = numbers["train"][: max(4, photos // 4)]
+        np.save(folder / "duplicateids.npy", numbers["repeat"])
+    for split, name in (("train", "trainids"), ("val", "validids"), ("test", "testids")):
+        np.save(folder / f"{name}.npy", numbers[split])
+    _write_lines(folder / "photos.txt", names)
+    tagged = [{LABELS[place] for place in np.flatnonzero(sample.labels)} for _, sample, _ in streets]
+    pairs = [{(colour_name(worn[label].fabric), label) for label in sample.boxes} for _, sample, worn in streets]
+    colours = [{colour for colour, _ in pair} for pair in pairs]
+    noisy = [tags | shown for tags, shown in zip(tagged, colours, strict=True)]
+    if verified:
+        true = [{*sample.boxes, *shown} for (_, sample, _), shown in zip(streets, colours, strict=True)]
+        chosen = [true[number] for split in ("train", "val", "test") for number in numbers[split]]
+        labels = (*COLOURS, *LABELS)
+        _write_lines(folder / "annotation/labels.txt", labels)
+        np.save(folder / "annotation/noisy.npy", _matrix(noisy, labels))
+        np.save(folder / "annotation/verified.npy", _matrix(chosen, labels))
+        return
+    singles, both = sorted((*COLOURS, *LABELS), key=str.title), sorted(set().union(*pairs), key=_pair)
+    _write_lines(folder / "feat/singles.txt", [name.title() for name in singles])
+    _write_lines(folder / "feat/colours.txt", map(_pair, both))
+    np.save(folder / "feat/feat_sin.npy", _matrix(noisy, singles))
+    np.save(folder / "feat/feat_col.npy", _matrix(pairs, both))
+    np.save(folder / "feat/singles_at_59.npy", _matrix(tagged, LABELS))
 
 
-def _numbers(streets: Sequence[Street], split: str) -> np.ndarray:
-    return np.array([place for place, street in enumerate(streets) if street.split == split])
+def _pair(pair: tuple[str, str]) -> str:
+    return f"{pair[0].title()}-{pair[1].title()}"
 
 
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
+def _matrix(rows: Sequence[set], names: Sequence) -> np.ndarray:
+    return np.array([[name in row for name in names] for row in rows], dtype=np.uint8)
+
+
+class View(NamedTuple):
+    """A photo on which one garment counts, under the name that the lists give it. third: a column of its box."""
+
+    name: str
+    product: Product
+    sample: Sample
+    third: str = ""
+
+
+class _Items:
+    """Item ids in the order in which products are first met, and how many photos each has so far."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, str] = {}
+        self.products: dict[str, Product] = {}
+        self.photos: Counter[tuple[str, str]] = Counter()
+
+    def number(self, product: Product, what: str = "") -> tuple[str, int]:
+        """The product's id, and the number of this photo of it, from 1."""
+        item = self.ids.setdefault(product.id, f"id_{len(self.ids) + 1:08d}")
+        self.products[item] = product
+        self.photos[item, what] += 1
+        return item, self.photos[item, what]
+
+
+def _asked_for(
+    split: str, counts: Mapping[str, int], size: tuple[int, int], seed: int
+) -> Iterator[tuple[Sample, Product]]:
+    """The photos of a retrieval split whose product is one of the three kinds of clothes and to be seen."""
+    wardrobe = Wardrobe(split, size=size, seed=seed, counts=counts)
+    for index in range(len(wardrobe)):
+        sample = wardrobe[index]
+        product = next(one for one in wardrobe.scene(index).outfit.values() if one.id == sample.product)
+        if product.label in CLOTHES and product.label in sample.masks:
+            yield sample, product
+
+
+def _write_inshop(folder: Path, photos: int, size: tuple[int, int], seed: int) -> None:
+    """Queries and gallery show the same products; those to train on are another seed's."""
+    counts = {"inshop_query": photos // 2, "inshop_gallery": photos}
+    items, views, rows = _Items(), [], []
+    for status, split, drawn in (("train", "inshop_gallery", seed + 1), ("gallery", "inshop_gallery", seed),
+                                 ("query", "inshop_query", seed)):  # fmt: skip
+        for sample, product in _asked_for(split, counts, size, drawn):
+            if status == "query" and product.id not in items.ids:  # not to be found: its gallery photos hide it
+                continue
+            item, number = items.number(product)
+            series, view = divmod(number - 1, len(_VIEWS))
+            name = f"img/WOMEN/{_category(product)}/{item}/{series + 1:02d}_{_VIEWS[view]}.jpg"
+            views.append(View(name, product, sample, str(min(int(_VIEWS[view][0]), 5))))
+            rows.append(f"{name:<70} {item} {status:<10}")
+    _write_list(folder / "Eval/list_eval_partition.txt", "image_name item_id evaluation_status", rows)
+    _write_views(folder, views, "_inshop", "pose_type")
+    _write_items(folder, items, "_inshop", [f"{name:<30}" for name in ATTRIBUTES], "attribute_name")
+
+
+def _write_c2s(folder: Path, photos: int, size: tuple[int, int], seed: int) -> None:
+    """Street photos against the catalogue; train, val and test are three seeds' products."""
+    items, views, rows = _Items(), [], []
+    for drawn, (status, share) in enumerate((("train", 1), ("val", 3), ("test", 2))):
+        counts = {"c2s_query": max(6, photos // share), "c2s_gallery": max(6, photos // (share + 1))}
+        shops: dict[str, View] = {}
+        for split, who in (("c2s_gallery", "shop"), ("c2s_query", "comsumer")):  # the release's own spelling
+            for sample, product in _asked_for(split, counts, size, seed + drawn):
+                if who == "comsumer" and product.id not in shops:
+                    continue
+                item, number = items.number(product, who)
+                name = f"img/CLOTHING/{_category(product)}/{item}/{who}_{number:02d}.jpg"
+                if who == "shop":
+                    shops[product.id] = View(name, product, sample, "1")
+                else:
+                    views.append(View(name, product, sample, "2"))
+                    rows.append(f"{name:<70} {shops[product.id].name:<70} {item} {status:<5}")
+        views.extend(shops.values())
+    names = "image_pair_name_1 image_pair_name_2 item_id evaluation_status"
+    _write_list(folder / "Eval/list_eval_partition.txt", names, rows)
+    _write_views(folder, views, "_consumer2shop", "source_type")
+    lines = [f"属性{number} {line}" for number, line in enumerate(_TYPED)]
+    _write_items(folder, items, "_consumer2shop", lines, "attribute_name_cn attribute_name attribute_type")
+
+
+def _write_attributes(folder: Path, photos: int, size: tuple[int, int], seed: int) -> None:
+    """Street photos; the garment that shows most of itself is the one that the lists speak of."""
+    views, rows, folders, categories = [], [], Counter(), list(CLOTHES)
+    for status, sample, worn in _streets(photos, size, seed):
+        product = worn[max(set(sample.masks) & set(CLOTHES), key=lambda label: sample.masks[label].sum())]
+        where = f"{product.fabric.texture}_{colour_name(product.fabric)}_{product.label}".title()
+        folders[where] += 1
+        views.append(View(f"img/{where}/img_{folders[where]:08d}.jpg", product, sample))
+        rows.append(f"{views[-1].name:<70} {status:<5} ")
+    _write_list(folder / "Eval/list_eval_partition.txt", "image_name  evaluation_status", rows)
+    _write_views(folder, views, "", "")
+    numbers = [f"{view.name:<70} {categories.index(view.product.label) + 1:>2} " for view in views]
+    values = [f"{view.name:<70} {_values(view.product)} " for view in views]
+    for name, head, lines in (
+        ("category_cloth", "category_name  category_type", [f"{one.title():<20} {CLOTHES[one]}" for one in categories]),
+        ("category_img", "image_name  category_label", numbers),
+        ("attr_cloth", "attribute_name  attribute_type", _TYPED),
+        ("attr_img", "image_name  attribute_labels", values),
+    ):
+        _write_list(folder / f"Anno/list_{name}.txt", head, lines)
+
+
+def _category(product: Product) -> str:
+    return product.label.title().replace("-", "_")
+
+
+def _values(product: Product) -> str:
+    """1 for each attribute that the product has, 0 (unknown) for sleeves of what has none, else -1."""
+    has, bare = attributes_of(product), "sleeve" not in product.shape
+    return " ".join(f"{1 if name in has else 0 if bare and 'sleeve' in name else -1:>2}" for name in ATTRIBUTES)
+
+
+def _write_lines(path: Path, lines: Iterator[str] | Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _matrix(rows: Sequence[Set[str]], names: Sequence[str]) -> np.ndarray:
-    return np.array([[name in row for name in names] for row in rows], dtype=np.uint8)
+def _write_list(path: Path, names: str, rows: Sequence[str]) -> None:
+    """A count, a line of names (some lists have none), and the rows, padded as they are."""
+    _write_lines(path, [str(len(rows)), *([names] if names else []), *rows])
 
 
-def _tagged(sample: Sample) -> set[str]:
-    assert sample.labels is not None
-    return {label for label, tag in zip(LABELS, sample.labels, strict=True) if tag}
+def _write_views(folder: Path, views: Sequence[View], suffix: str, third: str) -> None:
+    """The photos, their boxes and their landmarks. third: what the column before the box is, if any."""
+    boxes, points = [], []
+    for view in views:
+        kind, label = CLOTHES[view.product.label], view.product.label
+        save_photo(folder / "Img" / view.name, view.sample.image)
+        boxes.append(
+            f"{view.name:<70} {f'{kind} {view.third} ' if third else ''}{box_columns(view.sample.boxes[label])} "
+        )
+        points.append(f"{view.name:<70} {kind} 1 {landmark_columns(np.asarray(view.sample.masks[label]), kind)} ")
+    names = f"image_name {f'clothes_type {third} ' if third else ''}x_1 y_1 x_2 y_2"
+    _write_list(folder / f"Anno/list_bbox{suffix}.txt", names, boxes)
+    _write_list(folder / f"Anno/list_landmarks{suffix}.txt", _POINT_NAMES, points)
 
 
-def _write_fashion144k(folder: Path, photos: int, size: tuple[int, int], seed: int) -> None:
-    streets = _streets(photos, size, seed)
-    _write_lines(folder / "photos.txt", _write_streets(folder, streets))
-    for split, name in (("train", "trainids"), ("val", "validids"), ("test", "testids")):
-        np.save(folder / f"{name}.npy", _numbers(streets, split))
-    items = [{label.title() for label in _tagged(street.sample)} for street in streets]
-    colours = [{f"{colour.title()}-{label.title()}" for colour, label in street.colours} for street in streets]
-    singles = [
-        tags | {colour.title() for colour, _ in street.colours} for tags, street in zip(items, streets, strict=True)
-    ]
-    names = sorted({label.title() for label in LABELS} | {colour.title() for colour in COLOURS})
-    pairs = sorted(set().union(*colours))
-    _write_lines(folder / "feat/singles.txt", names)
-    _write_lines(folder / "feat/colours.txt", pairs)
-    np.save(folder / "feat/feat_sin.npy", _matrix(singles, names))
-    np.save(folder / "feat/feat_col.npy", _matrix(colours, pairs))
-    np.save(folder / "feat/singles_at_59.npy", _matrix(items, [label.title() for label in LABELS]))
+def _write_items(folder: Path, items: _Items, suffix: str, attributes: Sequence[str], names: str) -> None:
+    _write_list(folder / f"Anno/list_item{suffix}.txt", "", list(items.products))
+    _write_list(folder / "Anno/list_attr_cloth.txt", names, attributes)
+    rows = [f"{item} {_values(product)}" for item, product in items.products.items()]
+    _write_list(folder / "Anno/list_attr_items.txt", "item_id attribute_labels", rows)
 
 
-def _write_fashion550k(folder: Path, photos: int, size: tuple[int, int], seed: int) -> None:
-    streets = _streets(photos, size, seed)
-    repeated = streets[:2]  # posted twice, under another name
-    streets = [*streets, *(street._replace(split="repeat") for street in repeated)]
-    _write_lines(folder / "photos.txt", _write_streets(folder, streets))
-    verified = {split: _numbers(streets, split) for split in ("train", "val", "test")}
-    verified["train"] = verified["train"][: max(4, photos // 4)]  # of the others nobody checked the tags
-    for split, name in (("train", "trainids"), ("val", "validids"), ("test", "testids")):
-        np.save(folder / f"{name}.npy", verified[split])
-    np.save(folder / "duplicateids.npy", _numbers(streets, "repeat"))
-    names = [*COLOURS, *LABELS]
-    colours = [{colour for colour, _ in street.colours} for street in streets]
-    noisy = _matrix([_tagged(s.sample) | c for s, c in zip(streets, colours, strict=True)], names)
-    clean = _matrix([s.items | c for s, c in zip(streets, colours, strict=True)], names)
-    _write_lines(folder / "annotation/labels.txt", names)
-    np.save(folder / "annotation/noisy.npy", noisy)
-    np.save(folder / "annotation/verified.npy", clean[np.concatenate(list(verified.values()))])
-
-
-WRITERS: dict[str, Callable[[Path, int, tuple[int, int], int], None]] = {
-    "fashion144k": _write_fashion144k,
-    "fashion550k": _write_fashion550k,
-    "deepfashion_inshop": write_inshop,
-    "deepfashion_c2s": write_c2s,
-    "deepfashion_attributes": write_attributes,
+WRITERS = {
+    "fashion144k": lambda *wanted: _write_tags(*wanted, verified=False),
+    "fashion550k": lambda *wanted: _write_tags(*wanted, verified=True),
+    "deepfashion_inshop": _write_inshop,
+    "deepfashion_c2s": _write_c2s,
+    "deepfashion_attributes": _write_attributes,
 }
