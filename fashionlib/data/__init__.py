@@ -22,10 +22,10 @@ _CLASSES = {  # by data set: its module, its class
 }  # fmt: skip
 NAMES = tuple(_CLASSES)
 _SHOP = ("ccp", "CCPShop")  # garments of ccp by themselves
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+__getattr__, __dir__, _ = lazy_loader.attach(
     __name__, ["base"], {module: [kind] for module, kind in _CLASSES.values()} | {"ccp": ["CCP", "CCPShop"]}
 )
-__all__ = [*__all__, "Dataset", "Sample", "load", "split_hash"]
+__all__ = ["NAMES", "Dataset", "Sample", "load", "split_hash"]
 
 
 def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "train", **options) -> Dataset:

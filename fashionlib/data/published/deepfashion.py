@@ -151,7 +151,7 @@ def read_landmarks(path: Path, index: pd.Index, report: Report) -> Marks:
 def _of_photos(table: pd.DataFrame, index: pd.Index) -> tuple[pd.DataFrame, np.ndarray]:
     """The rows about photos of the index, and the numbers of these photos."""
     photos = index.get_indexer(pd.Index(table.photo, dtype=object))
-    return table[photos >= 0], photos[photos >= 0]
+    return table.loc[photos >= 0], photos[photos >= 0]
 
 
 def split_rows(statuses: pd.Series, splits: Collection[str]) -> dict[str, np.ndarray]:

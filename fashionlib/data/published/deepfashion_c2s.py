@@ -105,8 +105,8 @@ def _check_pairs(
     for place in other[np.unique(numbers[other], return_index=True)[1]]:
         name, line = rows[("consumer", "shop")[place % 2]].iloc[place // 2], lines[known[place]]
         if items[known[place]] != items[place]:
-            found.add("splits", path, "a photo shows two items, {}; correct one of the rows", lines[place],
+            found.add("splits", path, "a photo shows two items, {}; correct one of the rows", int(lines[place]),
                       f"such as {name}: {items[place]}, but {items[known[place]]} in line {line}")  # fmt: skip
         else:
             found.add("splits", path, "a photo is a consumer's and a shop's, such as {}; correct one of the rows",
-                      lines[place], f"{name} (line {line})")  # fmt: skip
+                      int(lines[place]), f"{name} (line {line})")  # fmt: skip

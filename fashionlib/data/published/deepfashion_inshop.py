@@ -71,7 +71,7 @@ def read(
     }  # fmt: skip
     if held_out:
         out, train = held_out_items(of["train"], held_out), contents.splits["train"]
-        is_out = rows["item"].isin(out).to_numpy()[train]
+        is_out = rows["item"].isin([*out]).to_numpy()[train]
         contents.splits |= {"train": train[~is_out], "val": train[is_out]}
     check_empty(contents.splits, path, found)
     firsts = rows.drop_duplicates(["item", "status"])

@@ -131,7 +131,7 @@ class Tree:
             share = f": {counts[worst][0]:,} of {counts[worst][1]:,} photos of {worst!r}" if worst else ""
             fatal = any(too_many(*count) for count in counts.values())
             what = f"is listed but missing{share}; {'unpack the photos again' if fatal else 'left out'}"
-            for number in np.flatnonzero(lost):
+            for number in np.flatnonzero(lost).tolist():
                 report("photos", self.root, what, _under(base, names[number]), fatal=fatal)
         return files
 

@@ -129,7 +129,7 @@ class Listed:
         if self._boxes and self._boxes.lines[row]:
             inside = box_inside(self._boxes.values[row], image.shape)
             if inside and self._boxes.labels is not None:
-                boxes = {self._boxes.labels[row]: inside}
+                boxes = {str(self._boxes.labels[row]): inside}
             elif self.crop:
                 raise InputError(no_box(self._boxes, int(row), image.shape))
         if self._points and self._points.lines[row]:

@@ -69,7 +69,7 @@ def read_table(
     again = _repeated(table, groups[: max(photos, 1)], numbered, path, report)
     if head:
         _check_count(head[0].strip(), (found, found - int(again.sum())), path, report)
-    return table[~again].reset_index(drop=True)
+    return table.loc[~again].reset_index(drop=True)
 
 
 def _lines(path: Path, columns: str, report: Report) -> list[str]:
@@ -121,7 +121,7 @@ def _tidied(
     outside = table[columns].isna().any(axis=1).to_numpy()
     for line in table.line[outside]:
         report("paths", path, _OUTSIDE, line, repr(lines[line - 1].strip()[:120]))
-    return table[~outside] if outside.any() else table
+    return table.loc[~outside] if outside.any() else table
 
 
 def _odd(text: str) -> bool:
