@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
 from pathlib import Path
 
 import lazy_loader
@@ -11,20 +10,22 @@ import lazy_loader
 from fashionlib.core.errors import InputError
 from fashionlib.data.base import Dataset, Sample, split_hash
 
-_CLASSES = {  # by data set: its module, its class
-    "wardrobe": ("wardrobe.dataset", "Wardrobe"), "ccp": ("ccp", "CCP"), "folder": ("folder", "Folder"),
-    "closet": ("closet", "Closet"), "catalogue": ("catalogue", "Catalogue"),
-    "street_closet": ("street_closet", "StreetCloset"), "fashion144k": ("published.fashion144k", "Fashion144k"),
-    "fashion550k": ("published.fashion550k", "Fashion550k"),
-    "deepfashion_inshop": ("published.deepfashion_inshop", "InShop"),
-    "deepfashion_c2s": ("published.deepfashion_c2s", "ConsumerToShop"),
-    "deepfashion_attributes": ("published.deepfashion_attributes", "Attributes"),
+_CLASSES = {
+    "wardrobe": "Wardrobe", "ccp": "CCP", "folder": "Folder", "closet": "Closet", "catalogue": "Catalogue",
+    "street_closet": "StreetCloset", "fashion144k": "Fashion144k", "fashion550k": "Fashion550k",
+    "deepfashion_inshop": "InShop", "deepfashion_c2s": "ConsumerToShop", "deepfashion_attributes": "Attributes",
 }  # fmt: skip
 NAMES = tuple(_CLASSES)
-_SHOP = ("ccp", "CCPShop")  # garments of ccp by themselves
 __getattr__, __dir__, _ = lazy_loader.attach(
-    __name__, ["base"], {module: [kind] for module, kind in _CLASSES.values()} | {"ccp": ["CCP", "CCPShop"]}
-)
+    __name__,
+    submod_attrs={
+        "catalogue": ["Catalogue"], "ccp": ["CCP", "CCPShop"], "closet": ["Closet"], "folder": ["Folder"],
+        "published.deepfashion_attributes": ["Attributes"], "published.deepfashion_c2s": ["ConsumerToShop"],
+        "published.deepfashion_inshop": ["InShop"], "published.fashion144k": ["Fashion144k"],
+        "published.fashion550k": ["Fashion550k"], "street_closet": ["StreetCloset"],
+        "wardrobe.dataset": ["Wardrobe"],
+    },
+)  # fmt: skip
 __all__ = ["NAMES", "Dataset", "Sample", "load", "split_hash"]
 
 
@@ -47,8 +48,8 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
         raise InputError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
     if name != "wardrobe" and root is None:
         raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
-    module, kind = _SHOP if name == "ccp" and split in ("c2s_query", "c2s_gallery") else _CLASSES[name]
-    kind = getattr(import_module(f"{__name__}.{module}"), kind)
+    garments = name == "ccp" and split in ("c2s_query", "c2s_gallery")
+    kind = __getattr__("CCPShop" if garments else _CLASSES[name])
     words = {"wardrobe": (split,), "folder": (root,)}.get(name, (root, split))
     try:
         inspect.signature(kind).bind(*words, **options)

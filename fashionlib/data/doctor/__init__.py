@@ -4,5 +4,6 @@ from __future__ import annotations
 
 import lazy_loader
 
-_NAMES = {"diagnosis": ["Diagnosis", "examine", "print_diagnosis"]}
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_NAMES)
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"diagnosis": ["Diagnosis", "examine", "print_diagnosis"]}
+)
