@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 
 import lazy_loader
@@ -49,7 +50,7 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
     if name != "wardrobe" and root is None:
         raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
     garments = name == "ccp" and split in ("c2s_query", "c2s_gallery")
-    kind = __getattr__("CCPShop" if garments else _CLASSES[name])
+    kind: type = getattr(sys.modules[__name__], "CCPShop" if garments else _CLASSES[name])
     words = {"wardrobe": (split,), "folder": (root,)}.get(name, (root, split))
     try:
         inspect.signature(kind).bind(*words, **options)

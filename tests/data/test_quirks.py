@@ -82,7 +82,8 @@ def moved(old, new):
 
 
 def linked(root):
-    folder = root / ("photos" if (root / "photos").exists() else "Img")
+    names = {path.name.lower(): path for path in root.iterdir() if path.is_dir()}  # in capitals, after another quirk
+    folder = names.get("photos") or names["img"]
     folder.rename(root.parent / "another disk")
     folder.symlink_to(root.parent / "another disk")
 
