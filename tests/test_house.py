@@ -41,12 +41,12 @@ def test_the_lock_holds_every_package_that_pyproject_names_in_the_versions_of_th
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_files_stay_under_350_lines_and_functions_under_40(path):
+def test_files_stay_under_350_lines_and_functions_under_50(path):
     text = path.read_text()
     assert len(text.splitlines()) <= 350
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno - node.lineno < 40, f"{node.name} is too long"
+            assert node.end_lineno - node.lineno < 50, f"{node.name} is too long"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

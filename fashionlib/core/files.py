@@ -19,12 +19,14 @@ _ANOTHER = "name another file (for a page with --out)"
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[IO[bytes]]:
+def written_aside(path: Path, *, own: bool = False) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    Raises InputError where it cannot be written, or would replace a link, a folder, a device, a pipe or a socket.
+    own: `path` lies in a folder of this program, so that whatever lies there is replaced. Raises InputError where it
+    cannot be written, or would replace a link, a folder, a device, a pipe or a socket that is not its own.
     """
-    replaceable(path)
+    if not own:
+        replaceable(path)
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")

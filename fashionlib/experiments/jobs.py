@@ -117,6 +117,6 @@ def notices(profile: Profile) -> list[str]:
         return missing
     for method, what in profile.lacking.items():
         causes.setdefault(f"{profile.data.name} has no {what} to learn from", []).append(method)
-    for notebook, why in impossible(profile).items():
+    for notebook, why in sorted(impossible(profile).items()):
         causes.setdefault(why, []).append(notebook)
     return missing + [f"left out: {', '.join(each)}: {why}" for why, each in causes.items()]

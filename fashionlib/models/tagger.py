@@ -183,7 +183,7 @@ def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path
     }
     content = save(weights)
     for name, text in ((WEIGHTS, content), (CONFIG, sealed_config(model.config(), content))):
-        with written_aside(folder / name) as file:
+        with written_aside(folder / name, own=True) as file:
             file.write(text)
     return folder
 

@@ -97,7 +97,7 @@ class State:
             save_model(model, self.folder)
         best = max(best, value)
         parts = {name: part.state_dict() for name, part in self.parts.items()}
-        with written_aside(self.path) as file:  # to an open file: torch's own writer hides why it could not
+        with written_aside(self.path, own=True) as file:  # to an open file: torch's own writer hides why it could not
             torch.save(
                 {**parts, "epoch": epoch, "best": best, "history": history, "fingerprint": self.fingerprint}, file
             )
@@ -105,6 +105,6 @@ class State:
         writer = csv.DictWriter(text, fieldnames=list(latest))
         writer.writeheader()
         writer.writerows(history)
-        with written_aside(self.folder / "history.csv") as file:
+        with written_aside(self.folder / "history.csv", own=True) as file:
             file.write(text.getvalue().encode())
         return best

