@@ -115,7 +115,8 @@ def fit_whole(head: Parser, inputs: MapInputs, photos: Photos, alone: Bool[np.nd
 def _minimised(x: Tensor, targets: Tensor, decay: float) -> tuple[Tensor, Tensor]:
     """Weights and biases of the least logistic + one_tag + decay · ‖weights‖²."""
     weight, bias = torch.zeros(targets.shape[1], x.shape[1]), torch.full((targets.shape[1],), -3.0)
-    weight.requires_grad_(), bias.requires_grad_()
+    for each in (weight, bias):
+        each.requires_grad_()
     optimiser = torch.optim.LBFGS([weight, bias], max_iter=80, history_size=8, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:

@@ -12,7 +12,7 @@ import typer
 
 from fashionlib.core.console import complain, guarded, keep_freed_memory
 from fashionlib.core.errors import InputError
-from fashionlib.core.files import readable
+from fashionlib.core.files import readable, replaceable
 from fashionlib.models.pretrained import DEFAULT, STREET
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ Model = Annotated[  # no Path: that would make ./ccp the model that comes with t
         "model.safetensors (./ccp, if it has one of these names)."
     ),
 ]
+Data = Annotated[str, typer.Option(help="The folder of the data, where the profile's data set needs one.")]
 Index = Annotated[
     Path | None, typer.Option(help="Folder for the index; by default .fashionlib/MODEL in the photos' own.")
 ]
@@ -135,11 +136,11 @@ def recommend(
 
     read_photo(photo, (64, 64))  # a missing photo is told before a folder is looked through
     from fashionlib.gallery.gallery import open_gallery
-    from fashionlib.gallery.html_report import checked_out, write_page
+    from fashionlib.gallery.html_report import OURS, write_page
     from fashionlib.retrieval import answers_as_lines, as_lines
 
     if out is not None:
-        checked_out(out)
+        replaceable(out, OURS)
     gallery = open_gallery(folder, model, index)
     rows, found = gallery.answer(photo, per_part=per_part, k=together, diversity=diversity, parts=parts)
     if out is not None:
@@ -160,7 +161,7 @@ def recommend(
 @app.command()
 def results(
     profile: Annotated[str, typer.Argument(help="A name in profiles/, or a YAML file.")] = "quick",
-    data: Annotated[str, typer.Option(help="The folder of the data, where the profile's data set needs one.")] = "",
+    data: Data = "",
     seeds: Annotated[str, typer.Option(help="Such as 0,1,2, instead of the profile's.")] = "",
     only: Annotated[str, typer.Option(help="Run this one notebook now, whether it changed or not.")] = "",
 ) -> None:
@@ -174,7 +175,7 @@ def results(
 def verify(
     profile: Annotated[str, typer.Option(help="A name in profiles/, or a YAML file.")] = "quick",
     only: Annotated[str, typer.Option(help="One notebook or experiment, such as table1.")] = "",
-    data: Annotated[str, typer.Option(help="The folder of the data, where the profile's data set needs one.")] = "",
+    data: Data = "",
     seeds: Annotated[str, typer.Option(help="Such as 0,1,2; by default those that were published.")] = "",
     tolerance: Annotated[
         float | None,

@@ -14,7 +14,7 @@ from typing import IO
 
 from fashionlib.core.errors import REMEDIES, InputError, told
 
-_HEAD, _TAIL = 1_000, 200_000  # bytes of a file in which the mark of what is ours is looked for
+_HEAD = 1_000  # bytes of a file in which the mark of what is ours is looked for
 _ANOTHER = "name another file (for a page with --out)"
 
 
@@ -47,7 +47,7 @@ def written_aside(path: Path, *, own: bool = False) -> Iterator[IO[bytes]]:
 def replaceable(path: Path, mark: bytes = b"") -> Path:
     """`path`, if a file can be written there that replaces nothing of others; a leading ~ is the home folder.
 
-    mark: what stands in the first or last bytes of files of ours; a file that is not empty and lacks it is not ours.
+    mark: what stands in the first bytes of files of ours; a file that is not empty and lacks it is not ours.
     Raises InputError.
     """
     path = expanded(path)
@@ -56,10 +56,10 @@ def replaceable(path: Path, mark: bytes = b"") -> Path:
         if not stat.S_ISREG(mode):
             kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
             raise InputError(f"{path}: {kind} is not replaced; {_ANOTHER}")
-        with open(path, "rb") as file:
-            content = file.read(_HEAD) if mark else b""
-            file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - _TAIL))
-            if content and mark not in content + file.read():
+        if mark:
+            with open(path, "rb") as file:
+                head = file.read(_HEAD)
+            if head and mark not in head:
                 raise InputError(f"{path}: is there already and not of our making, so it is not replaced; {_ANOTHER}")
     return path
 

@@ -13,8 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
-from fashionlib.core.errors import InputError
-from fashionlib.core.files import expanded, readable, written_aside
+from fashionlib.core.files import readable, replaceable, written_aside
 from fashionlib.data.photos import read_photo
 from fashionlib.gallery.extract import jpeg
 from fashionlib.gallery.gallery import Gallery
@@ -77,7 +76,7 @@ def write_page(
 
     Raises InputError where that cannot be written or is no page of ours, or the photo cannot be read.
     """
-    out = checked_out(out)
+    out = replaceable(Path(out), OURS)
     thumbnails = {look.photo: gallery.thumbnail(look.photo) for row in [*rows, *together] for look in row.looks}
     picture = jpeg(read_photo(photo, (960, 640)), (640, 960))
     text = page(
@@ -86,22 +85,6 @@ def write_page(
     )  # fmt: skip
     with written_aside(out) as file:
         file.write(text.encode())
-    return out
-
-
-def checked_out(out: str | Path) -> Path:
-    """The file to write a page to. Raises InputError where there is anything but a page of ours or an empty file."""
-    out = expanded(Path(out))
-    if out.is_symlink() or (os.path.lexists(out) and not out.is_file()):
-        kind = "a link" if out.is_symlink() else "a folder" if out.is_dir() else "a device, pipe or socket"
-        raise InputError(f"{out}: {kind} is not replaced by a page; name another file with --out")
-    try:
-        with open(out, "rb") as file:
-            head = file.read(1000)
-    except OSError:  # not there, or written_aside says what is wrong with it
-        return out
-    if head and OURS not in head:
-        raise InputError(f"{out}: is there already and no page of ours, so it is not replaced; name another with --out")
     return out
 
 
