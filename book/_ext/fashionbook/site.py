@@ -12,7 +12,6 @@ from pathlib import Path
 
 import yaml
 
-from fashionbook.widget_export import refresh
 from fashionlib.core.errors import InputError
 from fashionlib.experiments.profile import project_root
 
@@ -48,15 +47,16 @@ def build(profile: str) -> None:
 
     Nothing is done where the book that stands there was built from the same files.
     """
-    root = project_root()
-    refresh(profile)
-    contents = contents_of(profile)
+    root, contents = project_root(), contents_of(profile)
     place = root / "book" / "_build"
     built = place / "built.txt"
     if built.is_file() and built.read_text() == _state(contents):
         check(contents)
         print(f"the book of profile {profile} is up to date: book/_build/html/index.html")
         return
+    from fashionbook.widget_export import refresh  # takes seconds to import
+
+    refresh(profile)
     for stale in (place / "html" / "runs", place / ".doctrees"):
         shutil.rmtree(stale, ignore_errors=True)
     place.mkdir(parents=True, exist_ok=True)
