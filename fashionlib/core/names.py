@@ -47,7 +47,7 @@ METRICS = {
     "area": "box area",
     "relevance@10": "relevance", "part_coverage@10": "part coverage",
     "intra_list@10": "intra-list distance", "alpha_ndcg@10": "α-nDCG", "coverage_ratio@10": "coverage ratio",
-    "first_tag": "first tag right", "precision10": "precision of 10", "false_shoes": "shoes on tops",
+    "first_tag": "first tag right", "precision10": "precision@10", "false_shoes": "shoes on tops",
     "ece": "calibration error",
     "centre_r": "r of box centres", "ap_all_moved": "AP all, shifted photos", "map_moved": "mAP, shifted photos",
     "follows_x": "slope, horizontal", "follows_y": "slope, vertical", "following_steps": "following steps",

@@ -361,3 +361,13 @@ def test_a_name_of_a_number_is_read_with_profile_and_options():
     assert Number.parse("table1/parser/map", "quick").profile == "quick"
     with pytest.raises(InputError, match="does not name a number"):
         Number.parse("map", "quick")
+
+
+def test_a_table_of_one_data_set_has_its_numbers_once_with_the_gain_beside_them(book):
+    """Seen to repeat each gain as a row of its own."""
+    versus = {"method": "whole", "value": 0.21, "low": 0.1, "high": 0.3}
+    book.ledger(entry(value=0.6, versus=versus), entry("whole", value=0.39), entry(value=0.3, dataset="ccp"))
+    book.page("```{photo-rows} wardrobe table1 wardrobe\n```")
+    page = words(book.build())
+    assert page.count("0.600") == page.count("0.390") == page.count("+21.0") == 1
+    assert "0.300" not in page

@@ -158,7 +158,8 @@ class PhotoRows(LedgerDirective):
     def draw(self) -> list[nodes.Node]:
         dataset = self.arguments[0].split()[2]
         table, body = table_of(("Measure", "Method", "Value", "minus untrained backbone"))
-        found = [one for one in self.entries(self.experiments()[0]) if one.dataset == dataset]
+        every = self.entries(self.experiments()[0])  # a gain stands beside its value
+        found = [one for one in every if one.dataset == dataset and not one.metric.endswith("_gain")]
         for one in sorted(found, key=lambda each: (each.metric, -each.value)):
             words = names.metric(one.metric), names.method(one.method)
             versus = one.versus and (one.versus["value"], one.versus["low"], one.versus["high"])
