@@ -159,6 +159,25 @@ def recommend(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A folder of photos; indexed where it is not.")],
+    out: Annotated[Path, typer.Argument(help="The Parquet file to be written.")],
+    model: Model = DEFAULT,
+    index: Index = None,
+) -> None:
+    """Write the parts of a folder's photos for a vector database: photo, label, box (in 0..1), score, vector."""
+    from fashionlib.gallery.export import parts_file, write_parts
+
+    parts_file(out)  # what is wrong with it is told before a folder is looked through
+    from fashionlib.gallery.gallery import open_gallery
+
+    gallery = open_gallery(folder, model, index)
+    rows = write_parts(out, gallery)
+    print(f"{readable(str(out))}: {rows} parts of {len(gallery)} photos")
+    _print_skipped(gallery.skipped)
+
+
+@app.command()
 def results(
     profile: Annotated[str, typer.Argument(help="A name in profiles/, or a YAML file.")] = "quick",
     data: Data = "",

@@ -14,7 +14,7 @@ from typing import IO
 
 from fashionlib.core.errors import REMEDIES, InputError, told
 
-_HEAD = 1_000  # bytes of a file in which the mark of what is ours is looked for
+_HEAD, _TAIL = 1_000, 4_000  # bytes of a file in which the mark of what is ours is looked for
 _ANOTHER = "name another file (for a page with --out)"
 
 
@@ -47,7 +47,7 @@ def written_aside(path: Path, *, own: bool = False) -> Iterator[IO[bytes]]:
 def replaceable(path: Path, mark: bytes = b"") -> Path:
     """`path`, if a file can be written there that replaces nothing of others; a leading ~ is the home folder.
 
-    mark: what stands in the first bytes of files of ours; a file that is not empty and lacks it is not ours.
+    mark: what stands in the first or last bytes of files of ours; a file that is not empty and lacks it is not ours.
     Raises InputError.
     """
     path = expanded(path)
@@ -58,8 +58,10 @@ def replaceable(path: Path, mark: bytes = b"") -> Path:
             raise InputError(f"{path}: {kind} is not replaced; {_ANOTHER}")
         if mark:
             with open(path, "rb") as file:
-                head = file.read(_HEAD)
-            if head and mark not in head:
+                ends = [file.read(_HEAD)]
+                file.seek(max(0, os.path.getsize(path) - _TAIL))
+                ends.append(file.read())
+            if ends[0] and not any(mark in each for each in ends):
                 raise InputError(f"{path}: is there already and not of our making, so it is not replaced; {_ANOTHER}")
     return path
 

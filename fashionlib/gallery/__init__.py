@@ -7,6 +7,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "export": ["write_parts"],
         "gallery": ["Gallery", "open_gallery", "recommend", "recommend_together"],
         "html_report": ["write_page"],
         "index": ["Manifest", "update"],
