@@ -1,48 +1,35 @@
-"""Copies among photos: the same picture under several names, or saved again with another compression."""
+"""Copies among photos: the same picture under several names, scaled, or saved again with another compression."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
 GRID = 16
 NEAR = 10  # of 255: two pictures are copies if no cell of a 16 × 16 grid differs by more in red, green or blue
-_SCORES = 0.1  # copies have scores that differ by less
-_BLOCK = 16
+_BLOCK = 4  # cells
 
 
 class Copies:
-    """Finds the copies of a photo among photos that have `scores`. grids: of each photo, see `cells`.
+    """Finds the copies of a photo. grids: of each photo, see `cells`."""
 
-    Measured on the real photos of ../shared: a photo saved again at a JPEG quality of 90 to 30 differs by up to 9, two
-    different street photos by 108 and more, two photos of clothes at home by 52 and more.
-    """
-
-    def __init__(self, scores: Float[np.ndarray, "photos labels"], grids: UInt8[np.ndarray, "photos 16 16 3"]):
-        self.by_label, self.grids = np.ascontiguousarray(scores.T), grids
+    def __init__(self, grids: UInt8[np.ndarray, "photos 16 16 3"]):
+        blocks, side = GRID // _BLOCK, (GRID // _BLOCK, _BLOCK)
+        sums = grids.reshape(-1, *side, *side, 3).sum((2, 4), dtype=np.int16).reshape(-1, blocks * blocks * 3)
+        self.grids, self.sums, self.middle = grids, np.ascontiguousarray(sums.T), np.median(sums, 0)
 
     def of(self, photo: int) -> list[int]:
         """The numbers of the other photos that are copies of this one."""
-        own = self.by_label[:, photo]
-        near, apart = np.arange(len(self.grids)), np.zeros(len(self.grids), self.by_label.dtype)
-        for label in np.argsort(-own, kind="stable"):  # few photos are as sure of the photo's first labels
-            apart = np.maximum(apart, np.abs(self.by_label[label, near] - own[label]))
-            kept = np.flatnonzero(apart <= _SCORES)
-            near, apart = near[kept], apart[kept]
-        kept = near != photo
-        near, found = near[kept][np.argsort(apart[kept], kind="stable")], []
-        for start in range(0, len(near), _BLOCK):  # copies come first
-            block = [int(one) for one in near[start : start + _BLOCK] if self._same(photo, int(one))]
-            if not block:
-                break
-            found += block
-        return found
-
-    def _same(self, one: int, other: int) -> bool:
-        return int(np.abs(self.grids[one].astype(int) - self.grids[other].astype(int)).max()) <= NEAR
+        own, near = self.sums[:, photo], np.arange(len(self.grids))
+        for block in np.argsort(-np.abs(own - self.middle), kind="stable"):  # few others are as unusual there
+            # if the cells differ by NEAR at most, so do their means
+            near = near[np.abs(self.sums[block, near] - own[block]) <= NEAR * _BLOCK**2]
+        apart = np.abs(self.grids[near].astype(np.int16) - self.grids[photo])
+        near = near[apart.max((1, 2, 3), initial=0) <= NEAR]
+        return near[near != photo].tolist()
 
 
 def cells(photo: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "16 16 3"]:
-    """The mean colours of a grid over the photo."""
-    return np.asarray(Image.fromarray(photo).resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=2.0))
+    """The colours of a grid over the photo."""
+    return np.asarray(Image.fromarray(photo).resize((GRID, GRID), Image.Resampling.BILINEAR))

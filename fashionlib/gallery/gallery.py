@@ -37,7 +37,7 @@ class Gallery:
     """A folder's photos as a model saw them.
 
     seen: scores, features and regions; names are paths below `root`. skipped: photos that could not be read, and why.
-    cells: mean colours of a grid over each photo, which tell copies.
+    cells: colours of a grid over each photo, which tell copies.
     by_stamp: the numbers of the photos whose files have that size and time.
     """
 
@@ -98,7 +98,7 @@ class Gallery:
 
     @cached_property
     def copies(self) -> Copies:
-        return Copies(self.seen.scores, self.cells)
+        return Copies(self.cells)
 
     def look(self, photo: object) -> Collection:
         """One photo as this gallery's model sees it. Raises InputError where it cannot be read."""

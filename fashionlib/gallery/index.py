@@ -30,7 +30,7 @@ from fashionlib.gallery.store import (
 )
 from fashionlib.models.pretrained import DEFAULT, model_folder
 
-INDEX_VERSION = 2  # raise it when a model sees something else in the same photo (`fashionlib.gallery.extract`)
+INDEX_VERSION = 3  # raise it when a model sees something else in the same photo (`fashionlib.gallery.extract`)
 SHARD = 128  # photos; what a kill can cost
 OWN_FOLDER = ".fashionlib"
 

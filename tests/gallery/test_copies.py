@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 from wardrobefolder import drawn_folder, small_model
 
-from fashionlib.gallery.copies import NEAR, cells
+from fashionlib.data import load
+from fashionlib.data.photos import read_photo
+from fashionlib.gallery.copies import NEAR, Copies, cells
 from fashionlib.gallery.gallery import open_gallery
 
 
@@ -47,6 +49,42 @@ def test_a_photo_is_not_recommended_to_itself_by_any_of_its_names(gallery):
     ):
         rows = gallery.recommend(asked, per_part=30, diversity=0.0)
         assert not itself & {look.name for row in rows for look in row.looks}
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Two drawn photos whose sides no cell of the grid divides."""
+    drawn = load("wardrobe", split="test", size=(550, 367))
+    return [Image.fromarray(drawn[number].image) for number in range(2)]
+
+
+@pytest.mark.parametrize("share", [3 / 4, 1 / 2])
+@pytest.mark.parametrize(("name", "options"), [("a.png", {}), ("a.jpg", {"quality": 75}), ("a.webp", {"quality": 80})])
+def test_a_photo_scaled_down_and_saved_again_is_a_copy_of_its_original_alone(large, tmp_path, share, name, options):
+    """Seen to differ by 25 to 48 of 255: means over cells were taken of photos that had been reduced before."""
+    grids = []
+    for image in large:
+        image.save(tmp_path / "whole.png")
+        small = image.resize([round(side * share) for side in image.size], Image.Resampling.LANCZOS)
+        small.save(tmp_path / name, **options)
+        grids += [cells(read_photo(tmp_path / one, (576, 384))) for one in ("whole.png", name)]
+    copies = Copies(np.stack(grids))
+    assert [copies.of(photo) for photo in range(4)] == [[1], [0], [3], [2]]
+
+
+def test_copies_are_found_as_by_comparing_all_pairs():
+    rng = np.random.default_rng(0)
+    grids = rng.integers(20, 230, (30, 16, 16, 3))[rng.integers(0, 30, 200)] + rng.integers(-5, 6, (200, 16, 16, 3))
+    grids[::7, 3, 5, 0] += 11
+    grids = grids.astype(np.uint8)
+    copies, found = Copies(grids), 0
+    for photo in range(len(grids)):
+        apart = np.abs(grids.astype(int) - grids[photo]).max((1, 2, 3))
+        expected = [other for other in np.flatnonzero(apart <= NEAR) if other != photo]
+        assert copies.of(photo) == expected
+        found += len(expected)
+    assert 200 < found < 1300  # not all of one ground are copies
+    assert Copies(grids[:1]).of(0) == []
 
 
 def test_a_photo_saved_again_is_a_copy_and_another_colour_is_not():
