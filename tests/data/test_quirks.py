@@ -209,7 +209,10 @@ def test_attributes_are_read_many_rows_at_a_time_as_one_by_one(tmp_path, rows):
     assert (values.tolist(), found.faults) == ([[False, False, True], [True, False, False]], [])
 
 
-@pytest.mark.parametrize("row", [b"a 1 0", b"a 1 0 1 1", b"a 1 0 2", b"a 11 0 1", b"a - 1 0", b"a 1 0 -0", b"a"])
+WRONG = "a 1 0|a 1 0 1 1|a 1 0 2|a 11 0 1|a - 1 0|a 1 0 -0|a|a 1 0 -2|a 1 0 --1|a 1 0-1"
+
+
+@pytest.mark.parametrize("row", WRONG.encode().split(b"|"))
 def test_a_row_of_attributes_that_is_not_as_published_is_named(tmp_path, row):
     (tmp_path / "list.txt").write_bytes(b"2\nnames\nb 1 1 1\n" + row + b"\n")
     found = Findings()

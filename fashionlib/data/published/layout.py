@@ -40,7 +40,7 @@ class Tree:
     def _listing(self, name: str) -> _Folder | None:
         files, folders = [], []
         try:
-            with os.scandir(os.path.join(self.root, name)) as entries:
+            with os.scandir(f"{self.root}/{name}") as entries:
                 for entry in entries:
                     (files if entry.is_file() else folders if entry.is_dir() else []).append(entry.name)
         except OSError:  # a file, a link to nowhere, not to be read

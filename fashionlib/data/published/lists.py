@@ -126,10 +126,7 @@ def _tidied(
 
 def _odd(text: str) -> bool:
     """Whether any of these lines may hold what `tidy` changes or refuses; all are looked through at once."""
-    values = np.frombuffer(text.encode(errors="surrogatepass"), dtype=np.uint8)
-    slash, dot = values == ord("/"), values == ord(".")
-    after = slash | dot | (values == ord("\n"))
-    return bool((after[:-1] & slash[1:]).any() or (dot[:-1] & dot[1:]).any()) or any(one in text for one in "\\:\0")
+    return any(one in text for one in ("//", "./", "\n/", "..", "\\", ":", "\0"))
 
 
 def tidy(name: str) -> str | None:
@@ -143,7 +140,7 @@ def numbers_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The whole numbers of these texts (digits, blanks and minus signs) one after the other, and how many each has:
     none where one is no number of at most nine digits.
     """
-    joined = "".join(f"{text}\n" for text in texts)
+    joined = "\n".join([*texts, ""])
     numbers = np.fromstring(joined, dtype=np.int64, sep=" ") if texts and "-" not in joined else np.full(1, 10**9)
     if (numbers >= 10**9).any():
         plain = re.compile(rf"{NUMBER}(?:\s+{NUMBER})*", re.ASCII).fullmatch
@@ -170,7 +167,7 @@ def read_values(path: Path | None, rows: Mapping[str, int], count: int, report: 
         with path.open("rb") as file:
             head = file.readline().removeprefix(b"\xef\xbb\xbf").strip()
             number = 1
-            while chunk := list(islice(file, 2048)):
+            while chunk := list(islice(file, 512)):
                 kept = [(number + place, row) for place, line in enumerate(chunk, 1) if (row := line.strip())]
                 if number == 1 and kept and _values_of(kept[0][1], count) is None:
                     kept = kept[1:]  # the names of the columns
@@ -197,7 +194,11 @@ def _take_values(
     repeated, count = 0, targets.shape[1]
     names, texts = zip(*(row.split(None, 1) if b" " in row or b"\t" in row else (row, b"") for _, row in chunk),
                        strict=True) if chunk else ((), ())  # fmt: skip
-    values = _plain_values(texts, count)
+    values, numbers = _plain_values(texts, count), [rows.get(name.decode(errors="replace"), -1) for name in names]
+    new = -1 not in numbers and len({*numbers}) == len(numbers) and not lines[numbers].any()
+    if new and values is not None:  # all of them are photos of the list that had no row yet
+        targets[numbers], lines[numbers] = values, [line for line, _ in chunk]
+        return 0
     for place, (line, row) in enumerate(chunk):
         one = (names[place].decode(errors="replace"), values[place]) if values is not None else _values_of(row, count)
         if one is None:
@@ -218,19 +219,16 @@ def _take_values(
 
 
 def _plain_values(rows: tuple[bytes, ...], count: int) -> np.ndarray | None:
-    """rows × count, True where a row holds 1; None where one of the rows is something else than `count` values."""
-    if not rows:
+    """rows × count, True where a row holds 1; None where one of the rows may be something else than `count` values."""
+    text = bytearray(b"\n".join([*rows, b""]))
+    codes, whole = np.frombuffer(text, dtype=np.uint8), text.isascii()
+    codes[1:] |= (codes[:-1] == ord("-")).view(np.uint8) << 7  # "1" behind a minus becomes "\xb1", the rest no digit
+    whole &= not ((codes[:-1] >= ord("0")) & (codes[1:] > ord(" "))).any()
+    values = text.translate(None, b" \t-")
+    if not whole or len(values) != len(rows) * (count + 1) or values.translate(None, b"01\xb1\n"):
         return None
-    text = np.frombuffer(b" ".join(rows) + b" ", dtype=np.uint8)
-    digit, minus, blank = (text == ord("0")) | (text == ord("1")), text == ord("-"), text <= ord(" ")
-    one = text == ord("1")
-    starts = np.cumsum([0, *(len(row) + 1 for row in rows[:-1])])
-    whole = (
-        (digit | minus | blank).all() and not (digit[:-1] & ~blank[1:]).any() and not (minus[:-1] & ~one[1:]).any()
-        and (np.add.reduceat(digit, starts, dtype=np.int64) == count).all()
-    )  # fmt: skip
-    one[1:] &= ~minus[:-1]
-    return one[digit].reshape(len(rows), count) if whole else None
+    table = np.frombuffer(values, dtype=np.uint8).reshape(len(rows), count + 1)  # a line end behind each row
+    return table[:, :-1] == ord("1") if (table[:, -1] == ord("\n")).all() else None
 
 
 def _values_of(row: bytes, count: int) -> tuple[str, np.ndarray] | None:
