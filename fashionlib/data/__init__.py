@@ -11,22 +11,18 @@ import lazy_loader
 from fashionlib.core.errors import InputError
 from fashionlib.data.base import Dataset, Sample, split_hash
 
-_CLASSES = {
-    "wardrobe": "Wardrobe", "ccp": "CCP", "folder": "Folder", "closet": "Closet", "catalogue": "Catalogue",
-    "street_closet": "StreetCloset", "fashion144k": "Fashion144k", "fashion550k": "Fashion550k",
-    "deepfashion_inshop": "InShop", "deepfashion_c2s": "ConsumerToShop", "deepfashion_attributes": "Attributes",
+_MODULES = {  # by name, where its class is
+    "wardrobe": ("wardrobe.dataset", "Wardrobe"), "ccp": ("ccp", "CCP"), "folder": ("folder", "Folder"),
+    "closet": ("closet", "Closet"), "catalogue": ("catalogue", "Catalogue"),
+    "street_closet": ("street_closet", "StreetCloset"), "fashion144k": ("published.fashion144k", "Fashion144k"),
+    "fashion550k": ("published.fashion550k", "Fashion550k"),
+    "deepfashion_inshop": ("published.deepfashion_inshop", "InShop"),
+    "deepfashion_c2s": ("published.deepfashion_c2s", "ConsumerToShop"),
+    "deepfashion_attributes": ("published.deepfashion_attributes", "Attributes"),
 }  # fmt: skip
-NAMES = tuple(_CLASSES)
-__getattr__, __dir__, _ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "catalogue": ["Catalogue"], "ccp": ["CCP", "CCPShop"], "closet": ["Closet"], "folder": ["Folder"],
-        "published.deepfashion_attributes": ["Attributes"], "published.deepfashion_c2s": ["ConsumerToShop"],
-        "published.deepfashion_inshop": ["InShop"], "published.fashion144k": ["Fashion144k"],
-        "published.fashion550k": ["Fashion550k"], "street_closet": ["StreetCloset"],
-        "wardrobe.dataset": ["Wardrobe"],
-    },
-)  # fmt: skip
+NAMES = tuple(_MODULES)
+_classes = {module: [kind] for module, kind in _MODULES.values()}
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_classes | {"ccp": ["CCP", "CCPShop"]})
 __all__ = ["NAMES", "Dataset", "Sample", "load", "split_hash"]
 
 
@@ -50,7 +46,7 @@ def load(name: str = "wardrobe", root: str | Path | None = None, split: str = "t
     if name != "wardrobe" and root is None:
         raise InputError(f"the data set {name} needs its folder: give root=… (DATA=… with make)")
     garments = name == "ccp" and split in ("c2s_query", "c2s_gallery")
-    kind: type = getattr(sys.modules[__name__], "CCPShop" if garments else _CLASSES[name])
+    kind: type = getattr(sys.modules[__name__], "CCPShop" if garments else _MODULES[name][1])
     words = {"wardrobe": (split,), "folder": (root,)}.get(name, (root, split))
     try:
         inspect.signature(kind).bind(*words, **options)

@@ -44,18 +44,25 @@ class Sample:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What a data set is: labels with names, and samples by number."""
+    """What a data set is: labels with names, samples by number, and a text that changes with what they hold."""
 
     name: str
     split: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     ids: tuple[str, ...]
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample: ...
 
     def fingerprint(self) -> str: ...
+
+
+def box_of(mask: Bool[np.ndarray, "height width"]) -> Box:
+    """The smallest box around a mask that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def split_hash(ids: Iterable[str]) -> str:

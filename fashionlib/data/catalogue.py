@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.base import Sample, check_choice, lines_hash
+from fashionlib.data.base import Dataset, Sample, check_choice, lines_hash
 from fashionlib.data.photos import read_photo
 
 NAME = re.compile(r"(?P<style>[mw][a-z]{1,2}\d\d)-(?P<colour>[a-z]+)_(?P<view>main|back|alt1)\.jpg", re.IGNORECASE)
@@ -25,7 +25,7 @@ LINKS = ("related", "upsell")
 GET_IT = "get it with: git clone https://github.com/magento/magento2-sample-data"
 
 
-class Catalogue:
+class Catalogue(Dataset):
     """Photos of the shop, without tags; a photo's product is its style.
 
     root: the folder of the data set. split: "inshop_query", the backs and close-ups, "inshop_gallery", the photos
@@ -37,7 +37,6 @@ class Catalogue:
     """
 
     name = "catalogue"
-    labels: tuple[str, ...] = ()
 
     def __init__(self, root: str | Path, split: str = "all", *, half: str = "all"):
         check_choice(f"catalogue has no split {split!r}", split, VIEWS)
@@ -53,21 +52,17 @@ class Catalogue:
         self._paths = dict(sorted(wanted.items()))
         self.ids = tuple(self._paths)
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def __getitem__(self, index: int) -> Sample:
         id_ = self.ids[index]
         return Sample(image=read_photo(self._paths[id_]), id=id_, product=style_of(id_), domain="shop")
+
+    def targets(self) -> None:
+        """The shop's categories are not tags of what a photo shows."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files, in the order of the ids."""
         return tuple(self._paths.values())
-
-    def targets(self) -> None:
-        """The shop's categories are not tags of what a photo shows."""
-        return None
 
     def products(self) -> tuple[str, ...]:
         """The style of each photo, without opening any."""

@@ -19,7 +19,7 @@ from PIL import Image, ImageFilter
 from scipy.io import loadmat
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.base import Box, Sample, check_choice, lines_hash
+from fashionlib.data.base import Box, Dataset, Sample, box_of, check_choice, lines_hash
 from fashionlib.data.photos import read_photo
 
 VERSION = 1  # raise it when the same files give other samples
@@ -36,7 +36,7 @@ LIGHT, TINT = 0.3, 0.1  # brightness and contrast, and each colour, of a query c
 CROPPED, BLUR = 0.2, 0.004  # of a query's height and width: at most cut away, and the widest Gaussian
 
 
-class CCP:
+class CCP(Dataset):
     """One split of CCP.
 
     root: the folder that holds `photos`, `annotations` and `label_list.mat`.
@@ -64,9 +64,6 @@ class CCP:
             ends = np.round(np.cumsum([0, *SHARES.values()]) * len(ids)).astype(int)
             ids = sorted(map(str, shuffled[ends[number] : ends[number + 1]]))
         self.ids = tuple(ids)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample:
         id_ = self.ids[index]
@@ -106,12 +103,6 @@ class CCP:
         kind, indices = annotation_of(self.root, id_, self._names, shape)
         present = np.unique(indices) if kind == "pixel-level" else ()
         return {n: indices == i for n, i in zip(self.labels, self._kept, strict=True) if i in present}
-
-
-def box_of(mask: np.ndarray) -> Box:
-    """The smallest box around a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def label_names(root: Path) -> list[str]:
@@ -180,7 +171,7 @@ def read_matlab(path: Path, key: str) -> np.ndarray:
         raise InputError(f"{path}: no MATLAB file with the array {key!r}; {GET_IT}") from error
 
 
-class CCPShop:
+class CCPShop(Dataset):
     """Garments of CCP's masked test photos, and the photos to find them by: street to shop on real photos.
 
     The gallery holds every garment of the masked test photos by itself on white; a query is the street photo that it
@@ -207,9 +198,6 @@ class CCPShop:
         if not self._garments:
             raise InputError(f"{root}/annotations/pixel-level: no masks of test photos, so no garments to cut out")
         self.ids = tuple(f"{self.photos.ids[number]}-{label}" for number, label in self._garments)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample:
         number, label = self._garments[index]

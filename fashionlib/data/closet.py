@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.base import Sample, check_choice, lines_hash
+from fashionlib.data.base import Dataset, Sample, check_choice, lines_hash
 from fashionlib.data.photos import read_photo
 
 CLASSES = (
@@ -37,7 +37,7 @@ class Row(NamedTuple):
     label: str
 
 
-class Closet:
+class Closet(Dataset):
     """One split of the closet photos.
 
     root: the folder that holds `images.csv` and `images`. split: "train", "val" or "test", about 80, 10 and 10 % of the
@@ -57,9 +57,6 @@ class Closet:
             part = split_of_senders(rows, split_seed)
             rows = [row for row in rows if part[row.sender] == split]
         self.rows, self.ids = tuple(rows), tuple(row.image for row in rows)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample:
         image = read_photo(self.root / "images" / f"{self.ids[index]}.jpg")

@@ -11,7 +11,7 @@ from pathlib import Path
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded
 from fashionlib.core.sealed import content_hashes, stat_of
-from fashionlib.data.base import Sample, lines_hash
+from fashionlib.data.base import Dataset, Sample, lines_hash
 from fashionlib.data.photos import SUFFIXES, UNREAD, read_photo, why_unread
 
 _LITTER = frozenset(
@@ -20,7 +20,7 @@ _LITTER = frozenset(
 _ENDINGS = SUFFIXES | UNREAD.keys()
 
 
-class Folder:
+class Folder(Dataset):
     """Every photo below `root`, by path; see `photos_below` for links and what is passed over.
 
     left_out: by name, why a photo or a sub-folder is not read here. `dataset[i]` raises InputError where that photo
@@ -31,7 +31,6 @@ class Folder:
 
     name = "folder"
     split = "all"
-    labels: tuple[str, ...] = ()
 
     def __init__(self, root: str | Path):
         self.root = expanded(Path(root))
@@ -45,16 +44,12 @@ class Folder:
                 what = f"none of the {len(self.left_out)} photos can be read; the first: {name}: {why}"
             raise InputError(f"{self.root}: {what}")
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def __getitem__(self, index: int) -> Sample:
         id_ = self.ids[index]
         return Sample(image=read_photo(self.root / id_), id=id_)
 
     def targets(self) -> None:
         """Nobody tagged them."""
-        return None
 
     def fingerprint(self) -> str:
         """Changes when a photo is added, removed or changed (size or times)."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from fashionlib.data.base import Sample, lines_hash
+from fashionlib.data.base import Dataset, Sample, lines_hash
 from fashionlib.data.ccp import CCP
 from fashionlib.data.closet import CLASSES, Closet
 
@@ -59,7 +59,7 @@ SHOWN, GONE = 0.4, 0.1  # a garment counts as shown from this share of its mask 
 Window = tuple[int, int, int, int]
 
 
-class StreetCloset:
+class StreetCloset(Dataset):
     """One split of CCP, its crops, and one split of the closet photos.
 
     root: a folder with `ccp` and `closet`. split: "train" (with crops), "val", "test" or "all" (with crops), see `CCP`
@@ -81,9 +81,6 @@ class StreetCloset:
         self._crops = [(number, copy) for number in masked for copy in range(CROPS)]
         crops = (f"{self.street.ids[number]}_{copy}" for number, copy in self._crops)
         self.ids = (*self.street.ids, *crops, *self.closet.ids)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample:
         if index < len(self.street):

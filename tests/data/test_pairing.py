@@ -5,8 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from fashionlib.data.pairing import by_product, by_tags
-from fashionlib.data.supervision import mixed_order, paired_order
+from fashionlib.data.supervision import by_product, by_tags, mixed_order, paired_order
 
 
 def tags(photos, labels, seed=0, often=0.3):

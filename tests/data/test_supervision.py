@@ -10,9 +10,8 @@ from torch import nn
 from fashionlib.core.errors import InputError
 from fashionlib.data.augment import MIRRORED, PLAIN, View, images_to_float
 from fashionlib.data.base import Sample
-from fashionlib.data.pairing import by_product, by_tags
 from fashionlib.data.published.miniature import write_miniature
-from fashionlib.data.supervision import Supervision, mixed_order, paired_order, tag_overlap
+from fashionlib.data.supervision import Supervision, by_product, by_tags, mixed_order, paired_order, tag_overlap
 from fashionlib.data.wardrobe.dataset import Wardrobe
 from fashionlib.experiments.methods import dataset_of, known_of, photos_of
 from fashionlib.experiments.profile import load_profile

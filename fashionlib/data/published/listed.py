@@ -14,7 +14,7 @@ from PIL import Image
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.sealed import content_hashes, stat_of
-from fashionlib.data.base import Box, Landmark, Sample, check_choice
+from fashionlib.data.base import Box, Dataset, Landmark, Sample, check_choice
 from fashionlib.data.photos import read_photo
 from fashionlib.data.published.findings import Findings, Report, too_many
 from fashionlib.data.published.registry import PUBLISHED
@@ -72,7 +72,7 @@ class Contents:
     points: Marks | None = None
 
 
-class Listed:
+class Listed(Dataset):
     """A split whose photos are named by lists; the published data sets are subclasses that read theirs.
 
     read: reads the whole data set and reports what is wrong with it. splits: those that there are. tags: the key of
@@ -117,9 +117,6 @@ class Listed:
         self._boxes, self._points = contents.boxes, contents.points
         self.labels = contents.tags[tags].labels if tags else ()
         self._targets = contents.tags[tags].of(rows) if tags else None
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self.ids))[index]

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.base import Sample
+from fashionlib.data.base import Dataset, Sample, box_of
 from fashionlib.data.wardrobe import scenes
 from fashionlib.data.wardrobe.drawing import Number, developed
 from fashionlib.data.wardrobe.outfits import LABELS, Product
@@ -36,7 +36,7 @@ FREQUENCIES = {
 }  # fmt: skip
 
 
-class Wardrobe:
+class Wardrobe(Dataset):
     """One split of the wardrobe.
 
     split: "train", "val", "test" (street photos for tagging); "inshop_query", "inshop_gallery" (studio views, two to
@@ -86,9 +86,6 @@ class Wardrobe:
             self._asked = [place % products for place in range(len(self.ids))]
             Random(f"wardrobe-{self.seed}-{split} order").shuffle(self._asked)
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self.ids))[index]
         scene = self.scene(index)
@@ -97,8 +94,8 @@ class Wardrobe:
         wanted, products = self._wanted(index), scene.products
         return Sample(
             image=developed(canvas, scene.background(self.size), scene.light), id=self.ids[index],
-            labels=self._tags(index, set(masks)), masks=masks, boxes={name: _box(mask) for name, mask in masks.items()},
-            products={name: products[name] for name in masks}, product=wanted.id if wanted else None,
+            labels=self._tags(index, set(masks)), masks=masks, products={name: products[name] for name in masks},
+            boxes={name: box_of(mask) for name, mask in masks.items()}, product=wanted.id if wanted else None,
             domain="street" if self._asked is None or self.split == "c2s_query" else "shop",
         )  # fmt: skip
 
@@ -138,8 +135,3 @@ class Wardrobe:
             chance = 1 - noise if label in seen else noise / 3 * frequency / (1 - frequency)
             tags[place] = rng.random() < chance
         return tags
-
-
-def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))

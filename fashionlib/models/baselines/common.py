@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from fashionlib.core.options import BelowOne, Count, Share
 from fashionlib.core.output import Output
-from fashionlib.data.pairing import by_product
-from fashionlib.data.supervision import paired_order
+from fashionlib.data.supervision import by_product, paired_order
 from fashionlib.models import losses
 
 

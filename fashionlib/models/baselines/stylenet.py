@@ -21,8 +21,7 @@ from torch import Tensor, nn
 
 from fashionlib.core.options import NotNegative, Share
 from fashionlib.core.output import Output
-from fashionlib.data.pairing import Partners, by_tags
-from fashionlib.data.supervision import paired_order, tag_overlap
+from fashionlib.data.supervision import Partners, by_tags, paired_order, tag_overlap
 from fashionlib.models.baselines.common import Descriptor, DescriptorOptions, Head
 
 

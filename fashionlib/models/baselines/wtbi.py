@@ -24,8 +24,7 @@ from torch import Tensor, nn
 from fashionlib.core.errors import InputError
 from fashionlib.core.options import BelowOne, Count, Share
 from fashionlib.core.output import Output
-from fashionlib.data.pairing import by_product
-from fashionlib.data.supervision import paired_order
+from fashionlib.data.supervision import by_product, paired_order
 from fashionlib.models.baselines.common import Descriptor, DescriptorOptions, Head, tag_classifier
 
 NEVER = -30.0  # the score of a label at another label's step
