@@ -127,10 +127,8 @@ def make_fashion144k(root):
     for name in names:
         photo(root / name)
     write(root / "feat/singles.txt", "Black\nBoots\nHeather Gray\nT-Shirt\n")
-    write(root / "feat/colours.txt", "Black-Boots\nHeather-Gray-T-Shirt\n")
     singles = np.array([[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1], [0, 1, 1, 0], [1, 1, 1, 1]], np.uint8)
     np.save(root / "feat/feat_sin.npy", singles)
-    np.save(root / "feat/feat_col.npy", singles[:, [1, 2]])
     np.save(root / "feat/singles_at_59.npy", singles[:, [3, 1]])
     np.save(root / "trainids.npy", np.array([4, 0, 2]))
     np.save(root / "validids.npy", np.array([5]))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 from PIL import (  # fmt: skip
+    AvifImagePlugin,
     BmpImagePlugin,
     ExifTags,
     GifImagePlugin,
@@ -173,7 +174,7 @@ def _kind(file: io.BufferedIOBase) -> type[ImageFile.ImageFile]:
         raise UnknownFormat("not an image that can be read (an empty file); fetch or save it again")
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     if brand in (b"avif", b"avis"):
-        return _avif_class()
+        return AvifImagePlugin.AvifImageFile
     if brand in _HEIC:
         return heif_class()
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
@@ -191,16 +192,6 @@ def heif_class() -> type[ImageFile.ImageFile]:
     except ImportError:
         raise UnknownFormat("HEIC is read where pillow-heif is installed; pip install pillow-heif") from None
     return HeifImageFile
-
-
-def _avif_class() -> type[ImageFile.ImageFile]:
-    from PIL import features
-
-    if "avif" not in features.modules or not features.check("avif"):
-        raise UnknownFormat("AVIF is read by Pillow 11.3 and later; pip install -U pillow")
-    from PIL.AvifImagePlugin import AvifImageFile
-
-    return AvifImageFile
 
 
 def _picture_chunks(file: io.BufferedIOBase) -> tuple[io.BufferedIOBase, bytes | None]:
@@ -307,7 +298,7 @@ def white_level(image: Image.Image) -> float | None:
     16 bits are shown as they are, whatever the brightest value is. Where the range is not known (floats and 32 bits),
     it is the smallest of 1 (floats only), 255, 65,535 and the largest value that holds all finite values.
     """
-    if image.mode.startswith("I;16") or (image.mode in "IF" and image.format == "PNG"):  # older Pillows: 16 bits as 32
+    if image.mode.startswith("I;16") or (image.mode in "IF" and image.format == "PNG"):
         return 65535.0
     if image.mode not in ("I", "F"):
         return None

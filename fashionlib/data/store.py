@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader
 
 from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.files import room_for
+from fashionlib.core.findings import too_many
 from fashionlib.core.sealed import Damaged, cached, read_json, write_json
 from fashionlib.data.base import Dataset, Sample
 from fashionlib.data.photos import PHOTOS_VERSION, letterbox
-from fashionlib.data.published.findings import too_many
 from fashionlib.data.published.listed import Listed
 
 

@@ -179,7 +179,7 @@ def test_one_harmed_row_is_one_fault_with_file_and_line(copy, name, file, change
         ("validids.npy", lambda ids: np.array([*ids, ids[0]]), ["duplicates"]),
         ("trainids.npy", lambda ids: ids.astype(float) + 0.5, ["arrays"]),
         ("feat/feat_sin.npy", lambda tags: tags[:, 1:], ["arrays"]),
-        ("feat/feat_col.npy", lambda tags: tags * 3, ["arrays"]),
+        ("feat/singles_at_59.npy", lambda tags: tags * 3, ["arrays"]),
     ],
 )
 def test_one_harmed_array_is_one_fault(copy, file, array, checks):

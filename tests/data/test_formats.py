@@ -365,8 +365,6 @@ def test_fashion144k_takes_photos_and_tags_by_their_numbers(fashion144k):
     assert train.targets().tolist() == [[0, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]]
     assert train[2].labels.tolist() == [0, 0, 1, 1]
     assert load("fashion144k", fashion144k, "val").ids == ("photos/005.jpg",)
-    colours = load("fashion144k", fashion144k, "test", tags="colours")
-    assert colours.labels == ("Black-Boots", "Heather-Gray-T-Shirt")
 
 
 def test_the_papers_item_labels_are_named_after_equal_columns(fashion144k):

@@ -47,10 +47,8 @@ def test_fashion144k_carries_the_wardrobes_tags_of_the_same_photo(home, split):
         assert sample.labels[columns].tolist() == original.labels.tolist()
 
 
-def test_fashion144k_singles_hold_items_and_colours_and_pairs_hold_both(home):
-    items, singles, pairs = (
-        load("fashion144k", home / "fashion144k", "train", tags=tags) for tags in ("items", "singles", "colours")
-    )
+def test_fashion144k_singles_hold_items_and_colours(home):
+    items, singles = (load("fashion144k", home / "fashion144k", "train", tags=tags) for tags in ("items", "singles"))
     assert set(singles.labels) == {name.title() for name in (*LABELS, *COLOURS)}
     for name, column in zip(items.labels, items.targets().T, strict=True):
         if name.startswith("item "):  # two tags are on the same photos, or on none: the column does not tell which
@@ -58,10 +56,6 @@ def test_fashion144k_singles_hold_items_and_colours_and_pairs_hold_both(home):
         else:
             assert (column == singles.targets()[:, singles.labels.index(name)]).all()
     assert sum(not name.startswith("item ") for name in items.labels) > len(LABELS) / 2
-    colours = {colour.title() for colour in COLOURS}
-    for tags, row in zip(pairs.targets(), singles.targets(), strict=True):
-        named = {name for name, tag in zip(singles.labels, row, strict=True) if tag} & colours
-        assert {pairs.labels[place].split("-")[0] for place in np.flatnonzero(tags)} == named
 
 
 def test_fashion550k_has_noisy_tags_to_train_on_and_true_ones_to_test_with(home):

@@ -198,17 +198,8 @@ def test_a_product_looks_the_same_wherever_it_is_worn():
         assert worn[product.slot] == wanted[product.id]
 
 
-def test_people_stand_in_one_place_without_spread_and_in_many_with_it():
-    def places(spread):
-        dataset = Wardrobe("test", person_spread=spread)
-        return np.array([dataset.scene(index).frame for index in range(60)])
-
-    assert places(0.0).std(axis=0).max() < 1e-9
-    assert places(1.0)[:, 0].std() > 8 > places(0.4)[:, 0].std()
-
-
 def test_the_fingerprint_changes_with_every_option():
-    options = [{}, {"seed": 1}, {"size": (96, 64)}, {"tag_noise": 0.2}, {"person_spread": 0.5}, {"counts": {"val": 3}}]
+    options = [{}, {"seed": 1}, {"size": (96, 64)}, {"tag_noise": 0.2}, {"counts": {"val": 3}}]
     assert len({Wardrobe("train", **option).fingerprint() for option in options}) == len(options)
     assert Wardrobe("train").fingerprint() == Wardrobe("train").fingerprint() != Wardrobe("val").fingerprint()
 
@@ -223,7 +214,6 @@ def test_the_fingerprint_changes_with_every_option():
         ({"size": (0, 128)}, r"\(0, 128\)"),
         ({"size": (128, 192)}, "no wider than high"),
         ({"tag_noise": 1.0}, "tag_noise=1.0"),
-        ({"person_spread": -0.1}, "person_spread=-0.1"),
     ],
 )
 def test_a_wrong_argument_is_named(arguments, named):

@@ -21,12 +21,13 @@ from rich.text import Text
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded, readable
+from fashionlib.core.findings import Finding, Findings, too_many
 from fashionlib.core.threads import in_order
 from fashionlib.data.doctor.surveys import SURVEYS, look_at, report
-from fashionlib.data.published.findings import CHECKS, Finding, Findings, too_many
 from fashionlib.data.published.listed import SLACK, VISIBLE, Contents, Marks, box_inside, check_sizes, no_box
 from fashionlib.data.published.registry import PUBLISHED
 
+CHECKS = ("layout", "lists", "paths", "photos", "boxes", "landmarks", "arrays", "duplicates", "splits", "annotations")
 _AHEAD = 64  # photos decoded before their turn
 
 READERS: dict[str, Callable[[Path, Findings], Contents]] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fashionlib.data.published.findings import Findings, Report
+from fashionlib.core.findings import Findings, Report
 from fashionlib.data.published.layout import Tree
 from fashionlib.data.published.listed import CUT_OFF, POINTS, Contents, Marks, Tags
 from fashionlib.data.published.lists import NUMBER, PHOTO, TEXT, numbers_of, read_table, read_values

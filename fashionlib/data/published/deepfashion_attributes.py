@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fashionlib.core.findings import Findings
 from fashionlib.data.base import check_choice
 from fashionlib.data.published.deepfashion import NAME_AND_TYPE, Release, split_rows
-from fashionlib.data.published.findings import Findings
 from fashionlib.data.published.listed import Contents, Listed, Tags, check_empty
 from fashionlib.data.published.lists import NUMBER, PHOTO, read_table, read_values
 

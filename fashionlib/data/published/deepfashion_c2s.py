@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fashionlib.core.findings import Findings
 from fashionlib.data.base import check_choice
 from fashionlib.data.published.deepfashion import NAME_AND_TYPE, Release
-from fashionlib.data.published.findings import Findings
 from fashionlib.data.published.listed import Contents, Listed, check_empty
 from fashionlib.data.published.lists import TEXT, photo
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.findings import Findings
 from fashionlib.data.published.deepfashion import Release, split_rows
-from fashionlib.data.published.findings import Findings
 from fashionlib.data.published.listed import Contents, Listed, check_empty
 from fashionlib.data.published.lists import PHOTO, TEXT
 

@@ -2,9 +2,9 @@
 
 E. Simo-Serra, H. Ishikawa, "Fashion Style in 128 Floats", CVPR 2016. Layout, as read by the paper's released code and
 by others': `photos.txt` (a path a line), `trainids.npy`, `validids.npy`, `testids.npy` (numbers of lines, from 0),
-`feat/feat_sin.npy` (photos × 123, 0 or 1) with the tags' names in `feat/singles.txt`, `feat/feat_col.npy` with
-`feat/colours.txt` (a colour and an item, "Heather-Gray-Boots"), and `feat/singles_at_59.npy` (photos × 59), the item
-labels of "Diversity in Fashion Recommendation", which its authors gave out with their code, without names.
+`feat/feat_sin.npy` (photos × 123, 0 or 1) with the tags' names in `feat/singles.txt`, and `feat/singles_at_59.npy`
+(photos × 59), the item labels of "Diversity in Fashion Recommendation", which its authors gave out with their code,
+without names.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fashionlib.core.findings import Findings, Report
 from fashionlib.data.base import check_choice
-from fashionlib.data.published.findings import Findings, Report
 from fashionlib.data.published.layout import Tree
 from fashionlib.data.published.listed import Contents, Listed, Tags, check_empty
 from fashionlib.data.published.lists import TEXT, read_array, read_indices, read_table, read_targets
@@ -23,7 +23,6 @@ from fashionlib.data.published.lists import TEXT, read_array, read_indices, read
 ARRAYS = {"train": "trainids.npy", "val": "validids.npy", "test": "testids.npy"}
 TAGS = {
     "singles": ("feat/feat_sin.npy", "feat/singles.txt"),
-    "colours": ("feat/feat_col.npy", "feat/colours.txt"),
     "items": ("feat/singles_at_59.npy", ""),
 }
 
@@ -32,8 +31,8 @@ class Fashion144k(Listed):
     """One split of Fashion144k.
 
     root: the folder with `photos.txt`. split: "train", "val" or "test".
-    tags: "singles" (garments and colours), "items" (the paper's 59, no colours) or "colours" (a colour and an item).
-        The 59 are called as the tags in `singles.txt` whose column is the same, else "item 0", "item 1" ….
+    tags: "singles" (garments and colours) or "items" (the paper's 59, no colours), which are called as the tags in
+        `singles.txt` whose column is the same, else "item 0", "item 1" ….
 
     Raises InputError where files are missing or not as published.
     """

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.findings import Findings
 from fashionlib.data.published.fashion144k import ARRAYS, Street
-from fashionlib.data.published.findings import Findings
 from fashionlib.data.published.listed import Contents, Listed, Tags
 from fashionlib.data.published.lists import read_array, read_targets
 from fashionlib.data.published.registry import PUBLISHED

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fashionlib.data.published.findings import Findings, Report, too_many
+from fashionlib.core.findings import Findings, Report, too_many
 from fashionlib.data.published.registry import PUBLISHED
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar")

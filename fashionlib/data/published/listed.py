@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float, Int
 from PIL import Image
 
 from fashionlib.core.errors import InputError
+from fashionlib.core.findings import Findings, Report, too_many
 from fashionlib.core.sealed import content_hashes, stat_of
 from fashionlib.data.base import Box, Dataset, Landmark, Sample, check_choice
 from fashionlib.data.photos import read_photo
-from fashionlib.data.published.findings import Findings, Report, too_many
 from fashionlib.data.published.registry import PUBLISHED
 
 VERSION = 2  # raise it when the same files give other samples, in any of the published data sets

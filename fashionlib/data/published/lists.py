@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fashionlib.core.findings import Findings, Report
 from fashionlib.data.photos import SUFFIXES
-from fashionlib.data.published.findings import Findings, Report
 
 TEXT, NUMBER = r"(?:\S+|\S.*\S)", r"-?\d{1,9}"
 _ENDING = rf"(?i:{'|'.join(map(re.escape, sorted(SUFFIXES, reverse=True)))})(?!\S)"

@@ -6,33 +6,34 @@ the data themselves cannot be had. Numbers measured on a miniature say nothing a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, UInt8
+from PIL import Image
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import build_aside
-from fashionlib.data.base import Sample
-from fashionlib.data.wardrobe.annotations import (
-    ATTRIBUTE_TYPES,
-    ATTRIBUTES,
-    CLOTHES,
-    attributes_of,
-    box_columns,
-    colour_name,
-    landmark_columns,
-    save_photo,
-)
+from fashionlib.data.base import Box, Sample
+from fashionlib.data.published.listed import CUT_OFF, VISIBLE
 from fashionlib.data.wardrobe.dataset import Wardrobe
-from fashionlib.data.wardrobe.outfits import COLOURS, LABELS, Product
+from fashionlib.data.wardrobe.drawing import Fabric
+from fashionlib.data.wardrobe.outfits import COLOURS, LABELS, SLOTS, Product
 
+UPPER, LOWER, FULL = 1, 2, 3
+CLOTHES = {label: FULL if label == "dress" else LOWER if slot == "lower" else UPPER
+           for label, slot in SLOTS.items() if slot in ("top", "outer", "lower")}  # fmt: skip
+_TEXTURES = ("checks", "denim", "dots", "knit", "pinstripes", "plain", "print", "stripes")
+ATTRIBUTES = (*_TEXTURES, *COLOURS, "long sleeve", "short sleeve")
+_TYPES = (*[1] * len(_TEXTURES), *[5] * len(COLOURS), 4, 4)
 _VIEWS = ("1_front", "2_side", "3_back", "4_full", "7_additional")
 _POINTS = (f"landmark_visibility_{n} landmark_location_x_{n} landmark_location_y_{n}" for n in range(1, 9))
 _POINT_NAMES = f"image_name clothes_type variation_type {' '.join(_POINTS)}"
-_TYPED = [f"{name:<30} {kind}" for name, kind in zip(ATTRIBUTES, ATTRIBUTE_TYPES, strict=True)]
+_TYPED = [f"{name:<30} {kind}" for name, kind in zip(ATTRIBUTES, _TYPES, strict=True)]
 
 
 def write_miniature(
@@ -85,7 +86,7 @@ def _write_tags(folder: Path, photos: int, size: tuple[int, int], seed: int, *, 
         streets += [("repeat", *street[1:]) for street in streets[:2]]  # posted twice, under another name
     names = [f"photos/{number:06d}.jpg" for number in range(1, len(streets) + 1)]
     for name, (_, sample, _) in zip(names, streets, strict=True):
-        save_photo(folder / name, sample.image)
+        _save_photo(folder / name, sample.image)
     numbers = {one: np.flatnonzero([split == one for split, *_ in streets])
                for one in ("train", "val", "test", "repeat")}  # fmt: skip
     if verified:  # of the other training photos nobody checked the tags
@@ -95,8 +96,7 @@ def _write_tags(folder: Path, photos: int, size: tuple[int, int], seed: int, *, 
         np.save(folder / f"{name}.npy", numbers[split])
     _write_lines(folder / "photos.txt", names)
     tagged = [{LABELS[place] for place in np.flatnonzero(sample.labels)} for _, sample, _ in streets]
-    pairs = [{(colour_name(worn[label].fabric), label) for label in sample.boxes} for _, sample, worn in streets]
-    colours = [{colour for colour, _ in pair} for pair in pairs]
+    colours = [{_colour_name(worn[label].fabric) for label in sample.boxes} for _, sample, worn in streets]
     noisy = [tags | shown for tags, shown in zip(tagged, colours, strict=True)]
     if verified:
         true = [{*sample.boxes, *shown} for (_, sample, _), shown in zip(streets, colours, strict=True)]
@@ -106,16 +106,10 @@ def _write_tags(folder: Path, photos: int, size: tuple[int, int], seed: int, *, 
         np.save(folder / "annotation/noisy.npy", _matrix(noisy, labels))
         np.save(folder / "annotation/verified.npy", _matrix(chosen, labels))
         return
-    singles, both = sorted((*COLOURS, *LABELS), key=str.title), sorted(set().union(*pairs), key=_pair)
+    singles = sorted((*COLOURS, *LABELS), key=str.title)
     _write_lines(folder / "feat/singles.txt", [name.title() for name in singles])
-    _write_lines(folder / "feat/colours.txt", map(_pair, both))
     np.save(folder / "feat/feat_sin.npy", _matrix(noisy, singles))
-    np.save(folder / "feat/feat_col.npy", _matrix(pairs, both))
     np.save(folder / "feat/singles_at_59.npy", _matrix(tagged, LABELS))
-
-
-def _pair(pair: tuple[str, str]) -> str:
-    return f"{pair[0].title()}-{pair[1].title()}"
 
 
 def _matrix(rows: Sequence[set], names: Sequence) -> np.ndarray:
@@ -208,7 +202,7 @@ def _write_attributes(folder: Path, photos: int, size: tuple[int, int], seed: in
     views, rows, folders, categories = [], [], Counter(), list(CLOTHES)
     for status, sample, worn in _streets(photos, size, seed):
         product = worn[max(set(sample.masks) & set(CLOTHES), key=lambda label: sample.masks[label].sum())]
-        where = f"{product.fabric.texture}_{colour_name(product.fabric)}_{product.label}".title()
+        where = f"{product.fabric.texture}_{_colour_name(product.fabric)}_{product.label}".title()
         folders[where] += 1
         views.append(View(f"img/{where}/img_{folders[where]:08d}.jpg", product, sample))
         rows.append(f"{views[-1].name:<70} {status:<5} ")
@@ -231,7 +225,7 @@ def _category(product: Product) -> str:
 
 def _values(product: Product) -> str:
     """1 for each attribute that the product has, 0 (unknown) for sleeves of what has none, else -1."""
-    has, bare = attributes_of(product), "sleeve" not in product.shape
+    has, bare = _attributes_of(product), "sleeve" not in product.shape
     return " ".join(f"{1 if name in has else 0 if bare and 'sleeve' in name else -1:>2}" for name in ATTRIBUTES)
 
 
@@ -250,11 +244,11 @@ def _write_views(folder: Path, views: Sequence[View], suffix: str, third: str) -
     boxes, points = [], []
     for view in views:
         kind, label = CLOTHES[view.product.label], view.product.label
-        save_photo(folder / "Img" / view.name, view.sample.image)
+        _save_photo(folder / "Img" / view.name, view.sample.image)
         boxes.append(
-            f"{view.name:<70} {f'{kind} {view.third} ' if third else ''}{box_columns(view.sample.boxes[label])} "
+            f"{view.name:<70} {f'{kind} {view.third} ' if third else ''}{_box_columns(view.sample.boxes[label])} "
         )
-        points.append(f"{view.name:<70} {kind} 1 {landmark_columns(np.asarray(view.sample.masks[label]), kind)} ")
+        points.append(f"{view.name:<70} {kind} 1 {_landmark_columns(np.asarray(view.sample.masks[label]), kind)} ")
     names = f"image_name {f'clothes_type {third} ' if third else ''}x_1 y_1 x_2 y_2"
     _write_list(folder / f"Anno/list_bbox{suffix}.txt", names, boxes)
     _write_list(folder / f"Anno/list_landmarks{suffix}.txt", _POINT_NAMES, points)
@@ -265,6 +259,53 @@ def _write_items(folder: Path, items: _Items, suffix: str, attributes: Sequence[
     _write_list(folder / "Anno/list_attr_cloth.txt", names, attributes)
     rows = [f"{item} {_values(product)}" for item, product in items.products.items()]
     _write_list(folder / "Anno/list_attr_items.txt", "item_id attribute_labels", rows)
+
+
+def _colour_name(fabric: Fabric) -> str:
+    """The name of the colour nearest to the fabric's first one."""
+    first = fabric.colours[0]
+    return min(COLOURS, key=lambda name: math.dist(COLOURS[name][0], first))
+
+
+def _attributes_of(product: Product) -> set[str]:
+    """Which of ATTRIBUTES the product has."""
+    found = {product.fabric.texture, _colour_name(product.fabric)}
+    sleeve = product.shape.get("sleeve")
+    if sleeve is not None and sleeve > 0:
+        found.add("long sleeve" if sleeve > 0.85 else "short sleeve")
+    return found
+
+
+def _box_columns(box: Box) -> str:
+    """x_1 y_1 x_2 y_2 as the lists have them: counted from 1, both ends inside, padded to three digits."""
+    x1, y1, x2, y2 = (int(side) for side in box)
+    return f"{x1 + 1:03d} {y1 + 1:03d} {x2:03d} {y2:03d}"
+
+
+def _landmark_columns(mask: Bool[np.ndarray, "height width"], kind: int) -> str:
+    """Visibility, x and y of each landmark of upper, lower or full-body clothes, read off the garment's outline.
+
+    A point on the picture's edge counts as cut off there.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, waist, hem = rows[0], rows[len(rows) // 2], rows[-1]
+    parts = {"collar": top, "waistline": top if kind == LOWER else waist, "hem": hem}
+    shown = {UPPER: ("collar", "sleeve", "hem"), LOWER: ("waistline", "hem"),
+             FULL: ("collar", "sleeve", "waistline", "hem")}[kind]  # fmt: skip
+    found = []
+    for part in shown:
+        for end in (0, -1):
+            x = int(columns[end] if part == "sleeve" else np.flatnonzero(mask[parts[part]])[end])
+            y = int(np.flatnonzero(mask[:, x])[0] if part == "sleeve" else parts[part])
+            cut = x in (0, mask.shape[1] - 1) or y in (0, mask.shape[0] - 1)
+            found.append(f"{CUT_OFF} 000 000" if cut else f"{VISIBLE} {x + 1:03d} {y + 1:03d}")
+    return " ".join(found)
+
+
+def _save_photo(path: Path, image: UInt8[np.ndarray, "height width 3"]) -> None:
+    """As a JPEG of a quality at which the drawing's textures survive."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path, quality=92)
 
 
 WRITERS = {

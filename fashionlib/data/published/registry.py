@@ -79,8 +79,7 @@ PUBLISHED: dict[str, Published] = {
         ask="https://esslab.jp/~ess/en/data/fashion144k_stylenet/\nNo password; the 59 item labels of the paper come "
             "with its released code (feat/singles_at_59.npy, under \"Modified labels\" in its README).",
         layout=("photos.txt", "photos/…", "trainids.npy", "validids.npy", "testids.npy", "feat/feat_sin.npy",
-                "feat/singles.txt", "feat/feat_col.npy and feat/colours.txt (colours)",
-                "feat/singles_at_59.npy (the paper's labels)"),
+                "feat/singles.txt", "feat/singles_at_59.npy (the paper's labels)"),
         counts={"single tags": 123, "train photos": 80554, "val photos": 8948},
     ),
     "fashion550k": Published(

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fashionlib.core.errors import InputError
-from fashionlib.data.base import Dataset, Sample, box_of
+from fashionlib.data.base import Dataset, Sample, box_of, check_choice
 from fashionlib.data.wardrobe import scenes
 from fashionlib.data.wardrobe.drawing import Number, developed
 from fashionlib.data.wardrobe.outfits import LABELS, Product
@@ -46,7 +46,6 @@ class Wardrobe(Dataset):
     counts: photos by split, where they differ from 2000, 400, 800, 400, 500, 400 and 800. Of a gallery's photos 3 in 5
         (in-shop) or 5 in 8 (consumer-to-shop) show different products that can be asked for.
     tag_noise: the chance that a true tag of "train" and "val" is missing; a third as many false ones come in.
-    person_spread: how much the people's scale and position vary, from 0 (all alike, centred) to 1.
 
     Each photo is a function of seed, split, number and size alone. Raises InputError for values outside these ranges.
     """
@@ -56,11 +55,10 @@ class Wardrobe(Dataset):
 
     def __init__(
         self, split: str = "train", *, size: tuple[int, int] = (192, 128), seed: int = 0,
-        counts: Mapping[str, int] | None = None, tag_noise: Number = 0.15, person_spread: Number = 1.0,
+        counts: Mapping[str, int] | None = None, tag_noise: Number = 0.15,
     ):  # fmt: skip
         for name in (split, *(counts or {})):
-            if name not in COUNTS:
-                raise InputError(f"wardrobe has no split {name!r}: choose from {', '.join(COUNTS)}")
+            check_choice(f"wardrobe has no split {name!r}", name, COUNTS)
         for name, count in (counts or {}).items():
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:
                 raise InputError(f"counts[{name!r}]={count!r}: expected a whole number of photos, at least 1")
@@ -69,11 +67,8 @@ class Wardrobe(Dataset):
             raise InputError(f"size={size}: expected (height, width) in pixels, 32 to 4096 each, no wider than high")
         if not 0 <= tag_noise < 1:
             raise InputError(f"tag_noise={tag_noise}: expected a share from 0 up to, not including, 1")
-        if not 0 <= person_spread <= 1:
-            raise InputError(f"person_spread={person_spread}: expected 0 (all alike) to 1 (as different as it gets)")
         self.split, self.size, self.seed = split, (size[0], size[1]), int(seed)
-        self._counts = {**COUNTS, **(counts or {})}
-        self.tag_noise, self.person_spread = tag_noise, person_spread
+        self._counts, self.tag_noise = {**COUNTS, **(counts or {})}, tag_noise
         self.ids = tuple(f"wardrobe-{self.seed}-{split}-{number:05d}" for number in range(self._counts[split]))
         self._targets: np.ndarray | None = None
         kind = split.split("_")[0]
@@ -103,11 +98,11 @@ class Wardrobe(Dataset):
         """What photo `index` shows, before it is painted."""
         id_, wanted, others = self.ids[index], self._wanted(index), f"{self._stream}-others"
         if wanted is None:
-            return scenes.street_scene(id_, self._stream, self.person_spread)
+            return scenes.street_scene(id_, self._stream)
         if self.split == "c2s_gallery":
             return scenes.catalogue_scene(id_, wanted)
         if self.split == "c2s_query":
-            return scenes.street_scene(id_, others, self.person_spread, wanted)
+            return scenes.street_scene(id_, others, wanted)
         return scenes.studio_scene(id_, others, wanted)
 
     def targets(self) -> Float[np.ndarray, "photos labels"]:
@@ -120,7 +115,7 @@ class Wardrobe(Dataset):
 
     def fingerprint(self) -> str:
         """Changes with everything that the pictures or tags of this split depend on."""
-        options = [VERSION, self.split, self.size, self.seed, self._counts, self.tag_noise, self.person_spread]
+        options = [VERSION, self.split, self.size, self.seed, self._counts, self.tag_noise, 1.0]  # 1.0: of VERSION 2
         return hashlib.sha256(json.dumps(options).encode()).hexdigest()[:12]
 
     def _wanted(self, index: int) -> Product | None:

@@ -16,7 +16,6 @@ from fashionlib.data.wardrobe.scenery import paint_obstacle, paint_street, paint
 
 Frame = tuple[Number, Number, Number]  # x, y and scale of a person's body units
 POOL = 240  # products of each label that the people of one split choose from
-TALL = 172.0  # how high a person stands in the middle of the range, in pixels of a picture 192 high
 LEAST_SEEN = 8.0  # a label counts as seen from here on, in pixels of a picture 192 high
 _ASKED_FOR = ("t-shirt 2 shirt 2 blouse 2 sweater 2 hoodie 1.4 dress 3 cardigan 1.2 jacket 2 blazer 1.2 coat 1.8 "
               "jeans 1.6 trousers 1.4 shorts 1.2 skirt 2 bag 1.4 boots 0.9 sneakers 0.9 scarf 0.8")  # fmt: skip
@@ -62,13 +61,13 @@ def product_asked_for(stream: str, number: int) -> Product:
     return make_product(stream, weighted(Random(f"{stream}-label-{number // 3}"), _ASKED_FOR), number)
 
 
-def street_scene(seed: str, stream: str, spread: Number, wanted: Product | None = None) -> Scene:
+def street_scene(seed: str, stream: str, wanted: Product | None = None) -> Scene:
     """Somebody on the street, in products of `stream`; with `wanted` among them, if there is one, and visible."""
 
     def compose(rng: Random, seed: str) -> Scene:
         outfit = _outfit(rng, stream, wanted)
         obstacles = int(weighted(rng, "0 5 1 3 2 0.7" if wanted is None else "0 6 1 2"))
-        return Scene(seed, draw_person(rng), outfit, _frame(rng, spread), street_light(rng), "street", obstacles)
+        return Scene(seed, draw_person(rng), outfit, _frame(rng), street_light(rng), "street", obstacles)
 
     return compose(Random(seed), seed) if wanted is None else _with_view_of(wanted, seed, compose)
 
@@ -143,18 +142,16 @@ def _of_pool(rng: Random, stream: str, label: str) -> Product:
     return make_product(stream, label, rng.randrange(POOL))
 
 
-def _frame(rng: Random, spread: Number) -> Frame:
+def _frame(rng: Random) -> Frame:
     """Where the person stands: whole, or cut off at the feet, at the head or at the hips."""
     crop = weighted(rng, "none 7 feet 2 head 0.6 half 0.7")
     tall = {"none": (138, 184), "feet": (195, 245), "head": (180, 225), "half": (260, 320)}[crop]
-    height = TALL * (rng.uniform(*tall) / TALL) ** spread
-    room = 186 - height
-    top = {"none": rng.uniform(4, 8) + max(0.0, room) * rng.random(), "feet": rng.uniform(5, 18),
+    height = rng.uniform(*tall)
+    top = {"none": rng.uniform(4, 8) + max(0.0, 186 - height) * rng.random(), "feet": rng.uniform(5, 18),
            "head": -height * rng.uniform(0.09, 0.2), "half": rng.uniform(6, 20)}[crop]  # fmt: skip
-    if crop == "none" or not spread:
+    if crop == "none":
         top = min(max(top, 4.0), 188 - height)
-    x = rng.uniform(-1, 1) * (30 if crop == "none" else 16)
-    return (spread * x, spread * top + (1 - spread) * 10, height / 100)
+    return (rng.uniform(-1, 1) * (30 if crop == "none" else 16), top, height / 100)
 
 
 def _close_up(person: Person, outfit: dict[str, Product], share: Number) -> Frame:

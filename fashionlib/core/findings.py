@@ -13,14 +13,14 @@ import numpy as np
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import readable
 
-CHECKS = ("layout", "lists", "paths", "photos", "boxes", "landmarks", "arrays", "duplicates", "splits", "annotations")
 Report = Callable[..., None]  # `Findings.add`, or what `Findings.lenient` returns
 
 
 @dataclass
 class Finding:
-    """One cause. check: one of CHECKS. file: the list, array or folder. places: lines of the list, or photos' names.
+    """One cause. check: what it is about, such as "boxes". file: the list, array or folder.
 
+    places: lines of the list, or photos' names.
     fatal: the data set cannot be loaded as it is; otherwise what is concerned was left out or repaired.
     """
 
