@@ -40,6 +40,9 @@ DECODING = Budget(MOST_PIXELS)
 QUIET = QuietModule("PIL.")  # it warns of odd tags of TIFFs and EXIF, and of large pictures
 _BAND = 4_000_000  # pixels converted to RGB at a time: intermediate copies stay small
 _MOST_CHUNKS = 200_000  # of a PNG
+_MOST_READS = 5_000_000  # of a file: a JPEG of nothing but empty segments would be parsed for minutes
+_MOST_VALUES = 400_000  # of one tag of a TIFF: 100 million pixels in tiles of 16 × 16
+_MOST_EXIF = 8_000_000  # bytes
 _MOST_SCANS = 2_000_000_000  # pixels × scans of a JPEG: a small file can ask for hours of work
 _MOST_PROFILE = 8_000_000  # bytes unpacked; the largest printers' profiles have two or three million
 _SAME = 2  # of 255: a profile that moves no colour by more is sRGB, as most writers round it
@@ -52,6 +55,34 @@ _KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})  # the chunks o
 
 class UnknownFormat(Exception):
     """The file is of none of the formats that are read here; the message says what can be done."""
+
+
+class _FewReads:
+    """A file that is read in at most `_MOST_READS` pieces."""
+
+    def __init__(self, file: io.BufferedIOBase):
+        self._file, self._left = file, _MOST_READS
+
+    def read(self, size: int = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"more than {_MOST_READS:,} pieces")
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+
+class _Tiff(TiffImagePlugin.TiffImageFile):
+    """A TIFF whose tags hold no more values than a picture needs: Pillow makes an object of each."""
+
+    def _setup(self) -> None:
+        for tag, data in self.tag_v2._tagdata.items():
+            kind = self.tag_v2.tagtype[tag]
+            text = kind == 2 or (kind in (1, 7) and (tag >= 32_768 or tag == 700))  # 700: XMP; from 32,768 on: private
+            if not text and len(data) > _MOST_VALUES * self.tag_v2._load_dispatch[kind][0]:
+                raise ValueError(f"tag {tag} holds more than {_MOST_VALUES:,} values")
+        super()._setup()
 
 
 class Photo(NamedTuple):
@@ -102,7 +133,7 @@ def _decode(file: io.BufferedIOBase, enough: Reduce) -> Photo:
     kind, profile = _kind(file), None
     if kind is PngImagePlugin.PngImageFile:
         file, profile = _picture_chunks(file)
-    image = kind(file)  # pyright: ignore[reportArgumentType]
+    image = kind(_FewReads(file))  # pyright: ignore[reportArgumentType]
     turn, (width, height) = orientation(image), image.size
     scale = enough((width, height) if turn >= 5 else (height, width))
     if image.info.get("progressive"):
@@ -143,6 +174,8 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation: h
 
 def orientation(image: Image.Image) -> int:
     """1 to 8, however the tag is stored (number, text, bytes, a list of one); 1 where it cannot be understood."""
+    if len(image.info.get("exif") or b"") > _MOST_EXIF:
+        return 1
     try:
         exif = Image.Image.getexif(image)  # a PNG's own method decodes the picture, and would hide that it is damaged
         value = exif.get(ExifTags.Base.Orientation, 1)
@@ -160,7 +193,7 @@ def orientation(image: Image.Image) -> int:
 _MAGIC: dict[bytes, type[ImageFile.ImageFile]] = {
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile, b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
     b"GIF87a": GifImagePlugin.GifImageFile, b"GIF89a": GifImagePlugin.GifImageFile, b"BM": BmpImagePlugin.BmpImageFile,
-    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImagePlugin.TiffImageFile),
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _Tiff),
 }  # fmt: skip
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
@@ -196,24 +229,23 @@ def heif_class() -> type[ImageFile.ImageFile]:
 
 def _picture_chunks(file: io.BufferedIOBase) -> tuple[io.BufferedIOBase, bytes | None]:
     """A PNG without texts, times and the rest that is not its picture, and its colour profile still packed."""
-    kept, profile, start = [file.read(8)], None, 8
+    kept, profile, exif, start = [file.read(8)], None, b"", 8
     for _ in range(_MOST_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
+        if len(head := file.read(8)) < 8:
             break
         length, name = struct.unpack(">I4s", head)
-        if name == b"eXIf":  # to the front, right behind the header: Pillow reads it there without decoding
-            kept.insert(2, head + file.read(length + 4))
+        if name == b"eXIf" and not exif:
+            exif = head + file.read(length + 4)
         elif name in _KEPT:
             kept.append(head + file.read(length + 4))
         elif name == b"iCCP" and profile is None:
             profile = file.read(length)
-        start += 12 + length
-        file.seek(start)
+        start = file.seek(start + 12 + length)
         if name == b"IEND":
             break
     else:
         raise ValueError(f"more than {_MOST_CHUNKS:,} chunks")
+    kept.insert(2, exif)  # right behind the header: Pillow reads it there without decoding
     return io.BytesIO(b"".join(kept)), profile
 
 

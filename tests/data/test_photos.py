@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.threads import Budget
+from fashionlib.data import decode
 from fashionlib.data.photos import open_photo, read_photo
 
 
@@ -108,6 +109,43 @@ def test_a_png_whose_data_are_damaged_is_not_a_black_picture(tmp_path):
             read_photo(tmp_path / "a.png")
         with pytest.raises(InputError, match=r"damaged image"):
             read_photo(Image.open(io.BytesIO(harmed)))
+
+
+def tiff(entries, size):
+    """A directory of (tag, type, count, offset) entries, sorted, and `size` bytes of zeros behind it."""
+    rows = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + rows + bytes(4 + size)
+
+
+def endless():
+    """Files whose sound picture, if any, comes after very many parts: seen to take 0.2 to 1.2 s per megabyte, and
+    40 bytes of memory for each value of a TIFF's tag."""
+    file = io.BytesIO()
+    picture().save(file, "JPEG")
+    jpeg, many = file.getvalue()[2:], 100_000
+    gif = b"GIF89a" + struct.pack("<HHBBB", 10, 10, 0x80, 0, 0) + bytes(6)
+    bmp = struct.pack("<IiiHHIIiiII", 40, 90, 90, 1, 8, 1, 300, 0, 0, 256, 0) + bytes(1024)
+    plain = [(256, 3, 1, 9), (257, 3, 1, 9), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (277, 3, 1, 1)]
+    tiles = [(322, 3, 1, 1), (323, 3, 1, 1), (324, 4, 500_000, 8), (325, 4, 500_000, 8)]
+    return {
+        "fill.jpg": b"\xff\xd8" + b"\xff" * many + jpeg, "segments.jpg": b"\xff\xd8" + b"\xff\xe5\0\2" * many + jpeg,
+        "comments.jpg": b"\xff\xd8" + b"\xff\xfe\0\2" * many + jpeg,
+        "zeros.jpg": b"\xff\xd8\xff\xe5\0\2" + bytes(many) + jpeg,
+        "blocks.gif": gif + b"!\xfe\0" * many + b";", "comment.gif": gif + b"!\xfe" + b"\1x" * many + b"\0;",
+        "moves.bmp": b"BM" + struct.pack("<IHHI", 1000, 0, 0, 1078) + bmp + b"\0\2\0\0" * many,
+        "tiles.tif": tiff([*plain, *tiles], 2_000_000),
+        "strips.tif": tiff([*plain, (273, 4, 500_000, 8), (278, 3, 1, 9), (279, 4, 1, 81)], 2_000_000),
+        "resolution.tif": tiff([*plain, (273, 4, 1, 8), (279, 4, 1, 81), (282, 5, 500_000, 8)], 4_000_000),
+        "bytes.tif": tiff([*plain, (273, 7, 500_000, 8), (279, 4, 1, 81)], 500_000),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", endless())
+def test_a_file_of_very_many_parts_is_given_up(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(decode, "_MOST_READS", 20_000)
+    (tmp_path / name).write_bytes(endless()[name])
+    with pytest.raises(InputError, match=r"damaged image \((more than 20,000 pieces|tag \d+ holds more than)"):
+        read_photo(tmp_path / name)
 
 
 def test_exif_behind_the_pixels_of_a_png_turns_them(tmp_path):
