@@ -119,7 +119,10 @@ class _Walk:
 
     def follow(self, name: str, path: str) -> None:
         """Takes the file or the folder that a link leads to."""
-        target = os.path.realpath(path)
+        try:
+            target = os.path.realpath(path)
+        except OSError:  # gone meanwhile, or the system does not say where it leads
+            target = path
         if not os.path.isdir(path):
             why = "" if os.path.exists(target) else "a link that leads to no file; put the photo there"
             self.take(name, target, why)

@@ -1,6 +1,8 @@
 """A stranger's folder: links, litter, loops, and what is not read is counted."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -44,6 +46,19 @@ def test_a_linked_folder_is_read_once_and_loops_end(tmp_path):
     assert folder.ids == ("linked/deep/far.jpg", "own.jpg", "sub/in.jpg")
     assert set(folder.left_out) == {"up", "everything", "round.jpg", "linked/back"}
     assert "holds this one" in folder.left_out["everything"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+def test_a_link_whose_end_the_system_does_not_tell_is_left_out(tmp_path):
+    """Seen to end the walk: /proc was linked, and the program of a process that has ended is not to be had."""
+    photo(tmp_path / "own.jpg")
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        (tmp_path / "gone.jpg").symlink_to(f"/proc/{ended.pid}/exe")
+        (tmp_path / "gone").symlink_to(f"/proc/{ended.pid}/exe")
+        folder = Folder(tmp_path)
+    assert folder.ids == ("own.jpg",)
+    assert set(folder.left_out) == {"gone.jpg"}
 
 
 def test_a_git_annex_tree_shows_each_photo_once_by_its_own_name(tmp_path):
