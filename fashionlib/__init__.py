@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import lazy_loader
 
 __version__ = "0.1.0"
+
+# onnxruntime reads it as it is imported; else it keeps a database below the home folder and reports to its maker
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # imported when first used, so that `import fashionlib` costs nothing and no module imports all the others
 __getattr__, __dir__, __all__ = lazy_loader.attach(

@@ -1,6 +1,9 @@
 """A backbone in ONNX Runtime gives torch's maps, and the models that come with the package use it."""
 
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -53,3 +56,14 @@ def test_photos_are_encoded_in_pieces_as_they_are_at_once(monkeypatch):
         torch.testing.assert_close(model.encode(images), model.trunk(images), rtol=1e-4, atol=1e-4)
     trained = Tagger(labels=["a"], image_size=(64, 48), kind="whole", trunk={"name": "paper"}, frozen=False)
     assert trained.encode(images[:2]).requires_grad
+
+
+def test_nothing_is_kept_in_the_home_folder_and_nothing_reported(tmp_path):
+    """Seen: an identity and a database of events below ~/.cache, and two lines of complaint where that is read-only."""
+    own = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")}
+    code = "import fashionlib.models.backbones"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**own, "HOME": str(tmp_path)}, capture_output=True, check=True
+    )
+    assert not done.stderr
+    assert [*tmp_path.iterdir()] == []
