@@ -63,9 +63,9 @@ def shipped(profile: Profile, method: str = METHOD) -> Tagger:
     return with_whole(joined(photos, validation)).eval()
 
 
-def with_descriptor(trained: Tagger) -> Tagger:
+def with_descriptor(trained: Tagger, whole_share: float = WHOLE_SHARE, alone_share: float = ALONE_SHARE) -> Tagger:
     """The same parser on a trunk that gives colours, too; the projection of its features is still to be computed."""
-    head = asdict(replace(trained.options, compare="projected", whole_share=WHOLE_SHARE, alone_share=ALONE_SHARE))
+    head = asdict(replace(trained.options, compare="projected", whole_share=whole_share, alone_share=alone_share))
     trunk = {**trained.trunk_options, "colours": True}
     model = Tagger(labels=trained.labels, image_size=trained.image_size, kind="parser", head=head, trunk=trunk)
     model.head.load_state_dict(trained.head.state_dict(), strict=False)

@@ -13,6 +13,8 @@ METHODS = {
     "fixed": "Fixed stripes", "csra": "CSRA", "whole": "Whole picture", "backbone": "Untrained backbone",
     "gem": "Untrained backbone, GeM", "stripes": "Untrained backbone, stripes", "shipped": "Packaged model",
     "shipped-row": "Packaged model, first row", "shipped-parts": "Packaged model, part by part",
+    "shipped-turns": "Packaged model, parts in turn", "shipped-alone": "Packaged model, one list by parts alone",
+    "shipped-others": "Packaged model, parts beside the best", "shipped-whole": "Packaged model, whole photo",
     "prior": "Label frequencies", "stylenet": "StyleNet", "inoue-baseline": "Inoue baseline", "inoue": "Inoue et al.",
     "veit": "Veit et al.", "veit-uncleaned": "Veit et al., uncleaned", "siamese": "Siamese", "triplet": "Triplet",
     "wtbi": "WTBI", "darn": "DARN", "fashionnet": "FashionNet",
@@ -25,7 +27,7 @@ LISTS = {
 
 FEATURES = {
     "both": "texture encoding and attended ImageNet features", "texture": "texture encoding alone",
-    "attended": "attended ImageNet features alone",
+    "attended": "attended ImageNet features alone", "projected": "projected ImageNet features and colours",
 }  # fmt: skip
 
 DATASETS = {
@@ -47,6 +49,8 @@ METRICS = {
     "area": "box area",
     "relevance@10": "relevance", "part_coverage@10": "part coverage",
     "intra_list@10": "intra-list distance", "alpha_ndcg@10": "α-nDCG", "coverage_ratio@10": "coverage ratio",
+    "coverage_ratio_backbone@10": "coverage ratio to untrained backbone",
+    "related": "style the shop calls related, in first ten", "upsell": "style the shop calls similar, in first ten",
     "first_tag": "first tag right", "precision10": "precision@10", "false_shoes": "shoes on tops",
     "ece": "calibration error",
     "centre_r": "r of box centres", "ap_all_moved": "AP all, shifted photos", "map_moved": "mAP, shifted photos",

@@ -371,3 +371,22 @@ def test_a_table_of_one_data_set_has_its_numbers_once_with_the_gain_beside_them(
     page = words(book.build())
     assert page.count("0.600") == page.count("0.390") == page.count("+21.0") == 1
     assert "0.300" not in page
+
+
+def test_features_stand_apart_with_what_texture_adds_and_the_controls_after_them(book):
+    found, versus = [], {"method": "attended-parts", "value": -0.021, "low": -0.03, "high": -0.01}
+    for number, kind in enumerate(("texture", "attended", "both")):
+        for way in ("parts", "whole", "together"):
+            for metric in ("top1", "top20"):
+                gain = versus if (kind, way, metric) == ("both", "parts", "top20") else None
+                value = 0.3 + number / 10 + (metric == "top20") / 2 - 0.25
+                found.append(
+                    entry(f"{kind}-{way}", metric, value, experiment="features", versus=gain, split="c2s_query")
+                )
+    found += [entry("backbone", metric, 0.99, experiment="features", split="c2s_query") for metric in ("top1", "top20")]
+    book.ledger(*found)
+    book.page("```{feature-rows}\n```")
+    page = words(book.build())
+    assert page.index("texture encoding and") < page.index("texture encoding alone") < page.index("Untrained backbone")
+    assert page.count("−2.1") == 1
+    assert page.count("0.050 / 0.550") == 3  # texture by parts, by the whole photo and by both

@@ -113,10 +113,11 @@ def _points(triple: tuple[float, float, float] | None) -> list[nodes.Node]:
 
 
 class FeatureRows(LedgerDirective):
-    """{feature-rows}: texture encoding, attended features, both and the backbone, where the ledger has them."""
+    """{feature-rows}: each kind of compared features by parts, by the whole photo and by both; then the controls."""
 
     has_content = False
     option_spec: ClassVar = {}
+    WAYS: ClassVar = {"parts": "Parts", "whole": "Whole photo", "together": "Both"}
 
     def experiments(self) -> list[str]:
         return []
@@ -124,18 +125,33 @@ class FeatureRows(LedgerDirective):
     def draw(self) -> list[nodes.Node]:
         root = (Path(self.env.srcdir) / self.config.fashionlib_root).resolve()
         self.env.note_reread()
-        table, body = table_of(("Data", "Task", "Compared", "top 1", "top 20"))
-        for path in sorted((root / "results").glob("*/topk_*.json")):
+        gain = "Parts, top 20, minus attended alone; of attended and projected, minus backbone"
+        table, body = table_of(("Data", "Features", *(f"{way}, top 1 / top 20" for way in self.WAYS.values()), gain))
+        for path in sorted((root / "results").glob("*/features.json")):
             found = entries(self.env, path.parent.name, path.stem)
-            methods = dict.fromkeys(entry.method for entry in found)
-            for method in [one for one in methods if one in names.FEATURES or one == "backbone"]:
-                values = {entry.metric: entry for entry in found if entry.method == method}
-                cells = [names.dataset(found[0].dataset), names.task(path.stem, found[0].dataset), names.method(method)]
-                body += row_of(*cells, *([hover(values[m], shown(values[m]))] for m in ("top1", "top20")))
+            for dataset, split in dict.fromkeys((entry.dataset, entry.split) for entry in found):
+                here = {(e.method, e.metric): e for e in found if (e.dataset, e.split) == (dataset, split)}
+                task = names.task("topk_c2s" if split == "c2s_query" else "topk_inshop", dataset)
+                body += self._rows(here, dataset, task)
         if not body.children:
             words = "Each alone, and the untrained backbone, are not in the ledger: which of them helps is open."
             return [nodes.paragraph("", words, classes=["ledger-missing"])]
         return [table]
+
+    def _rows(self, here: dict[tuple[str, str], Entry], dataset: str, task: str) -> list[nodes.row]:
+        place, rows = f"{names.dataset(dataset)}: {task.lower()}", []
+        for kind in [kind for kind in names.FEATURES if (f"{kind}-parts", "top1") in here]:
+            versus = here[f"{kind}-parts", "top20"].versus
+            gain = _points((versus["value"], versus["low"], versus["high"]) if versus else None)
+            rows.append(row_of(place, names.method(kind), *(_pair(here, f"{kind}-{way}") for way in self.WAYS), gain))
+        for control in [one for one in ("backbone", "gem", "stripes") if (one, "top1") in here]:
+            rows.append(row_of(place, names.method(control), DASH, _pair(here, control), DASH, DASH))
+        return rows
+
+
+def _pair(here: dict[tuple[str, str], Entry], method: str) -> list[nodes.Node]:
+    one, other = (here[method, metric] for metric in ("top1", "top20"))
+    return [hover(one, shown(one)), nodes.Text(" / "), hover(other, shown(other))]
 
 
 class PhotoRows(LedgerDirective):
@@ -157,9 +173,10 @@ class PhotoRows(LedgerDirective):
 
     def draw(self) -> list[nodes.Node]:
         dataset = self.arguments[0].split()[2]
-        table, body = table_of(("Measure", "Method", "Value", "minus untrained backbone"))
         every = self.entries(self.experiments()[0])  # a gain stands beside its value
         found = [one for one in every if one.dataset == dataset and not one.metric.endswith("_gain")]
+        rival = next((names.method(one.versus["method"]) for one in found if one.versus), "untrained backbone")
+        table, body = table_of(("Measure", "Method", "Value", f"minus {rival[0].lower()}{rival[1:]}"))
         for one in sorted(found, key=lambda each: (each.metric, -each.value)):
             words = names.metric(one.metric), names.method(one.method)
             versus = one.versus and (one.versus["value"], one.versus["low"], one.versus["high"])
