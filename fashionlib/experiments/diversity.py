@@ -96,9 +96,9 @@ class Relevance:
         return 1 - (common + alike) / 2 / np.maximum(either, 1)
 
 
-def relevance_of(profile: Profile, photos: Photos, seed: int) -> Relevance:
-    """The clean tags of the test photos, and on the wardrobe the fabric of each garment."""
-    dataset, carries = dataset_of(profile, "test", seed), photos.tags > 0
+def relevance_of(profile: Profile, photos: Photos, seed: int, split: str = "test") -> Relevance:
+    """The tags of the split's photos (clean ones of test photos), and on the wardrobe the fabric of each garment."""
+    dataset, carries = dataset_of(profile, split, seed), photos.tags > 0
     if not isinstance(dataset, Wardrobe):
         return Relevance(carries)
     textures: dict[str, int] = {}
@@ -197,7 +197,8 @@ def _measured(profile: Profile, seed: int) -> dict[str, tuple[Values, Relevance,
     for ledger, truth in truths.items():  # in the second, only photos that show a part are candidates
         shows = np.asarray(truth.carries.any(axis=1))
         asked = Asked(np.flatnonzero(shows), np.ones_like(shows) if ledger == "diversity" else shows)
-        found[ledger] = _values(lists_of(recommend, asked, seed), asked, truth), truth, int(asked.candidates.sum()) - 1
+        values = values_of(lists_of(recommend, asked, seed), asked, truth)
+        found[ledger] = values, truth, int(asked.candidates.sum()) - 1
     return found
 
 
@@ -216,7 +217,8 @@ class Asked:
             yield row, query, candidates
 
 
-def _values(lists: Lists, asked: Asked, truth: Relevance) -> Values:
+def values_of(lists: Lists, asked: Asked, truth: Relevance) -> Values:
+    """Every metric of `METRICS` of the lists."""
     found: Values = {metric: {} for metric in METRICS}
     apart, intents = truth.apart(), truth.carries[asked.queries]
     gallery = np.stack([truth.matches(query) for query in asked.queries.tolist()])
