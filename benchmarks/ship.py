@@ -9,24 +9,27 @@ the whole photo are fitted again with them. Test photos are not opened.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import timm
 import torch
 import torch.nn.functional as F
 import typer
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from benchmarks.calibration import best_threshold, platt
 from fashionlib.data.augment import MIRRORED, PLAIN, images_to_float
 from fashionlib.data.store import Photos
 from fashionlib.experiments.methods import dataset_of, fit, inputs_of, joined, photos_of, training_views
 from fashionlib.experiments.profile import Profile, load_profile
-from fashionlib.models.backbones import classifier_layer
-from fashionlib.models.descriptor import Colours, Descriptor, covered, fit_descriptor, histogram, shown
+from fashionlib.models.backbones import LITE0, packaged_weights
+from fashionlib.models.descriptor import COLOUR_NUMBERS, NUMBERS, Colours, Descriptor, covered, histogram, shown
 from fashionlib.models.losses import logistic, one_tag
 from fashionlib.models.parser import Parser
 from fashionlib.models.tagger import Tagger, save_model
@@ -36,6 +39,7 @@ from fashionlib.training.loop import predict
 PROFILE, METHOD = "street-shop-closet", "parser"
 # Of the classifiers of the whole photo, chosen on validation photos, the last by five folds of training senders.
 WHOLE_SHARE, ALONE_SHARE, DECAY, GATE_DECAY, SHRINK = 0.4, 0.5, 0.03, 0.01, 0.5
+SHRINK_WITHIN = 0.1  # of the descriptor's within-photo covariance towards its mean variance
 MOST = 2000  # training photos from which the projection is computed
 BATCH = 32
 
@@ -76,6 +80,18 @@ def with_descriptor(trained: Tagger, whole_share: float = WHOLE_SHARE, alone_sha
     return model
 
 
+def classifier_layer() -> tuple[Float[Tensor, "1280 320 1 1"], Float[Tensor, " 1280"]]:
+    """Weight and bias of EfficientNet-lite0's last 1×1 convolution (320 to 1,280 channels), its batch norm folded in.
+
+    A ReLU6 and the average over the map follow it: the features that are usually taken from an untouched backbone.
+    """
+    model = timm.create_model(LITE0, pretrained=False)
+    model.load_state_dict(packaged_weights())
+    fused = fuse_conv_bn_eval(model.eval().conv_head, model.bn2)  # pyright: ignore[reportArgumentType]
+    assert fused.bias is not None
+    return fused.weight.detach(), fused.bias.detach()
+
+
 @torch.inference_mode()
 def project(descriptor: Descriptor, inputs: MapInputs, photos: Photos) -> None:
     """Compute the descriptor's projection from at most MOST of the photos and their views in `inputs`."""
@@ -94,6 +110,34 @@ def project(descriptor: Descriptor, inputs: MapInputs, photos: Photos) -> None:
         rows[-1].append(histogram(shades.flatten(2), whole)[:, 0])
     plain, *copies, found = (torch.cat(each) for each in rows)
     fit_descriptor(descriptor, plain, copies, found)
+
+
+@torch.no_grad()
+def fit_descriptor(
+    descriptor: Descriptor, plain: Float[Tensor, "p width"], copies: Sequence[Float[Tensor, "p width"]],
+    colours: Float[Tensor, "p bins"],
+) -> None:  # fmt: skip
+    """Compute the projection from photos.
+
+    plain: attended features of whole photos. copies: of the same photos mirrored or augmented. colours: histograms.
+    """
+    descriptor.mean.copy_(plain.mean(0))
+    descriptor.deviation.copy_(plain.std(0) + 1e-4)
+    features = descriptor.standardised(plain)
+    descriptor.centre.copy_(features.mean(0))
+    components = _components(features, NUMBERS)
+    within = torch.cat([descriptor.standardised(copy) - features for copy in copies]) @ components
+    variances, axes = torch.linalg.eigh(within.T @ within / len(within))
+    whitening = axes / (variances + SHRINK_WITHIN * variances.mean()).sqrt() @ axes.T
+    descriptor.projection.copy_(components @ whitening)
+    descriptor.colour_mean.copy_(colours.mean(0))
+    descriptor.colour_projection.copy_(_components(colours, COLOUR_NUMBERS))
+
+
+def _components(rows: Float[Tensor, "p width"], k: int) -> Float[Tensor, "width k"]:
+    """The principal components with the largest variances."""
+    centred = rows - rows.mean(0)
+    return torch.linalg.eigh(centred.T @ centred / len(rows)).eigenvectors[:, -k:]
 
 
 def fit_whole(head: Parser, inputs: MapInputs, photos: Photos, alone: Bool[np.ndarray, " photos"]) -> None:

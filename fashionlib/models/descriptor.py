@@ -19,7 +19,6 @@ from torch import Tensor, nn
 LIFTED = 1280  # channels before the classifier of EfficientNet-lite0
 NUMBERS, COLOUR_NUMBERS = 256, 64
 COLOUR_SHARE = 0.6  # length of the colours beside features of length 1
-SHRINK = 0.1  # of the within-photo covariance towards its mean variance
 LIGHTNESS = (10.0, 30.0, 50.0, 70.0, 90.0)
 OPPONENT = (-45.0, -25.0, -10.0, 0.0, 10.0, 25.0, 45.0)  # of a (green to red) and b (blue to yellow), finer near grey
 WIDTH = (10.0, 9.0, 9.0)  # standard deviations of the soft assignment, in L, a and b
@@ -31,7 +30,7 @@ class Descriptor(nn.Module):
     """Features under an attention map → NUMBERS + COLOUR_NUMBERS numbers of length 1.
 
     depths: channels of the trunk's depths, the deepest last. Its weights are not trained by gradients: `lift` is the
-    trunk's own layer, the rest is computed from photos by `fit_descriptor`.
+    trunk's own layer, the rest is computed from photos by `benchmarks.ship`.
     """
 
     numbers = NUMBERS + COLOUR_NUMBERS
@@ -123,34 +122,6 @@ def covered(colours: Float[Tensor, "b bins n"], cells: int) -> Float[Tensor, "b 
         return colours.new_full((len(colours), 1, cells), 1 / cells)
     share = colours.sum(1, keepdim=True)
     return share / share.sum(-1, keepdim=True).clamp(min=1e-6)
-
-
-@torch.no_grad()
-def fit_descriptor(
-    descriptor: Descriptor, plain: Float[Tensor, "p width"], copies: Sequence[Float[Tensor, "p width"]],
-    colours: Float[Tensor, "p bins"],
-) -> None:  # fmt: skip
-    """Compute the projection from photos.
-
-    plain: attended features of whole photos. copies: of the same photos mirrored or augmented. colours: histograms.
-    """
-    descriptor.mean.copy_(plain.mean(0))
-    descriptor.deviation.copy_(plain.std(0) + 1e-4)
-    features = descriptor.standardised(plain)
-    descriptor.centre.copy_(features.mean(0))
-    components = _components(features, NUMBERS)
-    within = torch.cat([descriptor.standardised(copy) - features for copy in copies]) @ components
-    variances, axes = torch.linalg.eigh(within.T @ within / len(within))
-    whitening = axes / (variances + SHRINK * variances.mean()).sqrt() @ axes.T
-    descriptor.projection.copy_(components @ whitening)
-    descriptor.colour_mean.copy_(colours.mean(0))
-    descriptor.colour_projection.copy_(_components(colours, COLOUR_NUMBERS))
-
-
-def _components(rows: Float[Tensor, "p width"], k: int) -> Float[Tensor, "width k"]:
-    """The principal components with the largest variances."""
-    centred = rows - rows.mean(0)
-    return torch.linalg.eigh(centred.T @ centred / len(rows)).eigenvectors[:, -k:]
 
 
 class Colours(nn.Module):

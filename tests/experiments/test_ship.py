@@ -2,17 +2,21 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 import yaml
 from PIL import Image
+from torch import nn
 
 from benchmarks.real_photos import _share, look, untouched
-from benchmarks.ship import SHRINK, discriminant, shipped
+from benchmarks.ship import SHRINK, classifier_layer, discriminant, fit_descriptor, shipped
 from fashionlib.data import load
 from fashionlib.data.closet import CLASSES
 from fashionlib.experiments.profile import load_profile
 from fashionlib.gallery.extract import decoded, open_model, trunk_maps_of
 from fashionlib.gallery.gallery import open_gallery
+from fashionlib.models.backbones import build_trunk, packaged_weights
+from fashionlib.models.descriptor import Descriptor
 from fashionlib.models.tagger import load_model, save_model
 
 PROFILE = {
@@ -102,3 +106,34 @@ def test_the_discriminant_is_that_of_scikit_learn():
 def test_an_empty_place_of_a_list_shows_no_photo_of_the_class():
     assert _share(np.array(["a", "b", "a"]), [0, 2], "a") == 0.2
     assert _share(np.array(["a", "b", "a"]), [], "a") == 0
+
+
+def test_the_classifiers_channels_are_those_of_the_untouched_backbone():
+    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    model.load_state_dict(packaged_weights())
+    trunk, image = build_trunk(depths=(32,), stride=32).eval(), torch.rand(1, 3, 64, 64)
+    weight, bias = classifier_layer()
+    with torch.no_grad():
+        pooled = nn.functional.conv2d(trunk(image), weight, bias).clamp(0, 6).mean((2, 3))
+        expected = model.eval().forward_features((image - 0.5) / 0.5).mean((2, 3))
+    torch.testing.assert_close(pooled, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_projection_brings_copies_of_a_photo_together():
+    torch.manual_seed(0)
+    descriptor = Descriptor((8, 16))
+    width = sum(descriptor.blocks)
+    plain, noise = torch.randn(400, width), torch.zeros(400, width)
+    noise[:, :600] = 1.5 * torch.randn(400, 600)  # what changes from copy to copy
+    fit_descriptor(descriptor, plain, [plain + noise], torch.rand(400, 245))
+
+    def apart(rows):
+        """How far copies lie from each other, as a share of how far other photos do."""
+        one, two = (nn.functional.normalize(each, dim=-1) for each in rows)
+        products = one @ two.T
+        own = products.diag().mean()
+        return (1 - own) / (1 - (products.sum() - products.diag().sum()) / (400 * 399))
+
+    standard = [descriptor.standardised(each) for each in (plain, plain + noise)]
+    projected = [(each - descriptor.centre) @ descriptor.projection for each in standard]
+    assert apart(projected) < 0.8 * apart([each - descriptor.centre for each in standard])

@@ -18,13 +18,12 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.options import build
 from fashionlib.experiments.profile import load_profile
 from fashionlib.models import losses
-from fashionlib.models.baselines.common import order_by_product
-from fashionlib.models.baselines.darn import DARN
+from fashionlib.models.baselines.darn import DARN, DARNOptions
 from fashionlib.models.baselines.fashionnet import FashionNet, FashionNetOptions, finding_loss
 from fashionlib.models.baselines.inoue import Inoue, InoueOptions
 from fashionlib.models.baselines.siamese import Siamese, SiameseOptions
 from fashionlib.models.baselines.stylenet import StyleNet, StyleNetOptions, ranking_loss
-from fashionlib.models.baselines.triplet import MinedTriplets, Triplet
+from fashionlib.models.baselines.triplet import MinedTriplets
 from fashionlib.models.baselines.veit import Veit, VeitOptions, clipped, taught
 from fashionlib.models.baselines.wtbi import NEVER, WTBI, WTBIOptions, garment_pairs
 from fashionlib.models.tagger import HEADS, Tagger, load_model, save_model
@@ -332,7 +331,7 @@ def test_pairs_are_those_of_products_and_their_loss_is_the_contrast():
 
 def test_half_of_a_batch_are_pairs_of_one_product():
     main = np.random.default_rng(0).integers(-1, 12, 90)
-    order = order_by_product(np.random.default_rng(0), 12, main, 0.5)
+    order = head_of("siamese").order(np.random.default_rng(0), 12, main=main)
     for start in range(0, 84, 12):
         first, second = main[order[start : start + 3]], main[order[start + 3 : start + 6]]
         assert (first == second).all()
@@ -359,7 +358,7 @@ def test_tags_and_triplets_both_shape_an_attribute_aware_descriptor(kind):
 
 
 def test_darn_compares_its_descriptor_and_the_maps_maxima_and_ranks_the_descriptor():
-    head = DARN(DEPTHS, LABELS).eval()
+    head = DARN(DEPTHS, LABELS, DARNOptions()).eval()
     features = head(maps()).features[:, 0]
     size = head.options.size
     torch.testing.assert_close(features[:, :size].norm(dim=1), torch.ones(12))
@@ -506,7 +505,7 @@ def test_no_rival_of_the_papers_network_has_a_smaller_budget():
 
 
 def test_a_triplet_network_is_not_taught_by_photos_without_a_product():
-    head = Triplet(DEPTHS, LABELS).eval()
+    head = head_of("triplet").eval()
     terms = head.loss(head(maps()), tags(), main=torch.full((12,), -1))
     assert terms["ranking"] == 0
 

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fashionlib.models.backbones import build_trunk, classifier_layer
-from fashionlib.models.descriptor import Colours, Descriptor, WholePhoto, covered, fit_descriptor, histogram, to_lab
+from fashionlib.models.descriptor import Colours, Descriptor, WholePhoto, covered, histogram, to_lab
 from fashionlib.models.parser import Parser, ParserOptions
 
 
@@ -25,41 +24,6 @@ def test_a_cells_colours_sum_to_the_share_that_the_photo_covers():
     whole = covered(colours.flatten(2), 16)
     assert whole.sum() == 1
     assert whole[0, 0, :4].sum() == 0
-
-
-def test_the_classifiers_channels_are_those_of_the_untouched_backbone():
-    import timm
-
-    from fashionlib.models.backbones import _packaged_weights
-
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    model.load_state_dict(_packaged_weights())
-    trunk, image = build_trunk(depths=(32,), stride=32).eval(), torch.rand(1, 3, 64, 64)
-    weight, bias = classifier_layer()
-    with torch.no_grad():
-        pooled = nn.functional.conv2d(trunk(image), weight, bias).clamp(0, 6).mean((2, 3))
-        expected = model.eval().forward_features((image - 0.5) / 0.5).mean((2, 3))
-    torch.testing.assert_close(pooled, expected, rtol=1e-3, atol=1e-4)
-
-
-def test_the_projection_brings_copies_of_a_photo_together():
-    torch.manual_seed(0)
-    descriptor = Descriptor((8, 16))
-    width = sum(descriptor.blocks)
-    plain, noise = torch.randn(400, width), torch.zeros(400, width)
-    noise[:, :600] = 1.5 * torch.randn(400, 600)  # what changes from copy to copy
-    fit_descriptor(descriptor, plain, [plain + noise], torch.rand(400, 245))
-
-    def apart(rows):
-        """How far copies lie from each other, as a share of how far other photos do."""
-        one, two = (nn.functional.normalize(each, dim=-1) for each in rows)
-        products = one @ two.T
-        own = products.diag().mean()
-        return (1 - own) / (1 - (products.sum() - products.diag().sum()) / (400 * 399))
-
-    standard = [descriptor.standardised(each) for each in (plain, plain + noise)]
-    projected = [(each - descriptor.centre) @ descriptor.projection for each in standard]
-    assert apart(projected) < 0.8 * apart([each - descriptor.centre for each in standard])
 
 
 def test_a_step_carries_the_whole_photo_and_its_own_region_at_length_one():

@@ -5,7 +5,7 @@ import torch
 
 from fashionlib.models.attention import BoxLocator, MapLocator, attended_scores, moments
 from fashionlib.models.baselines.csra import CSRA, CSRAOptions
-from fashionlib.models.baselines.whole import WholeImage
+from fashionlib.models.baselines.whole import WholeImage, WholeOptions
 from fashionlib.models.parser import Parser, ParserOptions
 from fashionlib.models.spatial_transformer import anchor_boxes, boxes_of, crop
 from fashionlib.models.st_lstm import ReleasedCell
@@ -262,7 +262,7 @@ def test_texture_beside_encodes_the_shallowest_depth_under_the_attention():
 
 def test_the_whole_image_rival_pools_then_classifies():
     torch.manual_seed(0)
-    net = WholeImage((3, 5), 7).eval()
+    net = WholeImage((3, 5), 7, WholeOptions()).eval()
     maps = torch.randn(MAPS)
     output = net(maps)
     pooled = maps.mean((2, 3)) / (1 + net.classifier.normalise.eps) ** 0.5  # batch norm as it starts
@@ -271,7 +271,9 @@ def test_the_whole_image_rival_pools_then_classifies():
 
 
 @pytest.mark.parametrize(
-    "make", [parser, lambda: WholeImage((3, 5), 7), lambda: CSRA((3, 5), 7)], ids=["parser", "whole", "csra"]
+    "make",
+    [parser, lambda: WholeImage((3, 5), 7, WholeOptions()), lambda: CSRA((3, 5), 7, CSRAOptions())],
+    ids=["parser", "whole", "csra"],
 )
 def test_a_head_learns_where_a_bright_spot_is(make):
     """Seven labels, each a channel pattern: after a few steps the loss has fallen well below its start."""

@@ -8,9 +8,8 @@ from safetensors.torch import save_file
 
 from fashionlib.core.errors import InputError
 from fashionlib.data.store import Photos
-from fashionlib.models.backbones import build_trunk, frozen_trunk, weights_of
+from fashionlib.models.backbones import TimmTrunk, build_trunk, frozen_trunk, weights_of
 from fashionlib.models.tagger import Tagger, load_model, save_model
-from fashionlib.models.timm_trunk import TimmTrunk
 from fashionlib.training.feature_maps import trunk_maps
 from fashionlib.training.inputs import ImageInputs
 from fashionlib.training.loop import train

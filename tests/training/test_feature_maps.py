@@ -8,7 +8,7 @@ import torch
 from fashionlib.core.errors import InputError
 from fashionlib.data.augment import MIRRORED, View
 from fashionlib.data.store import Photos
-from fashionlib.models.backbones import PackagedTrunk, PaperTrunk, _packaged_weights, build_trunk, fold
+from fashionlib.models.backbones import PackagedTrunk, PaperTrunk, build_trunk, fold, packaged_weights
 from fashionlib.training.feature_maps import trunk_maps
 
 
@@ -23,7 +23,7 @@ def test_the_packaged_trunk_computes_what_timms_whole_network_does():
         PackagedTrunk(depths=[32], stride=32).eval(),
         timm.create_model("tf_efficientnet_lite0", pretrained=False),
     )
-    network.load_state_dict(_packaged_weights())
+    network.load_state_dict(packaged_weights())
     images = torch.rand(2, 3, 64, 64)
     network.eval()
     with torch.no_grad():

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "csra": ["CSRA"],
         "darn": ["DARN"],
         "fashionnet": ["FashionNet"],
-        "inoue": ["Inoue", "InoueBaseline"],
+        "inoue": ["Inoue"],
         "siamese": ["Siamese"],
         "stylenet": ["StyleNet"],
         "triplet": ["Triplet"],

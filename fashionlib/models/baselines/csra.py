@@ -2,18 +2,14 @@
 Recognition", ICCV 2021. Every label weighs the cells by its own scores; nothing is cropped and nothing recurs.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from fashionlib.core.options import BelowOne, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models.baselines.common import Head, HeadOptions
+from fashionlib.models.baselines.common import Depths, Head, HeadOptions, Maps
 
 
 @dataclass(frozen=True)
@@ -30,14 +26,14 @@ class CSRAOptions(HeadOptions):
 class CSRA(Head):
     """z_c = mean over cells of s_c + λ Σ softmax over cells of (T s_c) · s_c, with s_c a cell's score for label c."""
 
-    def __init__(self, depths: Sequence[int], labels: int, options: CSRAOptions | None = None):
-        options, channels = options or CSRAOptions(), sum(depths)
+    def __init__(self, depths: Depths, labels: int, options: CSRAOptions):
         super().__init__(options)
+        channels, hidden = sum(depths), options.hidden
         self.standardise = nn.BatchNorm2d(channels, affine=False)
-        self.reduce = nn.Sequential(nn.Conv2d(channels, options.hidden, 1), nn.ReLU(), nn.Dropout(options.dropout))
-        self.classify = nn.Conv2d(options.hidden, labels, 1)
+        self.reduce = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Dropout(options.dropout))
+        self.classify = nn.Conv2d(hidden, labels, 1)
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+    def forward(self, maps: Maps) -> Output:
         standard = self.standardise(maps)
         cells = self.classify(self.reduce(standard)).flatten(2)  # b c n
         attention = (self.options.temperature * cells).softmax(-1)

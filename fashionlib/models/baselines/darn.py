@@ -7,19 +7,15 @@ trunk is frozen); the attributes are the tags; local features are the map's maxi
 PCA.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fashionlib.core.options import NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models.baselines.common import ByProduct, Descriptor, DescriptorOptions
+from fashionlib.models.baselines.common import ByProduct, Depths, Descriptor, DescriptorOptions, Maps, Products, Tags
 from fashionlib.models.baselines.triplet import MinedTriplets
 
 
@@ -37,23 +33,20 @@ class DARNOptions(DescriptorOptions):
 class DARN(ByProduct):
     """A descriptor taught by tags and triplets."""
 
-    def __init__(self, depths: Sequence[int], labels: int, options: DARNOptions | None = None):
-        options = options or DARNOptions()
+    def __init__(self, depths: Depths, labels: int, options: DARNOptions):
         super().__init__(options)
         self.standardise = nn.BatchNorm2d(sum(depths), affine=False)
-        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
+        self.describe = Descriptor(sum(depths), options)
         self.classify = nn.Sequential(nn.ReLU(), nn.Linear(options.size, labels))
         self.rank = MinedTriplets(options.margin)
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+    def forward(self, maps: Maps) -> Output:
         descriptor = self.describe(maps)
         local = F.normalize(self.standardise(maps).amax((2, 3)), dim=1)
         features = torch.cat([F.normalize(descriptor, dim=1), self.options.local * local], 1)
         return Output(scores=self.classify(descriptor), features=features.unsqueeze(1))
 
-    def loss(
-        self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]
-    ) -> dict[str, Tensor]:  # fmt: skip
+    def loss(self, output: Output, targets: Tags, *, main: Products) -> dict[str, Tensor]:
         """The triplets rank the descriptor; the local features are the trunk's and learn nothing."""
         ranking = self.rank(output.features[:, 0, : self.options.size], main)
         return {**super().loss(output, targets), "ranking": self.options.ranking * ranking}

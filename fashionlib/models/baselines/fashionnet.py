@@ -8,20 +8,17 @@ parts (top, shoes, what is carried …), from the truth about the training photo
 not what. No other row is told as much.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.options import Count, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models.baselines.common import ByProduct, DescriptorOptions
+from fashionlib.models.baselines.common import ByProduct, Depths, DescriptorOptions, Maps, Products, Tags
 from fashionlib.models.baselines.triplet import MinedTriplets
 
 
@@ -38,16 +35,16 @@ class FashionNetOptions(DescriptorOptions):
     finding: NotNegative = 1.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Found(Output):
     """where: b l n, logits over the cells (row by row of a grid of `rows` rows) for each landmark.
 
     seen: b l, logit of its being visible.
     """
 
-    where: Tensor | None = None
-    seen: Tensor | None = None
-    rows: int = 0
+    where: Tensor
+    seen: Tensor
+    rows: int
 
 
 class FashionNet(ByProduct):
@@ -55,8 +52,7 @@ class FashionNet(ByProduct):
 
     needs = ("landmarks", "main")
 
-    def __init__(self, depths: Sequence[int], labels: int, options: FashionNetOptions | None = None):
-        options = options or FashionNetOptions()
+    def __init__(self, depths: Depths, labels: int, options: FashionNetOptions):
         super().__init__(options)
         channels, points = sum(depths), options.landmarks
         self.standardise = nn.BatchNorm2d(channels, affine=False)
@@ -69,30 +65,24 @@ class FashionNet(ByProduct):
         self.classify = nn.Sequential(nn.ReLU(), nn.Linear(options.size, labels))
         self.rank = MinedTriplets(options.margin)
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Found:
+    def forward(self, maps: Maps) -> Found:
         maps = self.standardise(maps)
         where = self.find(maps).flatten(2)  # b l n
         seen = self.visible(where.amax(-1))  # b l
         attention = (where.softmax(-1) * seen.sigmoid()[..., None]).detach()  # points teach where, features do not
         around = torch.einsum("bln,brn->blr", attention, self.reduce(maps).flatten(2))
-        both = torch.cat([self.local(around.flatten(1)), self.all(maps.mean((2, 3)))], 1)
-        descriptor = self.describe(both)
-        return Found(
-            scores=self.classify(descriptor), features=descriptor.unsqueeze(1), where=where, seen=seen,
-            rows=maps.shape[2],
-        )  # fmt: skip
+        descriptor = self.describe(torch.cat([self.local(around.flatten(1)), self.all(maps.mean((2, 3)))], 1))
+        scores, features = self.classify(descriptor), descriptor.unsqueeze(1)
+        return Found(scores=scores, features=features, where=where, seen=seen, rows=maps.shape[2])
 
     def loss(
-        self, output: Found, targets: Float[Tensor, "b c"], *, landmarks: Float[Tensor, "b l 3"],
-        main: Int[Tensor, " b"],
-    ) -> dict[str, Tensor]:  # fmt: skip
+        self, output: Found, targets: Tags, *, landmarks: Float[Tensor, "b l 3"], main: Products
+    ) -> dict[str, Tensor]:
         if landmarks.shape[1] != self.options.landmarks:
             raise InputError(
                 f"FashionNet was built for {self.options.landmarks} landmarks, the photos have {landmarks.shape[1]}: "
                 f"set landmarks: {landmarks.shape[1]} in its head"
             )
-        assert output.where is not None  # forward gives both
-        assert output.seen is not None
         return {
             **super().loss(output, targets),
             "ranking": self.options.ranking * self.rank(output.features[:, 0], main),

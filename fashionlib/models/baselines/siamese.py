@@ -7,18 +7,13 @@ each batch are pairs. Such a network has no tags: an MLP on the detached descrip
 them beside it.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from fashionlib.core.options import BelowOne, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models.baselines.common import DescriptorOptions, DetachedTags, identities
+from fashionlib.models.baselines.common import Depths, DescriptorOptions, DetachedTags, Products, Tags, identities
 
 
 @dataclass(frozen=True)
@@ -33,19 +28,16 @@ class SiameseOptions(DescriptorOptions):
 class Siamese(DetachedTags):
     """A descriptor taught by pairs: mean of max(0, d₊ − near) plus mean of max(0, margin − d₋), where not 0."""
 
-    def __init__(self, depths: Sequence[int], labels: int, options: SiameseOptions | None = None):
+    def __init__(self, depths: Depths, labels: int, options: SiameseOptions):
         # here: other kinds need not wait for it
         from pytorch_metric_learning.losses import ContrastiveLoss
         from pytorch_metric_learning.miners import PairMarginMiner
 
-        options = options or SiameseOptions()
         super().__init__(depths, labels, options)
-        margins: dict[str, Any] = {"pos_margin": options.near, "neg_margin": options.margin}  # typed int there
+        margins: dict = {"pos_margin": options.near, "neg_margin": options.margin}  # typed int there
         self.mine, self.contrast = PairMarginMiner(**margins), ContrastiveLoss(**margins)
 
-    def loss(
-        self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]
-    ) -> dict[str, Tensor]:  # fmt: skip
+    def loss(self, output: Output, targets: Tags, *, main: Products) -> dict[str, Tensor]:
         descriptors, products = output.features[:, 0].float(), identities(main)
         contrast = self.contrast(descriptors, products, self.mine(descriptors, products))
         return {"contrast": contrast, **super().loss(output, targets)}

@@ -9,11 +9,7 @@ nearly every photo is one) and logistic. At first, as there, tags alone are lear
 descriptor at length 1, as everywhere in this project.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -22,7 +18,7 @@ from torch import Tensor, nn
 from fashionlib.core.options import NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.data.supervision import Partners, by_tags, paired_order, tag_overlap
-from fashionlib.models.baselines.common import Descriptor, DescriptorOptions, Head
+from fashionlib.models.baselines.common import Depths, Descriptor, DescriptorOptions, Head, Maps, Tags
 
 
 @dataclass(frozen=True)
@@ -41,12 +37,11 @@ class StyleNetOptions(DescriptorOptions):
 class StyleNet(Head):
     """A descriptor, and a linear classifier on it."""
 
-    needs: ClassVar = ("progress",)
+    needs = ("progress",)
 
-    def __init__(self, depths: Sequence[int], labels: int, options: StyleNetOptions | None = None):
-        options = options or StyleNetOptions()
+    def __init__(self, depths: Depths, labels: int, options: StyleNetOptions):
         super().__init__(options)
-        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
+        self.describe = Descriptor(sum(depths), options)
         self.classify = nn.Sequential(nn.BatchNorm1d(options.size), nn.Linear(options.size, labels))
         self._paired: tuple[np.ndarray, Partners] | None = None
 
@@ -57,18 +52,17 @@ class StyleNet(Head):
             self._paired = targets, by_tags(targets, self.options.similar)
         return paired_order(draw, batch, self._paired[1], self.options.share)
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+    def forward(self, maps: Maps) -> Output:
         descriptor = self.describe(maps)
         return Output(scores=self.classify(descriptor), features=descriptor.unsqueeze(1))
 
-    def loss(self, output: Output, targets: Float[Tensor, "b c"], *, progress: float) -> dict[str, Tensor]:
+    def loss(self, output: Output, targets: Tags, *, progress: float) -> dict[str, Tensor]:
         classification = self.classification(output.scores, targets)
         if progress < self.options.alone:
             return {"classification": classification}
         overlap = tag_overlap(targets, targets).fill_diagonal_(0.5)  # neither similar nor dissimilar to itself
-        ranking = ranking_loss(
-            output.features[:, 0], overlap > self.options.similar, overlap < self.options.dissimilar
-        )  # fmt: skip
+        similar, dissimilar = overlap > self.options.similar, overlap < self.options.dissimilar
+        ranking = ranking_loss(output.features[:, 0], similar, dissimilar)
         return {"classification": self.options.weight * classification, "ranking": ranking}
 
 

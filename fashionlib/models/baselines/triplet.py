@@ -2,22 +2,18 @@
 "Learning Fine-Grained Image Similarity with Deep Ranking", CVPR 2014.
 
 A photo is to be nearer to another one of the same product than to any else, by a margin; loss and miner of
-pytorch-metric-learning. Else as `siamese`: one product a photo, half of each batch pairs, an MLP on the detached
-descriptor for tags.
+pytorch-metric-learning. Else as `siamese`.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fashionlib.core.options import BelowOne, NotNegative
 from fashionlib.core.output import Output
-from fashionlib.models.baselines.common import DescriptorOptions, DetachedTags, identities
+from fashionlib.models.baselines.common import Depths, DescriptorOptions, DetachedTags, Products, Tags, identities
 
 
 @dataclass(frozen=True)
@@ -32,14 +28,11 @@ class TripletOptions(DescriptorOptions):
 class Triplet(DetachedTags):
     """A descriptor taught by triplets."""
 
-    def __init__(self, depths: Sequence[int], labels: int, options: TripletOptions | None = None):
-        options = options or TripletOptions()
+    def __init__(self, depths: Depths, labels: int, options: TripletOptions):
         super().__init__(depths, labels, options)
         self.rank = MinedTriplets(options.margin, options.triplets)
 
-    def loss(
-        self, output: Output, targets: Float[Tensor, "b c"], *, main: Int[Tensor, " b"]
-    ) -> dict[str, Tensor]:  # fmt: skip
+    def loss(self, output: Output, targets: Tags, *, main: Products) -> dict[str, Tensor]:
         return {"ranking": self.rank(output.features[:, 0], main), **super().loss(output, targets)}
 
 
@@ -54,7 +47,7 @@ class MinedTriplets(nn.Module):
         super().__init__()
         self.mine, self.margin = TripletMarginMiner(margin, triplets), TripletMarginLoss(margin)
 
-    def forward(self, descriptors: Float[Tensor, "b f"], main: Int[Tensor, " b"]) -> Float[Tensor, ""]:
+    def forward(self, descriptors: Float[Tensor, "b f"], main: Products) -> Float[Tensor, ""]:
         descriptors, products = descriptors.float(), identities(main)
         return self.margin(descriptors, products, self.mine(descriptors, products)).reshape(())
 

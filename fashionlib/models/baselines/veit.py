@@ -11,11 +11,8 @@ one hidden layer on both embeddings side by side. `cleaning: false` is the same 
 verified tags where there are some and the noisy ones elsewhere.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +22,7 @@ from torch import Tensor, nn
 from fashionlib.core.options import Count, NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.data.supervision import mixed_order
-from fashionlib.models.baselines.common import Head, HeadOptions, PooledClassifier
+from fashionlib.models.baselines.common import Depths, Head, HeadOptions, Maps, PooledClassifier, Tags
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,11 @@ class VeitOptions(CleaningOptions):
     cleaning: bool = True
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Seen(Output):
-    """visual: b h, what the cleaning of tags looks at."""
+    """visual: what the cleaning of tags looks at."""
 
-    visual: Tensor | None = None
+    visual: Float[Tensor, "b h"]
 
 
 class Correction(nn.Module):
@@ -69,59 +66,61 @@ class Correction(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, tags: Float[Tensor, "b c"], visual: Float[Tensor, "b h"]) -> Float[Tensor, "b c"]:
+    def forward(self, tags: Tags, visual: Float[Tensor, "b h"]) -> Float[Tensor, "b c"]:
         return self.last(self.correct(torch.cat([self.tags(tags), self.photo(visual)], 1)))
 
 
 class Cleaned(Head):
-    """What `veit` and `inoue` share: the whole-image classifier, a correction of tags, batches with verified photos."""
+    """The whole-image classifier, taught cleaned tags, in batches with verified photos; of `veit` and `inoue`.
 
-    needs: ClassVar = ("clean", "verified", "progress")
+    `cleaned` gives ĉ in 0..1, and how far it is from verified tags, label by label.
+    """
 
-    def __init__(self, depths: Sequence[int], labels: int, options: Any):
+    needs = ("clean", "verified", "progress")
+
+    def __init__(self, depths: Depths, labels: int, options: Any):
         super().__init__(options)
-        self.classifier = PooledClassifier(sum(depths), labels, options.hidden, options.dropout)
+        self.classifier = PooledClassifier(sum(depths), labels, options)
         self.correction = Correction(labels, options.hidden, options.embedding)
 
-    def order(self, draw: np.random.Generator, batch: int, *, verified, **_) -> np.ndarray:
+    def order(self, draw: np.random.Generator, batch: int, *, verified: np.ndarray, **_) -> np.ndarray:
         return mixed_order(draw, batch, verified, self.options.trusted)
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Seen:
+    def forward(self, maps: Maps) -> Seen:
         pooled, visual, scores = self.classifier(maps)
         return Seen(scores=scores, features=pooled.unsqueeze(1), visual=visual)
 
-
-class Veit(Cleaned):
-    """The whole-image classifier, taught cleaned tags."""
-
-    def __init__(self, depths: Sequence[int], labels: int, options: VeitOptions | None = None):
-        super().__init__(depths, labels, options or VeitOptions())
-
     def loss(
-        self, output: Seen, targets: Float[Tensor, "b c"], *, clean: Float[Tensor, "b c"], verified: Bool[Tensor, " b"],
-        progress: float,
-    ) -> dict[str, Tensor]:  # fmt: skip
-        """classification + 0.1 Σ over verified photos |ĉ − v| / their number; ĉ teaches without a gradient."""
-        options = self.options
-        if not options.cleaning:
-            return {"classification": self.classification(output.scores, taught(targets, clean, verified))}
-        cleaned = clipped(targets + self.correction(targets, output.visual))
-        apart = (cleaned - clean).abs().sum(1)[verified]
-        believed = targets if progress < options.alone else cleaned
+        self, output: Seen, targets: Tags, *, clean: Tags, verified: Bool[Tensor, " b"], progress: float
+    ) -> dict[str, Tensor]:
+        """classification + 0.1 × how far ĉ is from the tags of verified photos; ĉ teaches without a gradient."""
+        cleaned, apart = self.cleaned(targets, output.visual, clean)
+        believed = targets if progress < self.options.alone else cleaned
         return {
             "classification": self.classification(output.scores, taught(believed, clean, verified)),
-            "cleaning": options.cleaning_weight * apart.sum() / verified.sum().clamp(min=1),
+            "cleaning": self.options.cleaning_weight * apart.sum(1)[verified].sum() / verified.sum().clamp(min=1),
         }
 
 
-def clipped(values: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+class Veit(Cleaned):
+    """ĉ = clip(y + g(y, f), 0, 1), at an absolute distance from verified tags."""
+
+    def cleaned(self, tags: Tags, visual: Float[Tensor, "b h"], clean: Tags) -> tuple[Tags, Tags]:
+        cleaned = clipped(tags + self.correction(tags, visual))
+        return cleaned, (cleaned - clean).abs()
+
+    def loss(self, output: Seen, targets: Tags, *, clean: Tags, verified: Bool[Tensor, " b"], progress: float):
+        if self.options.cleaning:
+            return super().loss(output, targets, clean=clean, verified=verified, progress=progress)
+        return {"classification": self.classification(output.scores, taught(targets, clean, verified))}
+
+
+def clipped(values: Tags) -> Tags:
     """The values cut to 0..1, with the gradient of values that were not cut."""
     return values + (values.clamp(0, 1) - values).detach()
 
 
-def taught(
-    believed: Float[Tensor, "b c"], clean: Float[Tensor, "b c"], verified: Bool[Tensor, " b"]
-) -> Float[Tensor, "b c"]:
+def taught(believed: Tags, clean: Tags, verified: Bool[Tensor, " b"]) -> Tags:
     """What the classifier is taught: verified tags where there are some, else what is believed. Without a gradient."""
     return torch.where(verified[:, None], clean, believed.detach())
 

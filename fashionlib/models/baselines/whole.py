@@ -1,16 +1,10 @@
-"""The whole picture: the same trunk, pooled, and a tuned classifier on top."""
+"""The whole picture: the same trunk, pooled, and a tuned classifier on top, see `PooledClassifier`."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from jaxtyping import Float
-from torch import Tensor
 
 from fashionlib.core.options import BelowOne
 from fashionlib.core.output import Output
-from fashionlib.models.baselines.common import Head, HeadOptions, PooledClassifier
+from fashionlib.models.baselines.common import Depths, Head, HeadOptions, Maps, PooledClassifier
 
 
 @dataclass(frozen=True)
@@ -21,16 +15,13 @@ class WholeOptions(HeadOptions):
 
 
 class WholeImage(Head):
-    """Average pooling of the map, then linear, ReLU, dropout, linear. Far stronger than one linear layer."""
+    """Scores and features of the pooled map."""
 
-    def __init__(self, depths: Sequence[int], labels: int, options: WholeOptions | None = None):
-        options = options or WholeOptions()
+    def __init__(self, depths: Depths, labels: int, options: WholeOptions):
         super().__init__(options)
-        self.classifier = PooledClassifier(
-            sum(depths), labels, options.hidden, options.dropout, options.input_dropout
-        )  # fmt: skip
+        self.classifier = PooledClassifier(sum(depths), labels, options, options.input_dropout)
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+    def forward(self, maps: Maps) -> Output:
         pooled, _, scores = self.classifier(maps)
         return Output(scores=scores, features=pooled.unsqueeze(1))
 

@@ -9,23 +9,19 @@ the batch pairs that share a product. The query's category is not told: labels c
 them, as for the paper's network. Tags come from an MLP on the detached descriptor.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
 from fashionlib.core.options import BelowOne, Count, Share
 from fashionlib.core.output import Output
 from fashionlib.data.supervision import by_product, paired_order
-from fashionlib.models.baselines.common import Descriptor, DescriptorOptions, Head, tag_classifier
+from fashionlib.models.baselines.common import Depths, Descriptor, DescriptorOptions, Head, Maps, Tags, tag_classifier
 
 NEVER = -30.0  # the score of a label at another label's step
 
@@ -44,13 +40,12 @@ class WTBIOptions(DescriptorOptions):
 class WTBI(Head):
     """Step 0 is the common metric, step 1 + c that of label c. Needs a column of products for each label."""
 
-    needs: ClassVar = ("products", "progress")
+    needs = ("products", "progress")
 
-    def __init__(self, depths: Sequence[int], labels: int, options: WTBIOptions | None = None):
-        options = options or WTBIOptions()
+    def __init__(self, depths: Depths, labels: int, options: WTBIOptions):
         super().__init__(options)
         self.labels = labels
-        self.describe = Descriptor(sum(depths), options.size, options.hidden, options.dropout)
+        self.describe = Descriptor(sum(depths), options)
         self.common = nn.Linear(options.size, options.metric, bias=False)
         self.own = nn.Parameter(torch.zeros(labels, options.metric, options.size))  # beside the common one
         self.offset, self.slope = nn.Parameter(torch.zeros(labels + 1)), nn.Parameter(torch.zeros(labels + 1))
@@ -59,20 +54,17 @@ class WTBI(Head):
     def order(self, draw: np.random.Generator, batch: int, *, products: np.ndarray, **_) -> np.ndarray:
         return paired_order(draw, batch, by_product(products), self.options.share)
 
-    def forward(self, maps: Float[Tensor, "b d y x"]) -> Output:
+    def forward(self, maps: Maps) -> Output:
         descriptor = self.describe(maps)
         scores = self.classify(descriptor.detach())
         common = self.common(descriptor)  # b m
         own = common[:, None] + torch.einsum("cms,bs->bcm", self.own, descriptor)
-        steps = torch.full((len(scores), self.labels, self.labels), NEVER, device=scores.device, dtype=scores.dtype)
-        steps = torch.where(torch.eye(self.labels, device=scores.device) > 0, scores[:, :, None], steps)
-        return Output(
-            scores=scores, features=torch.cat([common[:, None], own], 1),
-            steps=torch.cat([torch.full_like(steps[:, :1], NEVER), steps], 1),
-        )  # fmt: skip
+        steps = scores.new_full((len(scores), 1 + self.labels, self.labels), NEVER)
+        steps[:, 1:].diagonal(dim1=1, dim2=2).copy_(scores)
+        return Output(scores=scores, features=torch.cat([common[:, None], own], 1), steps=steps)
 
     def loss(
-        self, output: Output, targets: Float[Tensor, "b c"], *, products: Int[Tensor, "b g"], progress: float
+        self, output: Output, targets: Tags, *, products: Int[Tensor, "b g"], progress: float
     ) -> dict[str, Tensor]:
         """Logistic loss of "the same garment" over pairs, same and not in equal parts: of any category, then each."""
         if products.shape[1] != self.labels:
@@ -90,10 +82,9 @@ class WTBI(Head):
 
 
 def garment_pairs(products: Int[Tensor, " b"]) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"], Bool[Tensor, " n"]]:
-    """All pairs of photos that both show a garment of a category (−1: none), and whether it is the same one."""
+    """All pairs of photos that both show a garment of a category, and whether it is the same one."""
     shown = (products >= 0).nonzero().flatten()
-    first, second = torch.triu_indices(len(shown), len(shown), 1, device=products.device)
-    first, second = shown[first], shown[second]
+    first, second = shown[torch.triu_indices(len(shown), len(shown), 1, device=products.device)]
     return first, second, products[first] == products[second]
 
 
