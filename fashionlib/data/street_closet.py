@@ -57,6 +57,7 @@ CROPS = 2  # per masked training photo
 SHOWN, GONE = 0.4, 0.1  # a garment counts as shown from this share of its mask on, as absent below that one
 
 Window = tuple[int, int, int, int]
+Masks = Mapping[str, Bool[np.ndarray, "height width"]]
 
 
 class StreetCloset(Dataset):
@@ -85,40 +86,35 @@ class StreetCloset(Dataset):
     def __getitem__(self, index: int) -> Sample:
         if index < len(self.street):
             sample = self.street[index]
-            return replace(sample, labels=self._street(sample.labels), boxes={}, masks={})
+            assert sample.labels is not None
+            return replace(sample, labels=street_targets(sample.labels, self.labels), boxes={}, masks={})
         index -= len(self.street)
         if index < len(self._crops):
             return self._crop(*self._crops[index])
-        sample, row = self.closet[index - len(self._crops)], self.closet.rows[index - len(self._crops)]
-        return replace(sample, labels=closet_targets([row.label], self.labels)[0])
+        index -= len(self._crops)
+        return replace(self.closet[index], labels=closet_targets([self.closet.rows[index].label], self.labels)[0])
 
     def targets(self) -> Float[np.ndarray, "photos labels"]:
         """The labels of all photos; masks are read, no photo is opened."""
-        crops = [self._crop_labels(*crop) for crop in self._crops]
+        crops = [self._crop_labels(f"{self.street.ids[number]}_{copy}", copy, self.street.masks(number))
+                 for number, copy in self._crops]  # fmt: skip
         closet = closet_targets([row.label for row in self.closet.rows], self.labels)
-        return np.concatenate(
-            [street_targets(self.street.targets(), self.labels), *(crop[None] for crop in crops), closet]
-        )
+        return np.vstack([street_targets(self.street.targets(), self.labels), *crops, closet])
 
     def fingerprint(self) -> str:
         """Changes with either data set, and with how crops are made."""
         made = (self.street.fingerprint(), self.closet.fingerprint(), CROPS, SHOWN, GONE, self.labels)
         return lines_hash([repr(made)])
 
-    def _street(self, labels: Float[np.ndarray, " _street"] | None) -> Float[np.ndarray, " _labels"]:
-        assert labels is not None
-        return street_targets(labels[None], self.labels)[0]
-
     def _crop(self, number: int, copy: int) -> Sample:
         sample, id_ = self.street[number], f"{self.street.ids[number]}_{copy}"
         y1, y2, x1, x2 = window_of(id_, copy, sample.image.shape[:2])
-        labels = self._street(labels_in(sample.masks, self.street.labels, (y1, y2, x1, x2)))
-        return Sample(image=np.ascontiguousarray(sample.image[y1:y2, x1:x2]), id=id_, labels=labels, domain="street")
+        image = np.ascontiguousarray(sample.image[y1:y2, x1:x2])
+        return Sample(image=image, id=id_, labels=self._crop_labels(id_, copy, sample.masks), domain="street")
 
-    def _crop_labels(self, number: int, copy: int) -> Float[np.ndarray, " _labels"]:
-        masks, id_ = self.street.masks(number), f"{self.street.ids[number]}_{copy}"
+    def _crop_labels(self, id_: str, copy: int, masks: Masks) -> Float[np.ndarray, " _labels"]:
         shape = next(iter(masks.values())).shape if masks else (2, 2)
-        return self._street(labels_in(masks, self.street.labels, window_of(id_, copy, shape)))
+        return street_targets(labels_in(masks, self.street.labels, window_of(id_, copy, shape)), self.labels)
 
 
 def window_of(id_: str, copy: int, shape: tuple[int, ...]) -> Window:
@@ -135,9 +131,7 @@ def window_of(id_: str, copy: int, shape: tuple[int, ...]) -> Window:
     return (int(top * rows), int((top + height) * rows), int(left * columns), int((left + width) * columns))
 
 
-def labels_in(
-    masks: Mapping[str, Bool[np.ndarray, "height width"]], labels: Sequence[str], window: Window
-) -> Float[np.ndarray, " _labels"]:
+def labels_in(masks: Masks, labels: Sequence[str], window: Window) -> Float[np.ndarray, " _labels"]:
     """1 for garments of which the window shows enough, 0 for what is out of it, −1 in between."""
     y1, y2, x1, x2 = window
     found = np.zeros(len(labels), dtype=np.float32)
@@ -152,14 +146,11 @@ def vocabulary(street: Sequence[str]) -> tuple[str, ...]:
     return (*street, *(name for name in CLASSES if name not in street))
 
 
-def street_targets(
-    targets: Float[np.ndarray, "photos _street"], labels: Sequence[str]
-) -> Float[np.ndarray, "photos _labels"]:
+def street_targets(targets: Float[np.ndarray, "*p _street"], labels: Sequence[str]) -> Float[np.ndarray, "*p _labels"]:
     """Tags of street photos in the vocabulary `labels`; labels that only closet photos have are unknown or absent."""
-    extended = np.full((len(targets), len(labels)), UNKNOWN, dtype=np.float32)
-    extended[:, : targets.shape[1]] = targets
-    for name in ABSENT_ON_STREETS:
-        extended[:, labels.index(name)] = 0
+    extended = np.full((*targets.shape[:-1], len(labels)), UNKNOWN, dtype=np.float32)
+    extended[..., : targets.shape[-1]] = targets
+    extended[..., [labels.index(name) for name in ABSENT_ON_STREETS]] = 0
     return extended
 
 

@@ -1,6 +1,8 @@
 """The wardrobe in the published formats: read back as what was drawn, the same from the same seed, fit to train on."""
 
 import hashlib
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -129,6 +131,17 @@ def test_the_same_seed_writes_the_same_files_and_another_one_others(home, tmp_pa
     for seed in (3, 4):
         write_miniature("fashion550k", tmp_path / str(seed), photos=16, size=SIZE, seed=seed)
     assert content(home / "fashion550k") == content(tmp_path / "3") != content(tmp_path / "4")
+
+
+def test_garments_that_show_as_much_as_each_other_are_chosen_alike_in_every_process(tmp_path):
+    """The order of a set of texts is another in each process; it once decided which garment the lists speak of."""
+    code = "import sys; from fashionlib.data.published.miniature import write_miniature as write; write"
+    code += "('deepfashion_attributes', sys.argv[1], photos=12, size=(32, 32), seed=2)"
+    for number in "123":
+        environment = {**os.environ, "PYTHONHASHSEED": number}
+        subprocess.run([sys.executable, "-c", code, tmp_path / number], env=environment, check=True)
+    first, *others = ((tmp_path / number / "Anno/list_category_img.txt").read_text() for number in "123")
+    assert others == [first, first]
 
 
 def test_a_folder_that_is_there_a_wrong_name_and_too_few_photos_are_refused(tmp_path):

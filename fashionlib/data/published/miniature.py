@@ -201,7 +201,7 @@ def _write_attributes(folder: Path, photos: int, size: tuple[int, int], seed: in
     """Street photos; the garment that shows most of itself is the one that the lists speak of."""
     views, rows, folders, categories = [], [], Counter(), list(CLOTHES)
     for status, sample, worn in _streets(photos, size, seed):
-        product = worn[max(set(sample.masks) & set(CLOTHES), key=lambda label: sample.masks[label].sum())]
+        product = worn[max(CLOTHES.keys() & sample.masks, key=lambda label: (sample.masks[label].sum(), label))]
         where = f"{product.fabric.texture}_{_colour_name(product.fabric)}_{product.label}".title()
         folders[where] += 1
         views.append(View(f"img/{where}/img_{folders[where]:08d}.jpg", product, sample))
