@@ -204,9 +204,8 @@ class CCPShop(Dataset):
         photo = self.photos[number]
         mask, product = photo.masks[label], self.ids[index]
         if self.split == "c2s_gallery":
-            return Sample(
-                image=cut_out(photo.image, mask), id=product, labels=self._tagged(label), product=product, domain="shop"
-            )
+            image, labels = cut_out(photo.image, mask), self._tagged(label)
+            return Sample(image=image, id=product, labels=labels, product=product, domain="shop")
         image = taken_again(photo.image, box_of(mask), product)
         return Sample(image=image, id=product, labels=photo.labels, product=product, domain="street")
 
@@ -232,9 +231,7 @@ def cut_out(
     left, top, right, bottom = (int(side) for side in box_of(mask))
     garment = np.where(mask[..., None], image, 255).astype(np.uint8)[top:bottom, left:right]
     scale = (1 + 2 * MARGIN) * max((bottom - top) / image.shape[0], (right - left) / image.shape[1])
-    height, width = (
-        max(round(side * scale), own) for side, own in zip(image.shape[:2], garment.shape[:2], strict=True)
-    )
+    height, width = np.maximum(np.round(np.array(image.shape[:2]) * scale).astype(int), garment.shape[:2])
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
     down, along = (height - garment.shape[0]) // 2, (width - garment.shape[1]) // 2
     canvas[down : down + garment.shape[0], along : along + garment.shape[1]] = garment

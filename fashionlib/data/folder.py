@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from fashionlib.core.errors import InputError
@@ -36,8 +35,8 @@ class Folder(Dataset):
         self.root = expanded(Path(root))
         if not os.path.isdir(self.root):
             raise InputError(f"{self.root}: no such folder; name a folder with photos")
-        found = photos_below(self.root)
-        self.ids, self.left_out = tuple(sorted(found.photos)), found.left_out
+        photos, self.left_out = photos_below(self.root)
+        self.ids = tuple(sorted(photos))
         if not self.ids:
             what = f"no photos in this folder; expected files ending in {' '.join(sorted(SUFFIXES))}"
             for name, why in sorted(self.left_out.items())[:1]:
@@ -69,16 +68,8 @@ class Folder(Dataset):
             return "gone"
 
 
-@dataclass
-class Found:
-    """photos: the names, relative to the root. left_out: by name, why a photo or a sub-folder is not read."""
-
-    photos: list[str] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
-
-
-def photos_below(root: Path) -> Found:
-    """Every file with a photo's ending below `root`.
+def photos_below(root: Path) -> tuple[list[str], dict[str, str]]:
+    """Every file with a photo's ending below `root`, by its name relative to it; and why others are not read, by name.
 
     Links are followed, to files and to folders, wherever they lead: a file or folder that can be reached on several
     ways is taken once, by its own name rather than by a link's. A link to a folder that holds `root` itself is left
@@ -89,12 +80,12 @@ def photos_below(root: Path) -> Found:
     walk.below("", os.fspath(root))
     while walk.links:  # own names came first; a linked folder may hold more links
         walk.follow(*walk.links.popleft())
-    return walk.found
+    return walk.photos, walk.left_out
 
 
 class _Walk:
     def __init__(self, home: str):
-        self.found, self.links = Found(), deque[tuple[str, str]]()
+        self.photos, self.left_out, self.links = list[str](), dict[str, str](), deque[tuple[str, str]]()
         self.seen = {home}  # the real paths of files and folders
         self.above = {home, *map(str, Path(home).parents)}
 
@@ -107,7 +98,7 @@ class _Walk:
                 with os.scandir(folder) as scanned:
                     entries = sorted(scanned, key=lambda entry: entry.name)
             except OSError as error:
-                self.found.left_out[prefix or "."] = f"this folder cannot be read ({error.strerror}); check its rights"
+                self.left_out[prefix or "."] = f"this folder cannot be read ({error.strerror}); check its rights"
                 continue
             for entry in entries:
                 if entry.is_symlink():
@@ -127,7 +118,7 @@ class _Walk:
             why = "" if os.path.exists(target) else "a link that leads to no file; put the photo there"
             self.take(name, target, why)
         elif target in self.above:
-            self.found.left_out[name] = "a link to a folder that holds this one is not followed"
+            self.left_out[name] = "a link to a folder that holds this one is not followed"
         elif self.enters(os.path.basename(name), target):
             self.below(f"{name}/", path)
 
@@ -145,6 +136,6 @@ class _Walk:
         self.seen.add(target)
         why = why or why_unread(name)
         if why:
-            self.found.left_out[name] = why
+            self.left_out[name] = why
         else:
-            self.found.photos.append(name)
+            self.photos.append(name)

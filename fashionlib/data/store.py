@@ -97,13 +97,13 @@ def load_photos(
     key = hashlib.sha256(key.encode()).hexdigest()[:16]
     if cache is None:
         with tempfile.TemporaryDirectory() as folder:
-            _decode(dataset, size, Path(folder), workers)
-            return _open(dataset, Path(folder), key, in_memory=True)
+            _write_arrays(dataset, size, Path(folder), workers)
+            return _read_arrays(dataset, Path(folder), key, in_memory=True)
     folder = Path(cache) / f"photos-{key}"
-    cached(folder, lambda aside: _decode(dataset, size, aside, workers))
+    cached(folder, lambda aside: _write_arrays(dataset, size, aside, workers))
     if not (folder / "passing").exists():
-        return _open(dataset, folder, key)
-    photos = _open(dataset, folder, key, in_memory=True)
+        return _read_arrays(dataset, folder, key)
+    photos = _read_arrays(dataset, folder, key, in_memory=True)
     shutil.rmtree(folder, ignore_errors=True)
     return photos
 
@@ -125,7 +125,7 @@ def content_of(dataset: Dataset, cache: Path) -> str:
         return content
 
 
-def _batch(
+def _samples_or_faults(
     dataset: Dataset, size: tuple[int, int], numbers: list[int]
 ) -> list[tuple[int, Sample | None, InputError | None]]:
     """The numbers, the samples with their images resized (and nothing else that is large), or why there is none."""
@@ -141,7 +141,7 @@ def _batch(
     return found
 
 
-def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int | None) -> None:
+def _write_arrays(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int | None) -> None:
     photos, listed = len(dataset), isinstance(dataset, Listed)
     room_for(math.prod((photos, *size, 3)), folder)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (photos, *size, 3))
@@ -149,7 +149,7 @@ def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int 
     workers = (os.cpu_count() or 1) if workers is None else workers
     loader = DataLoader(
         range(photos),  # pyright: ignore[reportArgumentType]
-        batch_size=16, num_workers=workers if photos > 64 else 0, collate_fn=partial(_batch, dataset, size),
+        batch_size=16, num_workers=workers if photos > 64 else 0, collate_fn=partial(_samples_or_faults, dataset, size),
     )  # fmt: skip
     for index, sample, problem in chain.from_iterable(loader):
         if sample is not None:
@@ -170,7 +170,7 @@ def _decode(dataset: Dataset, size: tuple[int, int], folder: Path, workers: int 
     (folder / "photos.json").write_text(json.dumps({"products": products, "skipped": skipped}))
 
 
-def _open(dataset: Dataset, folder: Path, key: str, *, in_memory: bool = False) -> Photos:
+def _read_arrays(dataset: Dataset, folder: Path, key: str, *, in_memory: bool = False) -> Photos:
     meta = json.loads((folder / "photos.json").read_text())
     images = np.load(folder / "images.npy", mmap_mode=None if in_memory else "r")
     targets, skipped = np.load(folder / "targets.npy"), meta["skipped"]

@@ -113,9 +113,8 @@ def by_tags(tags: Float[np.ndarray, "p c"], min_overlap: float) -> Partners:
     """Photos whose tags' intersection over union is above `min_overlap`."""
     _, ones, kinds = np.unique((tags > 0) @ _weights(tags.shape[1]), return_index=True, return_inverse=True)
     sets = tags[ones] > 0
-    return Partners(
-        kinds, Lists(*_similar_sets(sets, min_overlap), len(sets)), Lists(kinds, np.arange(len(kinds)), len(sets))
-    )
+    similar = Lists(*_similar_sets(sets, min_overlap), len(sets))
+    return Partners(kinds, similar, Lists(kinds, np.arange(len(kinds)), len(sets)))
 
 
 def _similar_sets(sets: Bool[np.ndarray, "s c"], min_overlap: float) -> tuple[Rows, Rows]:
@@ -229,9 +228,8 @@ def _paired(draw: np.random.Generator, partners: Partners, count: int) -> tuple[
             if len(firsts) >= count:
                 break
         if len(firsts) == found:
-            raise InputError(
-                "no two of the training photos are similar: train with more photos, or lower what counts as similar"
-            )
+            what = "train with more photos, or lower what counts as similar"
+            raise InputError(f"no two of the training photos are similar: {what}")
     return np.array(firsts[:count], dtype=int), np.array(seconds[:count], dtype=int)
 
 

@@ -23,7 +23,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.files import expanded, readable
 from fashionlib.core.findings import Finding, Findings, too_many
 from fashionlib.core.threads import in_order
-from fashionlib.data.doctor.surveys import SURVEYS, look_at, report
+from fashionlib.data.doctor.surveys import SURVEYS, report, size_or_fault
 from fashionlib.data.published.listed import SLACK, VISIBLE, Contents, Marks, box_inside, check_sizes, no_box
 from fashionlib.data.published.registry import PUBLISHED
 
@@ -114,7 +114,7 @@ def _check_photos(
     """
     sizes, problems = np.zeros((len(contents.files), 2), dtype=np.int64), {}
     rows = [row for row, file in enumerate(contents.files) if file is not None]
-    looks = in_order(lambda row: look_at(f"{root}/{contents.files[row]}"), rows, ahead=_AHEAD)
+    looks = in_order(lambda row: size_or_fault(f"{root}/{contents.files[row]}"), rows, ahead=_AHEAD)
     for row, (size, problem) in zip(progress(rows), looks, strict=True):
         sizes[row] = size or 0
         if problem:
@@ -137,12 +137,9 @@ def _check_boxes(boxes: Marks, sizes: np.ndarray, found: Findings) -> None:
     """Whether each box is one, and within its photo (height, width), give or take a pixel."""
     outside = (boxes.values[:, :2] < 1 - SLACK).any(1) | (boxes.values[:, 2:] > sizes[:, ::-1] + SLACK).any(1)
     for row in np.flatnonzero((boxes.lines > 0) & (sizes[:, 0] > 0) & outside):
-        size = tuple(sizes[row].tolist())
-        what, got = (
-            "reaches out of its photo (cut off at the edge)",
-            f"{_row(boxes.values[row])} in {size[1]}×{size[0]}",
-        )
-        if box_inside(boxes.values[row], size) is None:
+        size, values = tuple(sizes[row].tolist()), boxes.values[row]
+        what, got = "reaches out of its photo (cut off at the edge)", f"{_row(values)} in {size[1]}×{size[0]}"
+        if box_inside(values, size) is None:
             what = "holds nothing of its photo (left out)"
             got = no_box(boxes, int(row), size).split(": ", 1)[1].split(";")[0]
         found.lenient("boxes", boxes.path, f"a box {what}: {{}}", boxes.lines[row], got)

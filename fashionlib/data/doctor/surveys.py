@@ -16,7 +16,7 @@ from fashionlib.data.published.listed import Contents
 SMALL = (64, 64)  # a JPEG is unpacked at an eighth of its size, which finds the same faults in a fraction of the time
 
 
-def look_at(path: str | Path) -> tuple[tuple[int, int] | None, str]:
+def size_or_fault(path: str | Path) -> tuple[tuple[int, int] | None, str]:
     """A photo's (height, width), and what is wrong with it; by the one reader that all of the package uses."""
     try:
         return open_photo(path, SMALL).size, ""
@@ -37,7 +37,7 @@ def read_ccp(root: Path, found: Findings) -> Contents:
             found.add("annotations", root / "photos", what, f"{id_}.jpg")
             continue
         try:
-            kind, _ = annotation_of(root, id_, len(labels), look_at(root / "photos" / f"{id_}.jpg")[0])
+            kind, _ = annotation_of(root, id_, len(labels), size_or_fault(root / "photos" / f"{id_}.jpg")[0])
             contents.counts["photos with masks"] += kind == "pixel-level"
         except InputError as error:
             file, _, what = str(error).partition(": ")
@@ -68,12 +68,12 @@ def read_catalogue(root: Path, found: Findings) -> Contents:
 
 def read_folder(root: Path, found: Findings) -> Contents:
     """Every photo of the folder, and what is wrong with it as a whole."""
-    below = photos_below(root)
-    for name, why in sorted(below.left_out.items()):
+    photos, left_out = photos_below(root)
+    for name, why in sorted(left_out.items()):
         found.lenient("photos", root, f"{why} (left out)", name)
-    if not below.photos:
+    if not photos:
         found.add("layout", root, f"no photos in this folder; expected files ending in {' '.join(sorted(SUFFIXES))}")
-    return _of_files(sorted(below.photos))
+    return _of_files(sorted(photos))
 
 
 def report(found: Findings, check: str, error: InputError) -> None:

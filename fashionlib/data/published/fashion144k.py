@@ -53,7 +53,7 @@ def read(root: Path, found: Findings, tags: str = "singles", others: tuple[str, 
     contents.counts = {"photos": len(contents.names)}
     for kind in dict.fromkeys((tags, *others)):
         if kind == tags or street.path([TAGS[kind][0]], None):
-            known = _tags(street, kind, len(contents.names), found.add if kind == tags else found.lenient)
+            known = read_tags(street, kind, len(contents.names), found.add if kind == tags else found.lenient)
             contents.tags |= {kind: known} if known else {}
     if "singles" in contents.tags:
         contents.counts["single tags"] = len(contents.tags["singles"].labels)
@@ -115,7 +115,7 @@ class Street(Tree):
                            "to another list of photos")  # fmt: skip
 
 
-def _tags(street: Street, kind: str, photos: int, report: Report) -> Tags | None:
+def read_tags(street: Street, kind: str, photos: int, report: Report) -> Tags | None:
     """The labels of this kind and the matrix; None where they were reported."""
     matrix, names = TAGS[kind]
     path = street.path([matrix], report)
@@ -125,7 +125,7 @@ def _tags(street: Street, kind: str, photos: int, report: Report) -> Tags | None
         return None if targets is None else Tags(labels, targets)
     array = read_array(path, report)
     targets = read_targets(path, (photos, array.shape[1] if array is not None and array.ndim == 2 else 59), report)
-    singles = _tags(street, "singles", photos, report)
+    singles = read_tags(street, "singles", photos, report)
     if targets is None or singles is None:
         return None
     labels = _named_columns(targets, singles)

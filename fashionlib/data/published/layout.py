@@ -112,10 +112,9 @@ class Tree:
         if base is None and names:
             expected = self.root / places[0] / names[0].split("/")[0]
             link = next((path for path in (self.root / places[0], expected) if _broken_link(path)), None)
-            packed = self._archive()
-            what = (
-                f"{self.root / packed} is not unpacked (a password comes with the agreement)" if packed else "no photos"
-            )
+            packed, what = self._archive(), "no photos"
+            if packed:
+                what = f"{self.root / packed} is not unpacked (a password comes with the agreement)"
             report("layout", link or expected, _broken_link(link) if link else f"missing, {what}; {self.hint}")
         if base is None:
             return [None] * len(names)

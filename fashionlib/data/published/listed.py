@@ -111,9 +111,8 @@ class Listed(Dataset):
         self.root, self.split, self.crop, self._rows = root, split, crop, rows
         self.ids = tuple(contents.names[row] for row in rows.tolist())
         self._files = [contents.files[row] or "" for row in rows.tolist()]
-        self._products, self._domains = (
-            None if texts is None else texts[rows] for texts in (contents.products, contents.domains)
-        )
+        self._products = None if contents.products is None else contents.products[rows]
+        self._domains = None if contents.domains is None else contents.domains[rows]
         self._boxes, self._points = contents.boxes, contents.points
         self.labels = contents.tags[tags].labels if tags else ()
         self._targets = contents.tags[tags].of(rows) if tags else None
