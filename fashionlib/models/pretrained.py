@@ -1,7 +1,5 @@
 """The models that come with the package, each in its folder weights/NAME with a card."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

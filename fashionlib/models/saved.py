@@ -3,8 +3,6 @@
 Nothing in them can make the program hang, take more memory than the weights do, or tag with what is no number.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -59,31 +57,35 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises InputError where it is missing, damaged or describes no model that can be.
     """
     path = folder / CONFIG
-    try:
+    with _reading(path, f"no model here; name a folder with {CONFIG} and {WEIGHTS}", "not JSON"):
         config = json.loads(read_bytes(path, _MOST_CONFIG))
+        if not isinstance(config, dict) or config.pop("format", None) != 1:
+            raise Damaged("not a model configuration of format 1")
+        if config.pop("checksum", None) not in (None, _checksum({"format": 1, **config})):
+            raise Damaged("its checksum does not fit: it is damaged, or was changed by hand; if the change is meant, "
+                          "remove its entry checksum")  # fmt: skip
+        for where, number in _numbers(config, ""):
+            if not math.isfinite(number) or abs(number) > _MOST_NUMBER:
+                raise Damaged(f"{where} is {str(number)[:20]}, expected up to {_MOST_NUMBER:,}")
+    found = build(Config, config, str(path))
+    if len({*found.labels}) < len(found.labels):
+        raise InputError(f"{path}: labels names one twice; {_AGAIN}")
+    return asdict(found)
+
+
+@contextmanager
+def _reading(path: Path, missing: str, damaged: str) -> Iterator[None]:
+    """What is wrong with the file that is read in this block becomes an InputError of one line."""
+    try:
+        yield
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no model here; name a folder with {CONFIG} and {WEIGHTS}") from error
+        raise InputError(f"{path}: {missing}") from error
     except OSError as error:
         raise InputError(explained(error, path, "cannot be read")) from error
     except Damaged as error:
         raise InputError(f"{path}: {error}; {_AGAIN}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error}); {_AGAIN}") from error
-    if not isinstance(config, dict) or config.pop("format", None) != 1:
-        raise InputError(f"{path}: not a model configuration of format 1; {_AGAIN}")
-    if config.pop("checksum", None) not in (None, _checksum({"format": 1, **config})):
-        raise InputError(f"{path}: its checksum does not fit: it is damaged, or was changed by hand; {_AGAIN}, or "
-                         "remove its entry checksum if the change is meant")  # fmt: skip
-    for where, number in _numbers(config, ""):
-        if not math.isfinite(number) or abs(number) > _MOST_NUMBER:
-            raise InputError(f"{path}: {where} is {str(number)[:20]}, expected up to {_MOST_NUMBER:,}; {_AGAIN}")
-    try:
-        found = build(Config, config, str(path))
-    except InputError as error:
-        raise InputError(f"{error}; {_AGAIN}") from error
-    if len({*found.labels}) < len(found.labels):
-        raise InputError(f"{path}: labels names one twice; {_AGAIN}")
-    return asdict(found)
+    except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: {damaged} ({' '.join(str(error).split())}); {_AGAIN}") from error
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
@@ -101,20 +103,14 @@ def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
 def read_weights(folder: Path, checksum: str | None = None) -> dict[str, Tensor]:
     """The tensors. Raises InputError where the file is missing, damaged, or holds what is no number."""
     path = folder / WEIGHTS
-    try:
+    with _reading(path, f"missing; {_AGAIN}", "damaged"):
         content = read_bytes(path, _MOST_WEIGHTS)
         if checksum not in (None, bytes_hash(content)):
-            raise Damaged(f"or belongs to another model than {CONFIG}: its checksum does not fit")
+            raise Damaged(f"damaged, or belongs to another model than {CONFIG}: its checksum does not fit")
         weights = load(content)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing; {_AGAIN}") from error
-    except OSError as error:
-        raise InputError(explained(error, path, "cannot be read")) from error
-    except (Damaged, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: damaged ({' '.join(str(error).split())}); {_AGAIN}") from error
-    for name, tensor in weights.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise InputError(f"{path}: {name} holds what is no number (nan or infinite); {_AGAIN}")
+        for name, tensor in weights.items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise Damaged(f"{name} holds what is no number (nan or infinite)")
     return weights
 
 
@@ -128,11 +124,10 @@ def building(folder: Path, weights: Mapping[str, Tensor]) -> Iterator[None]:
     try:
         with torch.random.fork_rng(devices=[]), _Bounded(most):
             yield
-    except InputError as error:
-        raise InputError(f"{folder / CONFIG}: {error}; {_AGAIN}") from error
     except Exception as error:  # whatever numbers and names of a stranger's file make of a network
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{folder / CONFIG}: does not describe a model of this version: {why}; {_AGAIN}") from error
+        why = " ".join(str(error).split()) or type(error).__name__
+        why = why if isinstance(error, InputError) else f"does not describe a model of this version: {why[:200]}"
+        raise InputError(f"{folder / CONFIG}: {why}; {_AGAIN}") from error
 
 
 class _Bounded(TorchDispatchMode):

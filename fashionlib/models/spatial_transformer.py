@@ -5,8 +5,6 @@ height, and its centre. Jaderberg et al., NIPS 2015, eq. 1, 3 and 5; without rot
 2017 (the paper's [16]). The released code predicts all six affine numbers instead.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ The recurrence follows Wang et al., ICCV 2017 (the paper's [16]): at step t the 
 transformer crops for it, scores the labels, and says where to look next. Step 0 sees the picture whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +15,7 @@ from torch import Tensor, nn
 
 from fashionlib.core.options import BelowOne, Count, NotNegative, Whole
 from fashionlib.models.attention import BoxLocator, MapLocator, attended_scores, whole_picture
-from fashionlib.models.spatial_transformer import anchor_boxes, crop, crop_weights
+from fashionlib.models.spatial_transformer import affine_matrix, anchor_boxes, crop, crop_weights
 from fashionlib.models.texture import TextureEncoding
 
 Anchors = Literal["body", "circle", "centre", "stripes"]  # see `anchor_boxes`
@@ -89,15 +87,17 @@ class STLSTM(nn.Module):
         self.reduce = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU()) if options.reduce else nn.Identity()
         anchors = anchor_boxes(options.anchors, options.steps)
         if options.look == "map":
-            self.locate = MapLocator(width, anchors, options.hidden, prior=options.prior)
+            self.locate = MapLocator(width, anchors, options.hidden, options.prior)
         else:
-            self.locate = BoxLocator(options.look, anchors, options.hidden, options.numbers)
+            anchors = anchors if options.numbers == 4 else affine_matrix(anchors).flatten(1)
+            self.locate = BoxLocator(options.look, anchors, options.hidden)
+        described = width if options.look == "map" else 0  # of what is summed under the attention, beside the region
         if options.texture == "scores":
             self.describe = nn.Sequential(_Cells(), TextureEncoding(width, options.codewords))
+            described += width * options.codewords
         else:
             self.describe = nn.Dropout(options.dropout)
-        described = width * (options.codewords if options.texture == "scores" else 1)
-        described += width if options.look == "map" else 0
+            described += width
         self.lstm = (nn.LSTMCell if options.cell == "lstm" else ReleasedCell)(described, options.hidden)
         read = {"state": options.hidden, "region": described, "both": options.hidden + described}
         self.score = nn.Sequential(

@@ -4,8 +4,6 @@ A file of `models/baselines` that defines `HEADS = {"name": (Head, HeadOptions)}
 profile; nothing else has to name it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import pkgutil
@@ -69,15 +67,15 @@ class Tagger(nn.Module):
         self.options = build(options_of, head or {}, f"options of {kind}")
         self.trunk_options = {"name": "lite0", **(trunk or {})}
         self.packaged = is_packaged(self.trunk_options, frozen)
-        made = {**self.trunk_options, "pretrained": self.trunk_options.get("pretrained", True) if pretrained else False}
+        made = self.trunk_options if pretrained else {**self.trunk_options, "pretrained": False}
         with torch.random.fork_rng(devices=[]):  # the head's first weights do not hang on what the trunk drew or found
-            body = frozen_trunk(**made) if frozen else build_trunk(**made)
-        body = (fold(body) if frozen else body).requires_grad_(not frozen)
+            body = fold(frozen_trunk(**made)) if frozen else build_trunk(**made)
+        body.requires_grad_(not frozen)
         self.trunk = body.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.head = make(self.trunk.depths, len(self.labels), self.options)
         self.calibration = None if calibration is None else (float(calibration[0]), float(calibration[1]))
 
-    def train(self, mode: bool = True) -> Tagger:
+    def train(self, mode: bool = True) -> "Tagger":
         super().train(mode)
         if self.frozen:
             self.trunk.eval()
@@ -103,7 +101,7 @@ class Tagger(nn.Module):
         """`head(encode(images))`; who has kept the maps calls `head` alone."""
         return self.head(self.encode(images))
 
-    def accelerated(self) -> Tagger:
+    def accelerated(self) -> "Tagger":
         """This model with its trunk in ONNX Runtime where that is faster (a CPU, lite0); for evaluation alone."""
         if device().type == "cpu" and isinstance(self.trunk, PackagedTrunk):
             with contextlib.suppress(Exception):  # an exporter of another version: torch gives the same, slower
@@ -148,12 +146,10 @@ class Tagger(nn.Module):
                 yield error
 
     @torch.no_grad()
-    def _tag(self, image: object, most: int) -> list[Tag]:
+    def _tag(self, image: object, k: int) -> list[Tag]:
         photo, size = open_photo(image, self.image_size)
         canvas, placement = letterbox(photo, self.image_size)
         output = self.to(device()).eval()(images_to_float(canvas[None]))
-        scores = self.probabilities(output.scores)[0]
-        best = scores.topk(min(most, len(scores)))
         full = (size[1] / photo.shape[1], size[0] / photo.shape[0])  # the photo may have been opened reduced
 
         def box(label: int) -> Box | None:
@@ -166,11 +162,10 @@ class Tagger(nn.Module):
             x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(photo.shape[1])), min(y2, float(photo.shape[0]))
             return (x1 * full[0], y1 * full[1], x2 * full[0], y2 * full[1])
 
-        return [
-            Tag(self.labels[label], score, box(label))
-            for rank, (score, label) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True))
-            if not rank or score >= self.threshold
-        ]
+        scores, best = self.probabilities(output.scores)[0].topk(min(k, len(self.labels)))
+        pairs = [*zip(scores.tolist(), best.tolist(), strict=True)]
+        shown = [pair for rank, pair in enumerate(pairs) if not rank or pair[0] >= self.threshold]
+        return [Tag(self.labels[label], score, box(label)) for score, label in shown]
 
 
 def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path:
@@ -178,14 +173,19 @@ def save_model(model: Tagger, folder: str | Path, *, half: bool = False) -> Path
     folder = Path(folder)
     weights = {
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
-        for name, tensor in model.state_dict().items()
-        if not (model.packaged and name.startswith("trunk."))
+        for name, tensor in saved_weights(model).items()
     }
     content = save(weights)
     for name, text in ((WEIGHTS, content), (CONFIG, sealed_config(model.config(), content))):
         with written_aside(folder / name, own=True) as file:
             file.write(text)
     return folder
+
+
+def saved_weights(model: Tagger) -> dict[str, Tensor]:
+    """The model's weights, but for those of a package."""
+    state = model.state_dict()
+    return {n: tensor for n, tensor in state.items() if not (model.packaged and n.startswith("trunk."))}
 
 
 def load_model(folder: str | Path) -> Tagger:
@@ -197,13 +197,13 @@ def load_model(folder: str | Path) -> Tagger:
     """
     folder = model_folder(folder)
     config = read_config(folder)
-    weights = read_weights(folder, config.pop("weights", None))
+    weights = read_weights(folder, config.pop("weights"))
     with building(folder, weights):
-        packaged = is_packaged({"name": "lite0", **config.get("trunk", {})}, config.get("frozen", True))
+        packaged = is_packaged({"name": "lite0", **config["trunk"]}, config["frozen"])
         model = Tagger(**config, pretrained=packaged)
-    wanted = {n: t for n, t in model.state_dict().items() if not (model.packaged and n.startswith("trunk."))}
+    wanted = saved_weights(model)
     wrong = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
-    wrong += [name for name in weights if name not in wanted]
+    wrong += weights.keys() - wanted.keys()
     if wrong:
         raise InputError(
             f"{folder / WEIGHTS} belongs to another model than {folder / CONFIG}: {len(wrong)} weights do not fit, the "

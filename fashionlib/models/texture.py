@@ -1,7 +1,5 @@
 """Texture encoding: Zhang, Xue, Dana, "Deep TEN: Texture Encoding Network", CVPR 2017, eq. 2–4."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float

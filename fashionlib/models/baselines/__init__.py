@@ -1,7 +1,5 @@
 """What the paper's network is compared with: one file per baseline, on the same backbone, loop and budget."""
 
-from __future__ import annotations
-
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
