@@ -78,22 +78,19 @@ class Parser(STLSTM):
         options = self.options
         maps, colours = maps[:, : sum(self.depths)], maps[:, sum(self.depths) :].flatten(2)
         standard = self.standardise(maps)
-        steps = self.unroll(self.reduce(standard if options.reduce else maps))
-        scores, textures = steps.scores, None
+        output = self.unroll(self.reduce(standard if options.reduce else maps))
+        assert output.attention is not None  # `unroll` gives it
+        attention = output.attention.detach()
         if options.compare == "projected":
             raw = maps.flatten(2)
             whole = covered(colours, raw.shape[2])
-            features = self._projected(raw, colours, whole, steps.attention.detach())
+            output.features = self._projected(raw, colours, whole, attention)
             if options.whole_share:
-                scores = self.whole(scores, self.descriptor.pooled(raw, whole))
-        elif options.texture == "scores":
-            features = steps.vectors
-        else:
-            features, textures = self._compared(standard.detach(), steps.attention.detach())
-        return Output(
-            scores=scores.amax(1),  # category-wise max pooling (§3, "Training")
-            features=features, steps=scores, theta=steps.theta, attention=steps.attention, texture_scores=textures,
-        )  # fmt: skip
+                steps = self.whole(output.steps, self.descriptor.pooled(raw, whole))
+                output.steps, output.scores = steps, steps.amax(1)
+        elif options.texture != "scores":
+            output.features, output.texture_scores = self._compared(standard.detach(), attention)
+        return output
 
     def _compared(self, standard: Tensor, attention: Tensor) -> tuple[Tensor, Tensor | None]:
         """What retrieval compares, b s f, and the texture head's scores, b s c. Trains no attention."""
@@ -107,10 +104,8 @@ class Parser(STLSTM):
 
     def _projected(self, maps: Tensor, colours: Tensor, whole: Tensor, attention: Tensor) -> Tensor:
         """b s 2f: the whole photo's numbers, the same for each step, and the step's; together of length 1."""
-        everything, parts = self.descriptor(maps, colours, torch.cat([whole.to(attention), attention], 1)).tensor_split(
-            [1], 1
-        )
-        context = self.options.context
+        context, both = self.options.context, torch.cat([whole.to(attention), attention], 1)
+        everything, parts = self.descriptor(maps, colours, both).tensor_split([1], 1)
         return torch.cat([context**0.5 * everything.expand_as(parts), (1 - context) ** 0.5 * parts], -1)
 
     def separated(self, features: Float[Tensor, "b s f"]) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fashionlib.core.options import BelowOne, Count, NotNegative, Whole
+from fashionlib.core.output import Output
 from fashionlib.models.attention import BoxLocator, MapLocator, attended_scores, whole_picture
 from fashionlib.models.spatial_transformer import affine_matrix, anchor_boxes, crop, crop_weights
 from fashionlib.models.texture import TextureEncoding
@@ -66,16 +67,6 @@ class STLSTMOptions:
     dropout: BelowOne = 0.3
 
 
-@dataclass
-class Steps:
-    """What the steps give: label scores b s c, boxes b s 4 (or 6), attention maps b s n, what the LSTM read b s f."""
-
-    scores: Tensor
-    theta: Tensor
-    attention: Tensor
-    vectors: Tensor
-
-
 class STLSTM(nn.Module):
     """The steps' scores, boxes and features of a map of `depths` channels."""
 
@@ -106,8 +97,8 @@ class STLSTM(nn.Module):
         if options.cells != "none":
             self.score_cells = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(width, labels))
 
-    def unroll(self, maps: Float[Tensor, "b d y x"]) -> Steps:
-        """All steps on the (reduced) map; step 0 is left out where it is not scored."""
+    def unroll(self, maps: Float[Tensor, "b d y x"]) -> Output:
+        """All steps on the (reduced) map; step 0 is left out where it is not scored. features: what the LSTM read."""
         options = self.options
         read, places = self.locate.read(maps), maps.flatten(2).transpose(1, 2).contiguous()  # b n d
         cells = None if options.cells == "none" else self.score_cells(places).transpose(1, 2).contiguous()  # b c n
@@ -120,10 +111,10 @@ class STLSTM(nn.Module):
             rows.append((scores + rows[0][0] if step and options.add_whole else scores, theta, attention, vector))
             if step < options.steps:
                 theta, attention = self.locate(state[0], step, read)
-        scores, theta, attention, vectors = (
-            torch.stack(each, 1) for each in zip(*rows[0 if options.score_whole else 1 :], strict=True)
-        )
-        return Steps(scores, theta, attention.flatten(2), vectors)
+        rows = rows if options.score_whole else rows[1:]
+        steps, theta, attention, vectors = (torch.stack(each, 1) for each in zip(*rows, strict=True))
+        scores = steps.amax(1)  # category-wise max pooling (§3, "Training")
+        return Output(scores=scores, features=vectors, steps=steps, theta=theta, attention=attention.flatten(2))
 
     def step(
         self, vector: Float[Tensor, "b f"], state: tuple[Tensor, Tensor] | None, cells: Tensor | None,
