@@ -110,15 +110,15 @@ def learn_and_keep(folder: str, kinds: dict[str, tuple[str, dict]]) -> None:
 def fail_in_one(folder: str) -> None:
     """Process 1 cannot read one of its photos."""
     inputs, targets = lesson_of("maps")
-    inputs.read = _reading(inputs.read)  # type: ignore[method-assign]
+    inputs.take = _taking(inputs.take)  # type: ignore[method-assign]
     plan = TrainingOptions(epochs=50, batch=8)
     train(model_of("maps"), inputs, targets, None, plan, Path(folder), known=known_of(targets))
 
 
-def _reading(read):
-    def reading(indices, views):
+def _taking(take):
+    def taking(indices, views):
         if os.environ["RANK"] == "1" and 20 in indices:
             raise InputError("disk gone")
-        return read(indices, views)
+        return take(indices, views)
 
-    return reading
+    return taking

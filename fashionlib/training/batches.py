@@ -1,13 +1,10 @@
-"""The photos of an epoch in the order they are learned from, read ahead of the network."""
+"""The photos of an epoch in the order they are learned from, made ready ahead of the network."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,11 +12,14 @@ from accelerate import Accelerator
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fashionlib.core.threads import in_order
+from fashionlib.data.augment import augmented
 from fashionlib.data.supervision import Supervision
-from fashionlib.training.inputs import ImageInputs, Inputs, moved
+from fashionlib.training.inputs import ImageInputs, Inputs
 from fashionlib.training.options import TrainingOptions
 
-AHEAD = 2  # pieces read while the network works on the one before
+AHEAD = 2  # pieces made while the network works on the one before
+Values = TypeVar("Values", np.ndarray, Tensor)
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,32 @@ class _Plan:
 def batches(
     inputs: Inputs, supervision: Supervision, options: TrainingOptions, seed: int, epoch: int, accelerator: Accelerator,
 ) -> Iterator[Piece]:  # fmt: skip
-    """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo."""
+    """The epoch's global batches, the same whatever the number of processes; each process takes every n-th photo.
+
+    A thread reads and augments them while the network computes.
+    """
     draw = np.random.default_rng([seed, epoch])
-    targets, progress = supervision.targets, epoch / options.epochs
+    progress = epoch / options.epochs
     order, views = supervision.order(draw, options.batch, progress), draw.integers(0, inputs.views, len(inputs))
     moves = torch.Generator().manual_seed(seed * 7_919 + epoch)
     shift = options.shift if isinstance(inputs, ImageInputs) else 0.0  # maps are of photos that were moved
-    plans = _plans(order, options, draw, moves, accelerator.process_index, accelerator.num_processes)
-    for plan, raw, other in _read_ahead(inputs, views, plans):
-        batch, tags = inputs.ready(raw, plan.photos, views[plan.photos]), targets[plan.photos]
-        if other is not None:
-            mixed = inputs.ready(other, plan.others, views[plan.others])
-            batch = plan.weight * batch + (1 - plan.weight) * mixed
-            tags = plan.weight * tags + (1 - plan.weight) * targets[plan.others]
-        tags = torch.as_tensor(tags, dtype=torch.float32, device=batch.device)
+
+    def made(plan: _Plan) -> Piece:
+        def mixed(of: Callable[[Int[np.ndarray, " b"]], Values]) -> Values:
+            first = of(plan.photos)
+            return plan.weight * first + (1 - plan.weight) * of(plan.others) if len(plan.others) else first
+
+        batch = mixed(lambda rows: inputs.take(rows, views[rows]))
+        tags = torch.as_tensor(mixed(lambda rows: supervision.targets[rows]), dtype=torch.float32, device=batch.device)
+        if shift:  # moved and scaled anew, in another light
+            draws = plan.draws.clone()
+            draws[:, 3] = 1.0  # `take` has mirrored them already
+            batch = augmented(batch, draws, shift)
         more = supervision.of(plan.photos, views[plan.photos], progress, batch.device)
-        count = len(plan.photos)
-        yield Piece(moved(batch, shift, plan.draws), tags, count, plan.share, plan.last, more)
+        return Piece(batch, tags, len(plan.photos), plan.share, plan.last, more)
+
+    plans = _plans(order, options, draw, moves, accelerator.process_index, accelerator.num_processes)
+    return in_order(made, plans, AHEAD, 1)
 
 
 def _plans(
@@ -96,20 +105,3 @@ def _plans(
             rows = mine[part::parts]
             share, mixed = len(rows) / len(photos), others[rows] if options.mixup else others
             yield _Plan(photos[rows], mixed, weight, draws[rows], share, last=part == parts - 1)
-
-
-def _read_ahead(
-    inputs: Inputs, views: Int[np.ndarray, " p"], plans: Iterator[_Plan]
-) -> Iterator[tuple[_Plan, Tensor, Tensor | None]]:
-    """Each plan with its photos, which a thread reads (on a GPU's machine, into pinned memory) while others train."""
-
-    def read(plan: _Plan) -> tuple[_Plan, Tensor, Tensor | None]:
-        raw = inputs.read(plan.photos, views[plan.photos])
-        return plan, raw, inputs.read(plan.others, views[plan.others]) if len(plan.others) else None
-
-    with ThreadPoolExecutor(1, "reading") as pool:
-        waiting = deque(pool.submit(read, plan) for plan in islice(plans, AHEAD))
-        while waiting:
-            done = waiting.popleft().result()
-            waiting.extend(pool.submit(read, plan) for plan in islice(plans, 1))
-            yield done

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
@@ -35,17 +35,12 @@ def synchronised(net: nn.Module, accelerator: Accelerator) -> nn.Module:
 
 def summed(terms: Mapping[str, Tensor], accelerator: Accelerator) -> dict[str, float]:
     """Each term's sum over the processes, the same in all of them."""
-    if accelerator.num_processes == 1:
-        return {name: float(value) for name, value in terms.items()}
-    names = sorted(terms)
-    totals = accelerator.reduce(torch.stack([terms[name] for name in names]), "sum").tolist()
-    return {name: dict(zip(names, totals, strict=True))[name] for name in terms}
+    totals = accelerator.reduce({name: terms[name] for name in sorted(terms)}, "sum")
+    return {name: float(totals[name]) for name in terms}
 
 
-def in_order(blocks: Sequence[T], accelerator: Accelerator) -> list[T]:
+def in_order(blocks: Iterable[T]) -> list[T]:
     """All processes' blocks, of which each made every n-th, in the order a single process makes them."""
-    if accelerator.num_processes == 1:
-        return list(blocks)
     rounds = zip_longest(*gather_object([list(blocks)]))
     return [block for block in chain.from_iterable(rounds) if block is not None]
 

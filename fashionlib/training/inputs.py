@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from fashionlib.core.device import device
-from fashionlib.data.augment import PLAIN, View, augmented, images_to_float
+from fashionlib.data.augment import PLAIN, View, images_to_float
 from fashionlib.data.store import Joined
 from fashionlib.models.tagger import Tagger
 
@@ -33,16 +33,8 @@ class ImageInputs:
         return model.encode(self.take(indices, views))
 
     def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
-        """The photos at `indices`, each in its view."""
-        return self.ready(self.read(indices, views), indices, views)
-
-    def read(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
-        """The first half of `take`, for another thread: uint8, on its way to the device."""
-        return fetched(self.images[indices])
-
-    def ready(self, raw: Tensor, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
-        """The second half, on the device."""
-        images = self.view(images_to_float(raw.to(device(), non_blocking=True)), self.draws[indices])
+        """The photos at `indices`, each in its view, on the device."""
+        images = self.view(images_to_float(_on_device(self.images[indices])), self.draws[indices])
         flip = torch.as_tensor(views == 1, device=images.device)[:, None, None, None]
         return torch.where(flip, images.flip(-1), images)
 
@@ -55,12 +47,8 @@ class MapInputs:
     """
 
     def __init__(self, views: Sequence[np.ndarray], rows: Int[np.ndarray, " photos"] | None = None):
-        self.maps = list(views)
+        self.maps, self.views = list(views), len(views)
         self.rows = np.arange(len(views[0])) if rows is None else rows
-
-    @property
-    def views(self) -> int:
-        return len(self.maps)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,32 +58,16 @@ class MapInputs:
         return self.take(indices, views)
 
     def take(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
-        """The maps of the photos at `indices`, each in its view; where a view was not made, plain."""
-        return self.ready(self.read(indices, views), indices, views)
-
-    def read(self, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
-        """The first half of `take`, for another thread: as the file has them, on their way to the device."""
+        """The maps of the photos at `indices`, each in its view, on the device; where a view was not made, plain."""
         pairs = zip(self.rows[indices], np.where(views < self.views, views, 0), strict=True)
-        return fetched(np.stack([self.maps[view][row] for row, view in pairs]))
-
-    def ready(self, raw: Tensor, indices: np.ndarray, views: Int[np.ndarray, " batch"]) -> Tensor:
-        """The second half, on the device."""
-        return raw.to(device(), non_blocking=True).float()
+        return _on_device(np.stack([self.maps[view][row] for row, view in pairs])).float()
 
 
 Inputs = ImageInputs | MapInputs
 
 
-def fetched(array: np.ndarray) -> Tensor:
-    """Rows read out of a file, in memory that a GPU copies from while it computes (where there is one)."""
+def _on_device(array: np.ndarray) -> Tensor:
+    """Rows read out of a file; a GPU copies them from pinned memory while it computes."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
-    return tensor.pin_memory() if device().type == "cuda" else tensor
-
-
-def moved(batch: Tensor, shift: float, draws: Float[Tensor, "b 7"]) -> Tensor:
-    """Photos augmented anew: moved and scaled by up to `shift` of the frame, in another light. draws: in 0..1."""
-    if not shift:
-        return batch
-    draws = draws.clone()
-    draws[:, 3] = 1.0  # `take` has mirrored them already
-    return augmented(batch, draws, shift)
+    tensor = tensor.pin_memory() if device().type == "cuda" else tensor
+    return tensor.to(device(), non_blocking=True)

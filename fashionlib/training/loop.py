@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from fashionlib.core.device import autocast, batch_of, compiled, device
 from fashionlib.core.errors import InputError
+from fashionlib.core.options import choose
 from fashionlib.core.output import Output, in_single
 from fashionlib.data.supervision import Supervision
 from fashionlib.metrics.tagging import average_precision_all, mean_average_precision
@@ -116,7 +117,7 @@ def _validate(
     if validation is None:
         return {}
     blocks = _predicted(model, validation[0], options.mirror_test, 128, accelerator)
-    scores = np.concatenate(in_order([scores.float().cpu().numpy() for _, scores, _ in blocks], accelerator))
+    scores = np.concatenate(in_order([scores.float().cpu().numpy() for _, scores, _ in blocks]))
     targets, known = validation[1], validation[1] >= 0
     if known.all():
         by_label = float(mean_average_precision(scores, targets))
@@ -135,20 +136,16 @@ def load_best(model: Tagger, folder: Path) -> Tagger:
 
 def _optimiser(net: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-    if options.optimiser not in kinds:
-        raise InputError(f"unknown optimiser {options.optimiser!r}: choose one of {', '.join(kinds)}")
+    choose(options.optimiser, kinds, "optimiser")
     wanted = [parameter for parameter in net.parameters() if parameter.requires_grad]
     return kinds[options.optimiser](wanted, lr=options.learning_rate, weight_decay=options.weight_decay)
 
 
 def _schedule(optimiser, options: TrainingOptions, batches: int) -> torch.optim.lr_scheduler.LRScheduler:
+    choose(options.schedule, ("one-cycle", "constant"), "schedule")
     if options.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-    if options.schedule == "one-cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, options.learning_rate, total_steps=options.epochs * batches
-        )
-    raise InputError(f"unknown schedule {options.schedule!r}: choose one-cycle or constant")
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, options.learning_rate, total_steps=options.epochs * batches)
 
 
 def _learn(

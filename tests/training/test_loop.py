@@ -258,9 +258,9 @@ def test_a_method_sees_every_view_of_its_photos(tmp_path):
     seen = set()
 
     class Watched(MapInputs):
-        def read(self, indices, views):
+        def take(self, indices, views):
             seen.update(views.tolist())
-            return super().read(indices, views)
+            return super().take(indices, views)
 
     watched = Watched([inputs.maps[0]] * 4)
     train(tagger(), watched, targets, (inputs, targets), TrainingOptions(epochs=2, batch=16), tmp_path)
