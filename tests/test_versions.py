@@ -20,6 +20,7 @@ from wardrobefolder import SIZE, small_model
 import fashionlib.data.published.listed as listed
 from fashionlib.core import code_hash
 from fashionlib.data import Wardrobe, ccp, load
+from fashionlib.data.annotations import ANNOTATIONS_VERSION, landmarks_in_views, marks_of, point_names
 from fashionlib.data.augment import MIRRORED, PLAIN, View
 from fashionlib.data.photos import PHOTOS_VERSION, letterbox, read_photo
 from fashionlib.data.store import Photos, load_photos
@@ -29,7 +30,6 @@ from fashionlib.experiments.profile import load_profile
 from fashionlib.gallery.extract import decode, open_model, see
 from fashionlib.gallery.index import INDEX_VERSION, model_hash
 from fashionlib.models.backbones import build_trunk
-from fashionlib.training.annotations import ANNOTATIONS_VERSION, landmarks_in_views, marks_of, point_names
 from fashionlib.training.feature_maps import MAPS_VERSION, trunk_maps
 from fashionlib.training.loop import TRAINING_VERSION
 

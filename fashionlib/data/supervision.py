@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from fashionlib.core.errors import InputError
 
-# what there may be to know of training photos (see `fashionlib.training.annotations`), and how far training is, in 0..1
+# what there may be to know of training photos (see `fashionlib.data.annotations`), and how far training is, in 0..1
 KINDS = ("clean", "verified", "products", "main", "landmarks", "progress")
 _BY_VIEW = ("landmarks",)  # views × photos × …: they move with the picture
 MOST_SUBSETS = 1000  # of a set of tags that are looked up; a set that has more is compared with all others instead

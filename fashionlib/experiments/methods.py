@@ -18,6 +18,14 @@ from fashionlib.core.device import device_name
 from fashionlib.core.errors import InputError
 from fashionlib.core.sealed import Damaged, cached, content_hash, notice, read_json, write_json
 from fashionlib.data import load
+from fashionlib.data.annotations import (
+    ANNOTATIONS_VERSION,
+    landmarks_in_views,
+    marks_of,
+    point_names,
+    products_by_label,
+    verified_photos,
+)
 from fashionlib.data.augment import MIRRORED, PLAIN, View
 from fashionlib.data.base import split_hash
 from fashionlib.data.published.fashion550k import Fashion550k
@@ -27,14 +35,6 @@ from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.models.backbones import frozen_trunk, weights_of
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training import distributed
-from fashionlib.training.annotations import (
-    ANNOTATIONS_VERSION,
-    landmarks_in_views,
-    marks_of,
-    point_names,
-    products_by_label,
-    verified_photos,
-)
 from fashionlib.training.feature_maps import MAPS_VERSION, trunk_maps
 from fashionlib.training.inputs import ImageInputs, Inputs, MapInputs
 from fashionlib.training.loop import TRAINING_VERSION, Predictions, load_best, predict, train

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from fashionlib.core.errors import InputError
+from fashionlib.data.annotations import landmarks_in_views, marks_of, point_names, verified_photos
 from fashionlib.data.augment import MIRRORED, PLAIN, View, images_to_float
 from fashionlib.data.base import Sample
 from fashionlib.data.published.miniature import write_miniature
@@ -15,7 +16,6 @@ from fashionlib.data.supervision import Supervision, by_product, by_tags, mixed_
 from fashionlib.data.wardrobe.dataset import Wardrobe
 from fashionlib.experiments.methods import dataset_of, known_of, photos_of
 from fashionlib.experiments.profile import load_profile
-from fashionlib.training.annotations import landmarks_in_views, marks_of, point_names, verified_photos
 
 
 def tags(photos=40, labels=6, seed=0):

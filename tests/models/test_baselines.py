@@ -46,7 +46,7 @@ def tags(photos=12, seed=0):
 
 
 def facts(photos=12, seed=0):
-    """Everything that may be known of photos, arrays as `fashionlib.training.annotations` makes them (one view)."""
+    """Everything that may be known of photos, arrays as `fashionlib.data.annotations` makes them (one view)."""
     draw = np.random.default_rng(seed)
     seen = draw.integers(-1, 2, (1, photos, 12, 1))
     products = np.where(draw.random((photos, LABELS)) < 0.6, draw.integers(0, 3, (photos, LABELS)), -1)
