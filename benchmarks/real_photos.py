@@ -36,9 +36,10 @@ from fashionlib.metrics.retrieval import first_hit_ranks, hit_rate
 from fashionlib.metrics.tagging import average_precision_all, mean_average_precision
 from fashionlib.models.pretrained import DEFAULT, model_folder
 from fashionlib.models.tagger import Tagger
+from fashionlib.retrieval.collection import Collection
 from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.ranking import rank_parts, rank_whole
-from fashionlib.retrieval.recommend import Collection, recommend_parts, recommend_together
+from fashionlib.retrieval.recommend import recommend_parts, recommend_together
 
 EXPERIMENT, PROFILE = "real_photos", "street-shop-closet"
 CONTROL = "backbone"

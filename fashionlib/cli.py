@@ -137,7 +137,7 @@ def recommend(
     read_photo(photo, (64, 64))  # a missing photo is told before a folder is looked through
     from fashionlib.gallery.gallery import open_gallery
     from fashionlib.gallery.html_report import OURS, write_page
-    from fashionlib.retrieval import answers_as_lines, as_lines
+    from fashionlib.gallery.text_report import answers_as_lines, as_lines
 
     if out is not None:
         replaceable(out, OURS)

@@ -37,8 +37,9 @@ from fashionlib.metrics.diversity import (
     part_coverage_at_k,
     relevance_at_k,
 )
+from fashionlib.retrieval.collection import Collection
 from fashionlib.retrieval.mmr import by_turns, diversified
-from fashionlib.retrieval.recommend import MIN_SCORE, POOL, Collection, answers, parts_of, pool_of, shown_in
+from fashionlib.retrieval.recommend import MIN_SCORE, POOL, answers, parts_of, pool_of, shown_in
 from fashionlib.retrieval.xquad import chosen_together
 
 K = 10

@@ -24,17 +24,11 @@ from fashionlib.gallery.gallery import Gallery, open_gallery
 from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.models.pretrained import DEFAULT
 from fashionlib.models.spatial_transformer import boxes_of
+from fashionlib.plots.looks import grid_rows
+from fashionlib.retrieval.collection import Answer, Collection, LookAlike, Region, Row
 from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.ranking import rank_whole
-from fashionlib.retrieval.recommend import (
-    Answer,
-    Collection,
-    LookAlike,
-    Region,
-    Row,
-    recommend_parts,
-    recommend_together,
-)
+from fashionlib.retrieval.recommend import recommend_parts, recommend_together
 from fashionlib.training.loop import Predictions
 
 DRAWN = 40  # photos of a gallery where no folder is at hand
@@ -134,14 +128,4 @@ def picture(photo: object) -> np.ndarray:
 
 def cells_of(rows: list[Row], gallery: Gallery) -> list[dict]:
     """Rows as `fashionlib.plots.recommendation_grid` takes them, with the gallery's small pictures."""
-    return [
-        {
-            "label": f"{row.label} ({row.score:.2f})", "region": row.region,
-            "cells": [
-                {"image": np.asarray(Image.open(io.BytesIO(gallery.thumbnail(look.photo)))), "label": look.label,
-                 "distance": look.distance, "region": look.region}
-                for look in row.looks
-            ],
-        }
-        for row in rows
-    ]  # fmt: skip
+    return grid_rows(rows, lambda photo: np.asarray(Image.open(io.BytesIO(gallery.thumbnail(photo)))))

@@ -16,7 +16,7 @@ from fashionlib.experiments.methods import run_folder, training_seconds
 from fashionlib.experiments.profile import Profile
 from fashionlib.ledger.ledger import Entry
 from fashionlib.models.tagger import HEADS, Tagger
-from fashionlib.retrieval.recommend import Row
+from fashionlib.retrieval.collection import Row
 
 
 def split_table(splits: Mapping[str, Photos]) -> pd.DataFrame:

@@ -24,9 +24,10 @@ from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.models.pretrained import DEFAULT, model_folder
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval import recommend as lookalikes
+from fashionlib.retrieval.collection import Answer, Collection, Row
 from fashionlib.retrieval.mmr import check_dial
 from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.recommend import MIN_SCORE, Answer, Collection, Row, recommend_parts
+from fashionlib.retrieval.recommend import MIN_SCORE, recommend_parts
 
 COMPARED = 200
 TOP = 6  # labels that a photo is taken to carry (§5 of the paper)

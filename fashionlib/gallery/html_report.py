@@ -17,7 +17,7 @@ from fashionlib.core.files import readable, replaceable, written_aside
 from fashionlib.data.photos import read_photo
 from fashionlib.gallery.extract import jpeg
 from fashionlib.gallery.gallery import Gallery
-from fashionlib.retrieval.recommend import Answer, LookAlike, Region, Row
+from fashionlib.retrieval.collection import Answer, LookAlike, Region, Row
 
 # by part: Okabe and Ito's colours for the colour-blind; as outlines and as chips under black figures
 COLOURS = ("#e69f00", "#56b4e9", "#2fb98d", "#f0e442", "#e78ac3", "#ff8a5c", "#b7a0e8", "#c9c9c9")

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "attention": ["attention_sheet", "attention_spread", "pointing_figure", "wins_map"],
         "diversity": ["dial_curves"],
         "figures": ["compare_rows", "history", "recommendation_grid", "sample_sheet"],
+        "looks": ["answers_cells", "grid_cells", "grid_rows"],
         "scores": ["ablation_figure", "all_methods", "table1_figure", "topk_curves"],
     },
 )

@@ -1,136 +1,33 @@
-"""Look-alikes of a photo: of the whole of it, one row for each of its parts (Figs. 1 and 4), or one list for all."""
+"""Look-alikes of a photo: one row for each of its parts (Figs. 1 and 4), or one list for all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 
 from fashionlib.core.errors import InputError
+from fashionlib.retrieval.collection import Answer, Collection, LookAlike, Row
 from fashionlib.retrieval.mmr import check_dial, diversified
-from fashionlib.retrieval.part_features import PartFeatures, merged
+from fashionlib.retrieval.part_features import merged
 from fashionlib.retrieval.xquad import FAINT, chosen_together, likely_answers, likeness, relevance
 
-Region = tuple[float, float, float, float]
 POOL = 10  # times as many as are wanted: among so many of the nearest the dial chooses
 MIN_SCORE = 0.1  # a label below is no part of the photo, unless it is the only one
 
 
-@dataclass(frozen=True)
-class LookAlike:
-    """A recommended photo and why.
-
-    photo: its number in the gallery; name: its file, or its id. label: what it shares with the query, and region where
-    it shows it (x1, y1, x2, y2 in 0..1 of the photo). distance: between the features of both regions. score: how sure
-    the model is that it carries the label. rank: its place among the gallery's photos with that label, from 1. alike:
-    how many copies of it the gallery holds beside it.
-    """
-
-    photo: int
-    label: str
-    region: Region | None
-    distance: float
-    name: str = ""
-    score: float | None = None
-    rank: int | None = None
-    reason: str = ""
-    alike: int = 0
-
-    def like(self, alike: int) -> LookAlike:
-        """The same with so many copies, which the reason says."""
-        return replace(self, alike=alike, reason=f"{self.reason}; and {alike} like it") if alike else self
-
-
-@dataclass(frozen=True)
-class Row:
-    """The look-alikes of one part of the query: its label, score and region; in the order of choice.
-
-    also: other names of the same part, less likely ones.
-    """
-
-    label: str
-    score: float
-    region: Region | None
-    looks: tuple[LookAlike, ...]
-    also: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """The label and the other names."""
-        return f"{self.label} or {', '.join(self.also)}" if self.also else self.label
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A photo of the one list for all parts: its number, its file or id, how likely it answers at least one part of the
-    query, and the parts it answers, the likeliest first; alike: how many copies of it the gallery holds beside it.
-    """
-
-    photo: int
-    name: str
-    chance: float
-    looks: tuple[LookAlike, ...]
-    alike: int = 0
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Photos a model has seen: what to recommend from, or to ask about.
-
-    scores: label scores in 0..1. parts: features step by step. boxes: where each step looked (x1, y1, x2, y2 in 0..1
-    of the photo, not clipped to it). names: file names or ids, empty where nobody needs them. images: the photos, where
-    they are at hand. whole: features of the photos as a whole, at length 1, where the model has them; the list for all
-    parts then goes by `fashionlib.retrieval.xquad.likeness`.
-    """
-
-    scores: Float[np.ndarray, "photos labels"]
-    parts: PartFeatures
-    boxes: Float[np.ndarray, "photos steps 4"]
-    labels: tuple[str, ...]
-    names: tuple[str, ...] = ()
-    images: UInt8[np.ndarray, "photos height width 3"] | None = None
-    whole: Float[torch.Tensor, "photos channels"] | None = None
-
-    def of(self, photos: Int[torch.Tensor, " some"]) -> Collection:
-        """These photos alone, in this order; without images."""
-        rows = photos.numpy()
-        parts = PartFeatures(self.parts.features[photos], self.parts.best_step[photos], self.parts.assigned[photos])
-        names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
-        whole = None if self.whole is None else self.whole[photos]
-        return Collection(self.scores[rows], parts, self.boxes[rows], self.labels, names, whole=whole)
-
-    @cached_property
-    def unit_roots(self) -> Float[torch.Tensor, "photos labels"]:
-        """The square roots of the scores, at length 1: their product says how far two photos' labels agree."""
-        roots = torch.from_numpy(self.scores).sqrt()
-        return roots / roots.norm(dim=1, keepdim=True).clamp(min=1e-6)
-
-    def image(self, photo: int) -> UInt8[np.ndarray, "height width 3"]:
-        """Raises InputError where the photos are not at hand."""
-        if self.images is None:
-            raise InputError(
-                "this gallery has no images at hand: give Collection its images, or use a Gallery's thumbnails"
-            )
-        return self.images[photo]
-
-    def region(self, photo: int, label: int) -> Region:
-        """Where the photo's best step for that label looked, cut to the picture."""
-        x1, y1, x2, y2 = self.boxes[photo, int(self.parts.best_step[photo, label])].clip(0, 1).tolist()
-        return (x1, y1, x2, y2)
-
-
 def recommend_parts(
     query: Collection, photo: int, gallery: Collection, *, per_part: int = 5, parts: int = 4, diversity: float = 0.0,
-    pool: int | None = None, exclude: Iterable[int] = (), min_score: float = 0.0, merge: bool = False,
+    exclude: Iterable[int] = (), min_score: float = 0.0, merge: bool = False,
 ) -> list[Row]:  # fmt: skip
     """For each of the photo's `parts` best labels, `per_part` gallery photos whose own region for it is near.
 
-    diversity: 0 gives the nearest, 1 the most spread-out among the `pool` nearest (ten times `per_part` by default),
-    see `fashionlib.retrieval.mmr.diversified`.
+    diversity: 0 gives the nearest, 1 the most spread-out among the nearest `POOL` times `per_part`, see
+    `fashionlib.retrieval.mmr.diversified`.
     exclude: gallery photos that are no candidates, such as the query itself. min_score: labels with a lower score are
     left out, all but the best one. merge: labels that name one part (`fashionlib.retrieval.part_features.merged`) share
     a row. Only gallery photos that carry one of its labels among their own highest ones can be in a row; where there is
@@ -144,7 +41,7 @@ def recommend_parts(
     for names in merged(labels, query.labels, partial(query.region, photo)) if merge else [[one] for one in labels]:
         if len(rows) == parts:
             break
-        near = pool_of(query, photo, gallery, names, candidates, max(pool or POOL * per_part, per_part))
+        near = pool_of(query, photo, gallery, names, candidates, POOL * per_part)
         if not len(near.photos):
             continue
         there, title = likeliest(gallery, near.photos, names).tolist(), query.labels[names[0]]
@@ -278,49 +175,3 @@ def _look_alike(
     file = gallery.names[photo] if gallery.names else ""
     reason = f"{both}; {nearest} of {of} photos with it"
     return LookAlike(photo, name, gallery.region(photo, label), distance, file, own, rank, reason)
-
-
-def as_lines(rows: Sequence[Row]) -> list[str]:
-    """Rows as text: each part with its look-alikes below it. Names are as they are, for `core.files.readable`."""
-
-    def at(region: Region | None) -> str:
-        return "" if region is None else "  at " + ", ".join(f"{side:.2f}" for side in region)
-
-    lines = []
-    for row in rows:
-        lines.append(f"  {row.score:.2f}  {row.title}{at(row.region)}")
-        lines += [f"    {look.distance:.3f}  {look.name}{at(look.region)}  {look.reason}" for look in row.looks]
-    return lines
-
-
-def answers_as_lines(found: Sequence[Answer]) -> list[str]:
-    """The one list as text: each photo with the parts that it answers."""
-    return [
-        f"  {each.chance:.2f}  {each.name}  {', '.join(look.label for look in each.looks)}"
-        + (f"  and {each.alike} like it" if each.alike else "")
-        for each in found
-    ]
-
-
-def grid_rows(rows: Sequence[Row], gallery: Collection) -> list[dict]:
-    """Rows as `fashionlib.plots.recommendation_grid` takes them. Raises InputError as `grid_cells` does."""
-    return [
-        {"label": f"{row.label} ({row.score:.2f})", "region": row.region, "cells": grid_cells(row.looks, gallery)}
-        for row in rows
-    ]
-
-
-def grid_cells(looks: Sequence[LookAlike], gallery: Collection) -> list[dict]:
-    """Look-alikes as cells of that grid. Raises InputError where the gallery's photos are not at hand."""
-    return [
-        {"image": gallery.image(look.photo), "label": look.label, "distance": look.distance, "region": look.region}
-        for look in looks
-    ]
-
-
-def answers_cells(found: Sequence[Answer], gallery: Collection) -> list[dict]:
-    """The one list as `fashionlib.plots.answers.answers_grid` takes it. Raises InputError as `grid_cells` does."""
-    return [
-        {"image": gallery.image(each.photo), "regions": {look.label: look.region for look in each.looks}}
-        for each in found
-    ]

@@ -11,16 +11,12 @@ were chosen on validation styles of the catalogue and validation senders of the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fashionlib.retrieval.collection import Collection
 from fashionlib.retrieval.mmr import check_dial
-
-if TYPE_CHECKING:
-    from fashionlib.retrieval.recommend import Collection
 
 NEAR = 5  # the distance of this neighbour is the unit
 WHOLE = 0.7  # share of the whole photo; the parts have the rest

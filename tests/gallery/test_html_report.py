@@ -14,7 +14,7 @@ from wardrobefolder import drawn_folder, small_model
 
 from fashionlib.gallery.extract import jpeg
 from fashionlib.gallery.html_report import page
-from fashionlib.retrieval.recommend import LookAlike, Row
+from fashionlib.retrieval.collection import LookAlike, Row
 
 EVIL = "<img src=x onerror=alert(1)>.jpg"
 ODD = "ünï cödé 写真 '\"&.jpg"

@@ -24,7 +24,7 @@ from fashionlib.metrics.diversity import (
     part_coverage_at_k,
     relevance_at_k,
 )
-from fashionlib.retrieval.recommend import answers_cells
+from fashionlib.plots.looks import answers_cells
 
 
 @pytest.fixture(scope="module")
@@ -262,4 +262,4 @@ def test_the_one_list_and_the_regions_it_answers_are_those_of_the_query(home):
     scores = recommend.query.scores[3, labels]
     assert (np.diff(scores) <= 0).all()
     assert list(asked.values()) == [recommend.query.region(3, label) for label in labels]
-    assert answers_cells(found, recommend.query)[0]["regions"].keys() <= asked.keys()
+    assert answers_cells(found, recommend.query.image)[0]["regions"].keys() <= asked.keys()

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from fashionlib.retrieval.collection import Collection
 from fashionlib.retrieval.part_features import KIND, PartFeatures, merged, same_kind
-from fashionlib.retrieval.recommend import Collection, recommend_parts, recommend_together
+from fashionlib.retrieval.recommend import recommend_parts, recommend_together
 from fashionlib.retrieval.xquad import LABELS, WHOLE, chosen_together, likeness, relevance
 
 LABELS_OF = ("t-shirt", "top", "shoes")

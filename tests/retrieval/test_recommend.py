@@ -5,8 +5,11 @@ import pytest
 import torch
 
 from fashionlib.core.errors import InputError
+from fashionlib.gallery.text_report import as_lines
+from fashionlib.retrieval import recommend
+from fashionlib.retrieval.collection import Collection
 from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.recommend import Collection, as_lines, recommend_parts
+from fashionlib.retrieval.recommend import recommend_parts
 
 LABELS = ("hat", "coat", "boots", "bag", "belt")
 
@@ -44,10 +47,11 @@ def test_at_zero_each_row_is_the_plain_ranking_of_its_part():
         assert row.score == pytest.approx(query.scores[1, label])
 
 
-def test_a_turned_dial_chooses_among_the_nearest_and_says_from_which_place():
+def test_a_turned_dial_chooses_among_the_nearest_and_says_from_which_place(monkeypatch):
     query, gallery = collection(2, 0), collection(60, 1)
     plain = recommend_parts(query, 0, gallery, per_part=4, diversity=0.0)
-    varied = recommend_parts(query, 0, gallery, per_part=4, diversity=1.0, pool=12)
+    monkeypatch.setattr(recommend, "POOL", 3)
+    varied = recommend_parts(query, 0, gallery, per_part=4, diversity=1.0)
     assert [row.label for row in varied] == [row.label for row in plain]
     for before, after in zip(plain, varied, strict=True):
         expected = nearest_by_hand(query, 0, gallery, LABELS.index(after.label))

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from fashionlib.core.errors import InputError
+from fashionlib.gallery.text_report import answers_as_lines
+from fashionlib.retrieval.collection import Collection
 from fashionlib.retrieval.part_features import PartFeatures
-from fashionlib.retrieval.recommend import Collection, answers, answers_as_lines, recommend_together, shown_in
+from fashionlib.retrieval.recommend import answers, recommend_together, shown_in
 from fashionlib.retrieval.xquad import chosen_together, likely_answers
 
 

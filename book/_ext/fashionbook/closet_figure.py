@@ -20,11 +20,11 @@ from fashionlib.data import load
 from fashionlib.data.photos import read_photo
 from fashionlib.experiments.profile import load_profile, project_root
 from fashionlib.plots.style import WIDTH, colours, new_figure, outline, show_photo, theme
-from fashionlib.retrieval import recommend
+from fashionlib.retrieval import collection
 
 CLASSES = ("dress", "shoes", "shirt", "hat")
 LOOKS = 5
-Row = tuple[np.ndarray, str, recommend.Row, list[tuple[np.ndarray, recommend.LookAlike, bool]]]
+Row = tuple[np.ndarray, str, collection.Row, list[tuple[np.ndarray, collection.LookAlike, bool]]]
 
 
 def rows_of(data: Path) -> list[Row]:
