@@ -72,14 +72,14 @@ class PartFeatures:
         return self.assigned.float() if self.confidence is None else self.confidence.float().sqrt()
 
     def at(self, photos: Int[Tensor, " chosen"], steps: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen channels"]:
-        """The features of these photos at these steps, in single precision; bfloat16 as it is."""
+        """The features of these photos at these steps, in single precision."""
         photos, steps = photos.to(self.features.device), steps.to(self.features.device)
         if self.features.is_contiguous():
             rows = photos * self.features.shape[1] + steps.long()  # whole rows are copied faster than picked numbers
             found = self.features.flatten(0, 1).index_select(0, rows)
         else:
             found = self.features[photos, steps.long()]
-        return found if found.dtype == torch.bfloat16 else found.float()
+        return found.float()
 
     def of(self, photos: Int[Tensor, " chosen"], label: int) -> Float[Tensor, "chosen channels"]:
         """The features that stand for `label` in each of these photos."""

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fashionlib.core.device import on_every_core, resolved
+from fashionlib.core.device import on_every_core
 from fashionlib.core.errors import InputError
 from fashionlib.retrieval.part_features import PartFeatures as PartFeatures
 
@@ -113,9 +113,6 @@ def _part_distances(query: PartFeatures, gallery: PartFeatures, rows: Tensor) ->
 
 def _euclidean(a: Tensor, b: Tensor) -> Tensor:
     """Distances of all pairs by one matrix product; near zero they err by about 3e-4 of a vector's length."""
-    if a.dtype == torch.bfloat16:
-        lengths = [each.float().square().sum(dim=1) for each in (a, b)]
-        return (a @ b.T).float().mul_(-2).add_(lengths[0][:, None]).add_(lengths[1]).clamp_(min=0).sqrt_()
     lengths = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
     return torch.addmm(lengths, a, b.T, alpha=-2).clamp_(min=0).sqrt_()
 
@@ -146,9 +143,8 @@ def _reduced(query: PartFeatures, gallery: PartFeatures) -> tuple[PartFeatures, 
     """Both with fewer numbers per vector, and how much larger than the true ones their distances may be.
 
     The numbers are the vector's components along the `_basis`, and the length of the rest: |a' − b'| ≤ |a − b|, as
-    rests are at least as far apart as their lengths. Where the vectors have no such basis, in half precision, if the
-    processor computes in it: the error is then measured on some queries. None where one step takes no longer: few
-    photos, a GPU, labels that some photos do not carry.
+    rests are at least as far apart as their lengths. None where one step takes no longer: few photos, a GPU, labels
+    that some photos do not carry, vectors that no small basis holds.
     """
     work = float(len(query)) * len(gallery) * query.assigned.shape[1] * gallery.features.shape[2]
     if query.confidence is None or gallery.confidence is None or gallery.features.device.type != "cpu" or work < PAYS:
@@ -156,26 +152,22 @@ def _reduced(query: PartFeatures, gallery: PartFeatures) -> tuple[PartFeatures, 
     if not ((query.confidence.amin(0) > 0) & (gallery.confidence.amin(0) > 0)).any():  # counts for every pair
         return None
     mean, basis = _basis(gallery.features)
-    if basis is None and resolved("auto") != "bf16":
+    if basis is None:
         return None
 
     def small(features: Tensor) -> Tensor:
         centred = features.float() - mean
-        if basis is None:
-            return centred.bfloat16()
         along = centred @ basis
         rest = (centred.square().sum(-1, keepdim=True) - along.square().sum(-1, keepdim=True)).clamp(min=0)
         return torch.cat([along, rest.sqrt()], -1)
 
-    sides = [
-        replace(side, features=torch.cat([small(some) for some in side.features.split(_photos_at_once(side.features))]))
-        for side in (query, gallery)
-    ]
-    if basis is not None:
-        return sides[0], sides[1], 1e-3 * float(sides[1].features[:256].norm(dim=-1).max())
-    rows = torch.linspace(0, len(query) - 1, min(8, len(query))).long()
-    errors = _part_distances(*sides, rows)[0] - _part_distances(query, gallery, rows)[0]
-    return sides[0], sides[1], 3 * float(errors.abs().max())
+    ours, theirs = (replace(side, features=_of_all(small, side.features)) for side in (query, gallery))
+    return ours, theirs, 1e-3 * float(theirs.features[:256].norm(dim=-1).max())
+
+
+def _of_all(numbers: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
+    """`numbers` of all photos' features, which are read through some at a time."""
+    return torch.cat([numbers(some) for some in features.split(_photos_at_once(features))])
 
 
 def _basis(features: Float[Tensor, "photos steps channels"]) -> tuple[Tensor, Tensor | None]:
@@ -201,10 +193,7 @@ def _in_two_steps(
     error: float,
 ) -> Ranking:  # fmt: skip
     """The k nearest by their distances in full, of those that the reduced features do not rule out."""
-    squares = [
-        torch.cat([some.float().square().sum(2) for some in side.features.split(_photos_at_once(side.features))])
-        for side in (query, gallery)
-    ]
+    squares = [_of_all(lambda some: some.float().square().sum(2), side.features) for side in (query, gallery)]
     weights = query.weights(), gallery.weights()
 
     def exactly(row: int, at: Tensor) -> Tensor:
