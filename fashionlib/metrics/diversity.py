@@ -7,13 +7,11 @@ out of its own list and of its candidates. Values are one per query; `mean_value
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
 from fashionlib.metrics.retrieval import check_lists
 
 Matches = Bool[np.ndarray, "queries ranks intents"]
@@ -72,28 +70,22 @@ def intra_list_distance_at_k(
     lists: photos by number, −1 for an empty place. apart: distances of all photos from each other. A list of fewer than
     two photos gets 0. Raises InputError where the lists are shorter than k or a photo stands twice in one.
     """
-    if lists.shape[1] < k:
-        raise InputError(f"the lists hold {lists.shape[1]} photos: give a k from 1 to that number, not {k}")
+    first = _first(lists, k)
     check_lists(lists)
-    first = lists[:, :k]
     there = (first >= 0).astype(float)
     pairs = there[:, :, None] * there[:, None, :] * (1 - np.eye(k))
     total = (apart[first[:, :, None], first[:, None, :]] * pairs).sum(axis=(1, 2))
     return total / np.maximum(pairs.sum(axis=(1, 2)), 1)
 
 
-def mean_value(
-    values: Shaped[np.ndarray, " _queries"], weights: Shaped[Any, "resamples _queries"] | None = None
-) -> float | Float[np.ndarray, " resamples"]:
+def mean_value(values: Shaped[np.ndarray, " _queries"], weights: Weights | None = None) -> Statistic:
     """The mean over queries; with `weights` that of every resample (`fashionlib.metrics.bootstrap`)."""
     if weights is None:
         return float(np.mean(values))
     return np.asarray(weights @ values / weights.sum(axis=1), dtype=np.float64)
 
 
-def at_equal_relevance(
-    values: Float[np.ndarray, "queries columns"], weights: Shaped[Any, "resamples _queries"] | None = None
-) -> float | Float[np.ndarray, " resamples"]:
+def at_equal_relevance(values: Float[np.ndarray, "queries columns"], weights: Weights | None = None) -> Statistic:
     """How many times more parts a method covers than its rival, at the rival's own relevance.
 
     values: by query, the rival's relevance and coverage, then the method's relevance at each setting of its dial, then
@@ -122,10 +114,10 @@ def _ideal(candidates: np.ndarray, k: int, alpha: float) -> float:
     return total
 
 
-def _first(matches: np.ndarray, k: int) -> np.ndarray:
-    if not 1 <= k <= matches.shape[1]:
-        raise InputError(f"the lists hold {matches.shape[1]} photos: give a k from 1 to that number, not {k}")
-    return matches[:, :k]
+def _first(lists: np.ndarray, k: int) -> np.ndarray:
+    if not 1 <= k <= lists.shape[1]:
+        raise InputError(f"the lists hold {lists.shape[1]} photos: give a k from 1 to that number, not {k}")
+    return lists[:, :k]
 
 
 def _check_candidates(matches: np.ndarray, gallery: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.photos import Placement, placement_of
-from fashionlib.metrics.bootstrap import Weights, multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
 
 MIN_PHOTOS = 20  # masked photos that a label needs to count
 
@@ -76,7 +76,7 @@ def intersection_over_union(a: Box, b: Box) -> float:
 
 def mean_over_labels(
     values: Float[np.ndarray, "photos labels"], weights: Weights | None = None, *, min_photos: int = MIN_PHOTOS
-) -> float | Float[np.ndarray, " resamples"]:
+) -> Statistic:
     """The mean, over labels known on at least `min_photos` photos, of the mean value of each; nan where there is none.
 
     weights: as in `fashionlib.metrics`, how often each resample drew each photo.
@@ -94,11 +94,9 @@ def mean_over_labels(
 
 
 def centre_correlation(
-    guessed: Float[np.ndarray, "photos labels 4"],
-    true: Float[np.ndarray, "photos labels 4"],
-    *,
+    guessed: Float[np.ndarray, "photos labels 4"], true: Float[np.ndarray, "photos labels 4"], *,
     min_photos: int = MIN_PHOTOS,
-) -> float:
+) -> float:  # fmt: skip
     """Pearson's r between guessed and true centres across photos: mean of both axes, mean over labels."""
     values = []
     for label in range(guessed.shape[1]):

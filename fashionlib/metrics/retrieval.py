@@ -17,10 +17,10 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int, Shaped
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Weights, as_array, multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, as_array, multiplicities
 
 TOP_K = range(1, 51)
 NEVER = np.iinfo(np.int64).max
@@ -44,9 +44,7 @@ def first_hit_ranks(
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, NEVER)
 
 
-def hit_rate(
-    first_hits: Int[np.ndarray, " _queries"], k: int, weights: Weights | None = None
-) -> float | Float[np.ndarray, " resamples"]:
+def hit_rate(first_hits: Int[np.ndarray, " _queries"], k: int, weights: Weights | None = None) -> Statistic:
     """hit@k: the share of queries whose first hit has rank k or better; the statistic for a bootstrap."""
     if not len(first_hits):
         raise InputError("There is no query to measure: every one was dropped or none was given.")

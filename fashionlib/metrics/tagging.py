@@ -9,20 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int, Shaped
 from scipy.sparse import csr_matrix
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Weights, as_array, multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, as_array, multiplicities
 
+Tags = Shaped[Any, "_images _labels"]
 _CELLS_AT_ONCE = 1 << 20
 
 
-def average_precision_all(
-    scores: Shaped[Any, "_images _labels"],
-    targets: Shaped[Any, "_images _labels"],
-    weights: Weights | None = None,
-) -> float | Float[np.ndarray, " resamples"]:
+def average_precision_all(scores: Tags, targets: Tags, weights: Weights | None = None) -> Statistic:
     """AP_all: the average precision of all (image, label) pairs pooled (§5, Table 1).
 
     Equal to scikit-learn's `average_precision_score` on the ravelled arrays: a step sum without
@@ -39,11 +36,7 @@ def average_precision_all(
     return float(values[0]) if weights is None else values
 
 
-def mean_average_precision(
-    scores: Shaped[Any, "_images _labels"],
-    targets: Shaped[Any, "_images _labels"],
-    weights: Weights | None = None,
-) -> float | Float[np.ndarray, " resamples"]:
+def mean_average_precision(scores: Tags, targets: Tags, weights: Weights | None = None) -> Statistic:
     """mAP: the mean of the labels' average precisions, over labels that have a positive (§5, Table 1).
 
     A resample's mean is over the labels that have a positive in that resample. `weights` and errors are
@@ -58,7 +51,7 @@ def mean_average_precision(
     return float(means[0]) if weights is None else means
 
 
-def top_k_assignments(scores: Shaped[Any, "_images _labels"], k: int = 6) -> Int[np.ndarray, "images labels"]:
+def top_k_assignments(scores: Tags, k: int = 6) -> Int[np.ndarray, "images labels"]:
     """1 for the k best-scored labels of each image, else 0: "we assign top 6 highest-ranked labels" (§5).
 
     Of labels with equal scores the one with the lower index is taken. The average precision of this
