@@ -19,6 +19,7 @@ from fashionlib.core.files import written_aside
 from fashionlib.core.options import FileName, Finite, build
 from fashionlib.ledger.provenance import commit, device, versions
 
+Tags = Shaped[Any, "_images _labels"]
 NAMED = 8  # entries that an error lists
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+@-]*")
 
@@ -174,13 +175,7 @@ def words(one: Entry) -> str:
     return f"{one.dataset} {one.split} {one.method} {one.metric} ({one.protocol})"
 
 
-def write_scores(
-    folder: str | Path,
-    scores: Shaped[Any, "_images _labels"],
-    targets: Shaped[Any, "_images _labels"],
-    ids: Sequence[str],
-    labels: Sequence[str],
-) -> Path:
+def write_scores(folder: str | Path, scores: Tags, targets: Tags, ids: Sequence[str], labels: Sequence[str]) -> Path:
     """Write `folder`/scores.npz (scores, targets, ids, labels; no pickle), so that anyone can recompute the metrics.
 
     The same content gives the same bytes. Raises InputError on shapes that do not fit together, ids or

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -34,17 +35,13 @@ def commit() -> str:
     return f"{name}+changes" if changes else name
 
 
+@cache
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that a number depends on, and the processor's name.
 
     The same packages on another processor may choose other instructions, and round otherwise.
     """
-    return dict(_versions())
-
-
-@cache
-def _versions() -> dict[str, str]:
-    found = {"processor": processor(), "python": platform.python_version()}
+    found = {"processor": _processor(), "python": platform.python_version()}
     for package in _PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
@@ -53,14 +50,13 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def processor() -> str:
+def _processor() -> str:
     """Its maker's name for it; "unknown" where the system does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))]
-    return next(filter(None, names), "") or platform.processor() or "unknown"
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(("model name", "CPU part")) and (name := line.partition(":")[2].strip()):
+                return name
+    return platform.processor() or "unknown"
 
 
 def device() -> str:
