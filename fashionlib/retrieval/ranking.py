@@ -24,8 +24,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.retrieval.part_features import PartFeatures as PartFeatures
 
 _MEMORY = 2e9  # bytes that the distances of one block of queries to the whole gallery may take
-_BYTES_PER_PAIR = 12  # three matrices in single precision
-_SORTED_AT_ONCE = 512  # queries; sorting takes two matrices of eight bytes per pair more
+_BYTES_PER_PAIR = 28  # three matrices in single precision, and two of eight bytes to sort
 _TILE = {"cpu": 1 << 21}  # distances that stay in a processor's cache
 _NUMBERS_AT_ONCE = 1 << 26  # of features that are read through
 PAYS = 1e12  # multiplications from which on two steps take less time than one
@@ -124,9 +123,7 @@ def _blocks(queries: int, gallery: int, device: torch.device) -> tuple[Tensor, .
 
 
 def _ranked(distances: Callable[[Tensor], Tensor], query: Tensor, gallery: int, k: int) -> Ranking:
-    found = []
-    for rows in _blocks(len(query), gallery, query.device):
-        found += [_nearest(some, k) for some in distances(rows).split(_SORTED_AT_ONCE)]
+    found = [_nearest(distances(rows), k) for rows in _blocks(len(query), gallery, query.device)]
     return Ranking(*(torch.cat(each) for each in zip(*found, strict=True)))
 
 
@@ -167,7 +164,8 @@ def _reduced(query: PartFeatures, gallery: PartFeatures) -> tuple[PartFeatures, 
 
 def _of_all(numbers: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
     """`numbers` of all photos' features, which are read through some at a time."""
-    return torch.cat([numbers(some) for some in features.split(_photos_at_once(features))])
+    photos = max(1, _NUMBERS_AT_ONCE // max(1, features[:1].numel()))
+    return torch.cat([numbers(some) for some in features.split(photos)])
 
 
 def _basis(features: Float[Tensor, "photos steps channels"]) -> tuple[Tensor, Tensor | None]:
@@ -227,10 +225,6 @@ def _in_two_steps(
     return Ranking(*(torch.stack(each) for each in zip(*found, strict=True)))
 
 
-def _photos_at_once(features: Tensor) -> int:
-    return max(1, _NUMBERS_AT_ONCE // max(1, features[:1].numel()))
-
-
 def _check(query: Tensor, gallery: Tensor, k: int) -> None:
     if query.shape[-1] != gallery.shape[-1]:
         raise InputError(
@@ -242,10 +236,6 @@ def _check(query: Tensor, gallery: Tensor, k: int) -> None:
     if not 1 <= k <= len(gallery):
         raise InputError(f"k is {k} and the gallery has {len(gallery)} photos: give a k from 1 to that number.")
     for name, features in (("query", query), ("gallery", gallery)):
-        bad: list[int] = []
-        for start in range(0, len(features), step := _photos_at_once(features)):
-            block = features[start : start + step]
-            if block.numel() and not torch.stack(block.aminmax()).isfinite().all():
-                bad += ((~block.isfinite()).flatten(1).any(dim=1).nonzero().flatten() + start).tolist()
-        if bad:
+        if features.numel() and not torch.stack(features.aminmax()).isfinite().all():
+            bad = (~features.isfinite()).flatten(1).any(dim=1).nonzero().flatten().tolist()
             raise InputError(f"The features of {name} photo {bad[0]} are not finite ({len(bad)} such photos).")

@@ -44,7 +44,6 @@ def assert_ranks(ranking, distances, k):
 def block(request, monkeypatch):
     """Queries that are held against a gallery of thirty at once."""
     monkeypatch.setattr(module, "_MEMORY", module._BYTES_PER_PAIR * 30 * request.param)
-    monkeypatch.setattr(module, "_SORTED_AT_ONCE", 3)
     monkeypatch.setattr(module, "_TILE", {"cpu": 60})
 
 
