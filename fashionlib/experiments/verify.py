@@ -122,7 +122,7 @@ def compare(published: Sequence[Entry], measured: Sequence[Entry], absolute: flo
 
     Raises InputError where no tolerance is known between their machines and none is given.
     """
-    before, after = ({results.place(one): one for one in each} for each in (published, measured))
+    before, after = ({results.sort_key(one): one for one in each} for each in (published, measured))
     found: list[Disagreement] = []
     moved: list[float] = []
     whys = []

@@ -7,7 +7,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "ledger": ["Entry", "entry", "find", "place", "read", "words", "write", "write_scores"],
+        "ledger": ["Entry", "entry", "find", "read", "sort_key", "words", "write", "write_scores"],
         "provenance": ["commit", "versions"],
         "receipts": ["Receipt", "read_receipt", "write_receipt"],
     },

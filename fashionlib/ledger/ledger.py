@@ -77,14 +77,14 @@ def write(entries: Sequence[Entry], root: str | Path, profile: str, experiment: 
     refuses.
     """
     path = _path(root, profile, experiment)
-    ordered = sorted((_checked(asdict(one)) for one in entries), key=place)
+    ordered = sorted((_checked(asdict(one)) for one in entries), key=sort_key)
     if not ordered:
         raise InputError(f"No entries for {path}: a ledger holds at least one number.")
     for one in ordered:
         if (one.profile, one.experiment) != (profile, experiment):
             raise InputError(f"An entry of {one.profile}/{one.experiment} does not belong in {path}.")
     for one, other in pairwise(ordered):
-        if place(one) == place(other):
+        if sort_key(one) == sort_key(other):
             raise InputError(f"Two entries give {words(one)}: a ledger holds each number once.")
     optional = {field.name for field in fields(Entry) if field.default is None}
     rows = [{k: v for k, v in asdict(one).items() if v is not None or k not in optional} for one in ordered]
@@ -124,7 +124,7 @@ def find(entries: Sequence[Entry], **wanted: Any) -> Entry:
     found = [e for e in entries if all(getattr(e, name) == value for name, value in wanted.items())]
     if len(found) != 1:
         asked = " ".join(f"{name}={value}" for name, value in wanted.items())
-        near = [words(one) for one in sorted(found or entries, key=place)]
+        near = [words(one) for one in sorted(found or entries, key=sort_key)]
         more = f"; and {len(near) - NAMED} more" if len(near) > NAMED else ""
         there = "; ".join(near[:NAMED]) + more or "nothing"
         raise InputError(f"{len(found)} ledger entries have {asked}: expected one. There is: {there}.")
@@ -164,8 +164,8 @@ def _plain(value: Any, name: str) -> Any:
     raise InputError(f"The ledger's {name} is a {type(value).__name__}: expected numbers, text, lists or dicts.")
 
 
-def place(one: Entry) -> tuple[Any, ...]:
-    """What one number is a number of, in the order of the ledger: top2 stands before top10."""
+def sort_key(one: Entry) -> tuple[Any, ...]:
+    """Identifies a result, in the order of the ledger: top2 stands before top10."""
     metric = tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", one.metric))
     return (one.profile, one.experiment, one.dataset, one.split, one.protocol, one.method, metric)
 

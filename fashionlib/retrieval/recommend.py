@@ -65,7 +65,7 @@ def recommend_together(
     by its score. Raises InputError as `recommend_parts` does.
     """
     candidates, labels = _candidates(query, gallery, exclude), shown_in(query, photo, min_score)
-    numbers, relevant = None, None  # of the photos in the gallery, where only some are looked at
+    numbers, relevant = torch.arange(len(gallery.parts)), None
     if query.whole is not None and gallery.whole is not None:
         numbers, alike = likeness(query, photo, gallery, candidates)
         gallery, candidates, relevant = gallery.of(numbers), numbers >= 0, relevance(alike)
@@ -74,8 +74,7 @@ def recommend_together(
     ranks = distances.argsort(dim=0, stable=True).argsort(dim=0) + 1
     counts, found = distances.isfinite().sum(0).tolist(), []
     for row in chosen_together(likely, weights, k, diversity, relevant):
-        own, looks = likely[row], []
-        number = row if numbers is None else int(numbers[row])
+        own, looks, number = likely[row], [], int(numbers[row])
         shown = [part for part in own.argsort(descending=True, stable=True).tolist() if own[part] >= own.max() / 2]
         for part in [part for part in shown if distances[row, part].isfinite()] or [int(weights.argmax())]:
             look = _look_alike(gallery, row, labels[part], float(distances[row, part]), int(ranks[row, part]),

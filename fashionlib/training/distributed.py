@@ -39,7 +39,7 @@ def summed(terms: Mapping[str, Tensor], accelerator: Accelerator) -> dict[str, f
     return {name: float(totals[name]) for name in terms}
 
 
-def in_order(blocks: Iterable[T]) -> list[T]:
+def gathered(blocks: Iterable[T]) -> list[T]:
     """All processes' blocks, of which each made every n-th, in the order a single process makes them."""
     rounds = zip_longest(*gather_object([list(blocks)]))
     return [block for block in chain.from_iterable(rounds) if block is not None]

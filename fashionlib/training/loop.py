@@ -28,7 +28,7 @@ from fashionlib.metrics.tagging import average_precision_all, mean_average_preci
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training.batches import Piece, batches
 from fashionlib.training.checkpoint import Averaged, State
-from fashionlib.training.distributed import accelerator_here, in_order, summed, synchronised
+from fashionlib.training.distributed import accelerator_here, gathered, summed, synchronised
 from fashionlib.training.inputs import ImageInputs, Inputs
 from fashionlib.training.options import TrainingOptions
 
@@ -117,7 +117,7 @@ def _validate(
     if validation is None:
         return {}
     blocks = _predicted(model, validation[0], options.mirror_test, 128, accelerator)
-    scores = np.concatenate(in_order([scores.float().cpu().numpy() for _, scores, _ in blocks]))
+    scores = np.concatenate(gathered([scores.float().cpu().numpy() for _, scores, _ in blocks]))
     targets, known = validation[1], validation[1] >= 0
     if known.all():
         by_label = float(mean_average_precision(scores, targets))
