@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fashionlib.core.console import complain, guarded, keep_freed_memory
+from fashionlib.core.console import complain, guarded, keep_freed_memory, tracked
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import readable, replaceable
 from fashionlib.models.pretrained import DEFAULT, STREET
@@ -70,15 +70,10 @@ def doctor(
 ) -> None:
     """Say what is wrong with a data set's folder and where to ask for the data; exit code 1 if it cannot be loaded."""
     from rich.console import Console
-    from rich.progress import track
 
     from fashionlib.data.doctor.diagnosis import examine, print_diagnosis
 
-    aside = Console(stderr=True)
-    diagnosis = examine(
-        dataset, folder,
-        progress=lambda photos: track(photos, "looking at the photos", console=aside, disable=not aside.is_terminal),
-    )  # fmt: skip
+    diagnosis = examine(dataset, folder, progress=lambda photos: tracked(photos, "looking at the photos"))
     if as_json:
         print(json.dumps(diagnosis.as_dict()))
     else:

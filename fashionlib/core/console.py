@@ -7,11 +7,13 @@ import ctypes
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from fashionlib.core.errors import InputError, explained
 from fashionlib.core.files import readable
 
+Item = TypeVar("Item")
 # for processes that are started, what `keep_freed_memory` does in this one: glibc reads it as they begin
 ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_MAX_": "0"}
 
@@ -57,6 +59,15 @@ def guarded(work: Callable[[], object]) -> int:
 def complain(message: str) -> None:
     """One line on standard error."""
     print(f"error: {readable(message)}", file=sys.stderr)
+
+
+def tracked(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:
+    """`items`, with a progress bar on standard error where that is a terminal. total: how many, if they do not say."""
+    from rich.console import Console
+    from rich.progress import track
+
+    aside = Console(stderr=True)
+    return track(items, what, total, console=aside, transient=True, disable=not aside.is_terminal or aside.is_jupyter)
 
 
 def keep_freed_memory() -> None:

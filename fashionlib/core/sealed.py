@@ -103,9 +103,9 @@ def bytes_hash(content: bytes) -> str:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """A JSON object with its own checksum. Raises InputError where it cannot be written."""
+    """A JSON object with its own checksum, in a folder of ours. Raises InputError where it cannot be written."""
     text = json.dumps(values, sort_keys=True)
-    with written_aside(path) as file:
+    with written_aside(path, own=True) as file:
         file.write(f'{{"checksum": "{bytes_hash(text.encode())}", "values": {text}}}\n'.encode())
 
 

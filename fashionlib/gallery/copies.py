@@ -8,23 +8,26 @@ from PIL import Image
 
 GRID = 16
 NEAR = 10  # of 255: two pictures are copies if no cell of a 16 × 16 grid differs by more in red, green or blue
-_BLOCK = 4  # cells
+_EVERY = 4  # of the cells in a row or column: these are compared first
 
 
 class Copies:
-    """Finds the copies of a photo. grids: of each photo, see `cells`."""
+    """Finds the copies of a photo. grids: of each photo, see `cells`.
+
+    Measured on the real photos of ../shared: a photo scaled to three quarters or a half, or saved again at a JPEG
+    quality of 90 to 30, differs by up to 5, one scaled to a quarter by up to 11. Of different photos the nearest differ
+    by 12 (shorts with another lining), the nearest street photos by 23 and photos of clothes at home by 32.
+    """
 
     def __init__(self, grids: UInt8[np.ndarray, "photos 16 16 3"]):
-        blocks, side = GRID // _BLOCK, (GRID // _BLOCK, _BLOCK)
-        sums = grids.reshape(-1, *side, *side, 3).sum((2, 4), dtype=np.int16).reshape(-1, blocks * blocks * 3)
-        self.grids, self.sums, self.middle = grids, np.ascontiguousarray(sums.T), np.median(sums, 0)
+        some = grids[:, _EVERY // 2 :: _EVERY, _EVERY // 2 :: _EVERY].reshape(len(grids), -1)
+        self.grids, self.some, self.usual = grids, np.ascontiguousarray(some.T, np.int16), some.mean(0)
 
     def of(self, photo: int) -> list[int]:
         """The numbers of the other photos that are copies of this one."""
-        own, near = self.sums[:, photo], np.arange(len(self.grids))
-        for block in np.argsort(-np.abs(own - self.middle), kind="stable"):  # few others are as unusual there
-            # if the cells differ by NEAR at most, so do their means
-            near = near[np.abs(self.sums[block, near] - own[block]) <= NEAR * _BLOCK**2]
+        own, near = self.some[:, photo], np.arange(len(self.grids))
+        for cell in np.argsort(-np.abs(own - self.usual), kind="stable"):  # few others are as unusual there
+            near = near[np.abs(self.some[cell, near] - own[cell]) <= NEAR]
         apart = np.abs(self.grids[near].astype(np.int16) - self.grids[photo])
         near = near[apart.max((1, 2, 3), initial=0) <= NEAR]
         return near[near != photo].tolist()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from fashionlib.core.console import tracked
 from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.output import Output
 from fashionlib.core.sealed import Damaged, content_hash
@@ -129,61 +129,43 @@ def look_at(folder: Path, place: Path, what: Plan, model: str | Path) -> Manifes
 
     Raises InputError where the model cannot be used.
     """
-    tagger = open_model(model)
-    names = list(what.todo)
-    photos, skipped, shards = dict(what.kept.photos), dict(what.kept.skipped), dict(what.kept.shards)
-    with bar(len(names), "looking at photos") as advance:
-        decoded = in_order(lambda name: _read(folder / name, tagger.image_size), names, ahead=_AHEAD)
-        for start in range(0, len(names), SHARD):
-            part, arrays = _look(names[start : start + SHARD], decoded, folder, what, tagger, advance)
-            part = write_shard(place, arrays, part)
-            photos.update(part.photos)
-            skipped.update(part.skipped)
-            shards.update(part.shards)
-    return Manifest(what.kept.model, photos, skipped, shards)
+    tagger, known = open_model(model), what.kept
+    known = Manifest(known.model, dict(known.photos), dict(known.skipped), dict(known.shards))
+    decoded = in_order(lambda name: _read(folder, name, tagger.image_size), what.todo, ahead=_AHEAD)
+    photos = iter(tracked(decoded, "looking at photos", len(what.todo)))
+    for _ in range(0, len(what.todo), SHARD):
+        part, arrays = _look(islice(photos, SHARD), what, tagger)
+        part = write_shard(place, arrays, part)
+        known.photos.update(part.photos)
+        known.skipped.update(part.skipped)
+        known.shards.update(part.shards)
+    return known
 
 
 def _look(
-    names: Sequence[str], decoded: Iterator[tuple[str, Decoded | InputError]], folder: Path, what: Plan, model: Tagger,
-    advance: Callable[[int], None],
-) -> tuple[Manifest, dict[str, np.ndarray]]:  # fmt: skip
-    """The next photos, `names`, seen batch by batch: those seen and those skipped, and the arrays of a shard."""
-    photos, skipped, rows = {}, {}, []
-    for start in range(0, len(names), BATCH):
-        batch = names[start : start + BATCH]
-        read = dict(zip(batch, decoded, strict=False))
-        seen = {name: one for name, (_, one) in read.items() if isinstance(one, Decoded)}
-        for name, (_, one) in read.items():
-            if isinstance(one, InputError):  # a fault that passes is kept for no file that there can be
+    read: Iterator[tuple[str, str, Decoded | InputError]], what: Plan, model: Tagger
+) -> tuple[Manifest, dict[str, np.ndarray]]:
+    """Photos as `_read` gives them, seen batch by batch: those seen and those skipped, and the arrays of a shard."""
+    found, rows = Manifest(what.kept.model), []
+    while batch := list(islice(read, BATCH)):
+        for name, content, one in batch:
+            if isinstance(one, Decoded):
+                found.photos[name] = Place(what.todo[name], content, "", 0)
+            else:  # a fault that passes is kept for no file that there can be
                 stamp = NEVER if isinstance(one, PassingError) else what.todo[name]
-                skipped[name] = Skipped(stamp, str(one).removeprefix(f"{folder / name}: "))
-        if seen:
-            rows.append(see(model, list(seen.values())))
-            photos.update({name: Place(what.todo[name], read[name][0], "", 0) for name in seen})
-        advance(len(batch))
-    arrays = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]} if rows else {}
-    return Manifest(what.kept.model, photos, skipped), arrays
+                found.skipped[name] = Skipped(stamp, str(one))
+        if seen := [one for _, _, one in batch if isinstance(one, Decoded)]:
+            rows.append(see(model, seen))
+    return found, {key: np.concatenate([row[key] for row in rows]) for key in rows[0]} if rows else {}
 
 
-def _read(path: Path, size: tuple[int, int]) -> tuple[str, Decoded | InputError]:
-    """The checksum of the photo's file, and the photo, or why it cannot be read."""
-    content = ""
+def _read(folder: Path, name: str, size: tuple[int, int]) -> tuple[str, str, Decoded | InputError]:
+    """The name, the checksum of the photo's file, and the photo, or why it cannot be read."""
+    content, path = "", folder / name
+    # before it is decoded: what replaces it meanwhile is looked at again
+    with contextlib.suppress(OSError, Damaged):
+        content = content_hash(path)
     try:
-        with contextlib.suppress(
-            OSError, Damaged
-        ):  # before it is decoded: what replaces it meanwhile is looked at again
-            content = content_hash(path)
-        return content, decode(path, size)
+        return name, content, decode(path, size)
     except InputError as error:
-        return content, error
-
-
-@contextlib.contextmanager
-def bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error where that is a terminal; call what it gives with each number of photos done."""
-    console = Console(stderr=True)
-    quiet = not console.is_terminal or console.is_jupyter
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.advance(task, done)
+        return name, content, type(error)(str(error).removeprefix(f"{path}: "))

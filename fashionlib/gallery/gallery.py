@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -72,30 +71,23 @@ class Gallery:
         Of photos that are copies of each other (`fashionlib.gallery.copies`) one is shown, and says how many are like
         it; that is found out for the first `COMPARED` photos shown.
         """
-        seen, itself = self.look(photo), self._itself(photo)
-        copies: dict[int, list[int]] = {}
+        seen, hidden, alike = self.look(photo), {*self._itself(photo)}, dict[int, int]()
         while True:
-            hidden = {*itself, *(copy for group in copies.values() for copy in group)}
             same = {"diversity": diversity, "exclude": hidden, "min_score": threshold_of(self.model)}
             rows = []
             if per_part:
                 rows = recommend_parts(seen, 0, self.seen, per_part=per_part, parts=parts, merge=True, **same)
             found = lookalikes.recommend_together(seen, 0, self.seen, k=k, **same) if k else []
             shown = dict.fromkeys([look.photo for row in rows for look in row.looks] + [one.photo for one in found])
-            if not self._find_copies(list(shown)[:COMPARED], copies, hidden):
+            for one in list(shown)[:COMPARED]:
+                if one not in alike and one not in hidden:
+                    copies = {*self.copies.of(one)} - hidden - alike.keys()
+                    hidden |= copies
+                    alike[one] = len(copies)
+            if hidden.isdisjoint(shown):
                 break
-        number = {one: len(group) for one, group in copies.items()}
-        rows = [replace(row, looks=tuple(look.like(number.get(look.photo, 0)) for look in row.looks)) for row in rows]
-        return rows, [replace(one, alike=number.get(one.photo, 0)) for one in found]
-
-    def _find_copies(self, shown: Sequence[int], copies: dict[int, list[int]], hidden: set[int]) -> bool:
-        """Adds the copies of each photo shown; whether any of them is shown as well."""
-        before = len(hidden)
-        for one in shown:
-            if one not in copies and one not in hidden:
-                copies[one] = [copy for copy in self.copies.of(one) if copy not in hidden and copy not in copies]
-                hidden.update(copies[one])
-        return len(hidden) > before and not hidden.isdisjoint(shown)
+        rows = [replace(row, looks=tuple(look.like(alike.get(look.photo, 0)) for look in row.looks)) for row in rows]
+        return rows, [replace(one, alike=alike.get(one.photo, 0)) for one in found]
 
     @cached_property
     def copies(self) -> Copies:

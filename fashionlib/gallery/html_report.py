@@ -51,7 +51,7 @@ def page(
     kept = [[look for look in one.looks if look.label in number] for one in together]
     return _template().render(
         name=name, rows=rows, together=together, skipped=skipped, photos=photos, diversity=diversity, colours=COLOURS,
-        sizes={key: _size(one) for key, one in pictures.items()},
+        sizes={key: Image.open(io.BytesIO(one)).size for key, one in pictures.items()},
         pictures={key: base64.b64encode(one).decode() for key, one in pictures.items()},
         links={look.photo: _link(look.name, root, out) for row in [*rows, *together] for look in row.looks},
         outlines=outlines, query_outlines=outlines(rows, range(len(rows))),
@@ -86,11 +86,6 @@ def write_page(
     with written_aside(out) as file:
         file.write(text.encode())
     return out
-
-
-def _size(picture: bytes) -> tuple[int, int]:
-    """Width and height of a JPEG."""
-    return Image.open(io.BytesIO(picture)).size
 
 
 def _link(name: str, root: str | Path | None, out: str | Path | None) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,30 +85,26 @@ def plan(folder: str | Path, place: Path, model: str) -> Plan:
     found = _stamps(there)
     manifest = read_manifest(place, model)
     known = manifest or Manifest(model)
-    more = left_over(place, known)
-    photos, skipped = {}, {}
+    more = left_over(place, known)  # later than what is known
+    photos, skipped, places, faults = {}, {}, {**known.photos, **more.photos}, {**known.skipped, **more.skipped}
     for name, stamp in found.items():
-        places = [one.photos[name] for one in (known, more) if name in one.photos]
-        faults = [one.skipped[name] for one in (known, more) if name in one.skipped]
-        if (one := _recognised(there.root / name, stamp, places)) is not None:
+        if name in places and (one := _recognised(there.root / name, stamp, places[name])) is not None:
             photos[name] = one
-        elif (why := next((fault for fault in faults if fault.stamp == stamp), None)) is not None:
-            skipped[name] = why
+        elif name in faults and faults[name].stamp == stamp:
+            skipped[name] = faults[name]
     kept = Manifest(model, photos, skipped, {**known.shards, **more.shards})
     todo = {name: stamp for name, stamp in found.items() if name not in photos and name not in skipped}
     changed = manifest is None or bool(todo or more.shards) or _said(kept) != _said(known)
     return Plan(kept, todo, changed, kept != known, there.left_out)
 
 
-def _recognised(path: Path, stamp: Stat, places: Sequence[Place]) -> Place | None:
-    """Where the features of the photo at `path` are: of the same file, or of one with the same content."""
-    for one in places:
-        if one.stamp == stamp:
-            return one
-    for one in places:
-        with contextlib.suppress(OSError, Damaged):
-            if one.stamp[0] == stamp[0] and one.content == content_hash(path):
-                return replace(one, stamp=stamp)
+def _recognised(path: Path, stamp: Stat, known: Place) -> Place | None:
+    """Where the features of the photo at `path` are, if those `known` are of this file or of one with its content."""
+    if known.stamp == stamp:
+        return known
+    with contextlib.suppress(OSError, Damaged):
+        if known.stamp[0] == stamp[0] and known.content == content_hash(path):
+            return replace(known, stamp=stamp)
     return None
 
 

@@ -138,7 +138,6 @@ def write_manifest(place: Path, manifest: Manifest) -> None:
         ],
         "skipped": [[name, *one.stamp, one.reason] for name, one in sorted(manifest.skipped.items())],
     }  # fmt: skip
-    _clear(place / MANIFEST)
     write_json(place / MANIFEST, values)
     _remove(place, keep={*shards})
     _remove_format_1(place)
@@ -158,8 +157,7 @@ def write_shard(place: Path, arrays: Mapping[str, np.ndarray], part: Manifest) -
     }
     content = save(dict(arrays), about)
     name = f"fashionlib-{bytes_hash(content)}.safetensors"
-    _clear(place / name)
-    with written_aside(place / name) as file:
+    with written_aside(place / name, own=True) as file:
         file.write(content)
     placed = {one: replace(where, shard=name, row=row) for row, (one, where) in enumerate(part.photos.items())}
     return replace(part, photos=placed, shards={name: stat_of(place / name)})
@@ -226,28 +224,19 @@ def _lock(handle: int, place: Path) -> None:
 
 
 def _remove(place: Path, keep: set[str] | None) -> None:
-    """Remove what a killed run left half-written and, with `keep`, shards that are not among these."""
-    if not _marked(place):
-        return
-    for path in place.iterdir():
+    """Remove what a killed run left half-written and, with `keep`, shards that are not among these.
+
+    Only in a folder that is marked as ours.
+    """
+    try:
+        ours = read_bytes(place / LOCK, len(_MARK)) == _MARK
+    except (OSError, Damaged):
+        ours = False
+    for path in place.iterdir() if ours else ():
         old = path.name.startswith(".") or (keep is not None and path.name not in keep)
         if old and _OURS.fullmatch(path.name):
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def _clear(path: Path) -> None:
-    """Remove a pipe or a link that has the name of a file of ours."""
-    with contextlib.suppress(OSError):
-        if not stat.S_ISREG(os.lstat(path).st_mode) and _marked(path.parent):
-            path.unlink()
-
-
-def _marked(place: Path) -> bool:
-    try:
-        return read_bytes(place / LOCK, len(_MARK)) == _MARK
-    except (OSError, Damaged):
-        return False
 
 
 def _remove_format_1(place: Path) -> None:
