@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from fashionlib.core.console import tracked
+from fashionlib.core.device import on_every_core
 from fashionlib.core.errors import InputError, PassingError
 from fashionlib.core.output import Output
 from fashionlib.core.sealed import Damaged, content_hash
@@ -28,7 +29,7 @@ from fashionlib.gallery.store import NEVER, Manifest, Place, Skipped, write_shar
 from fashionlib.models.spatial_transformer import boxes_of
 from fashionlib.models.tagger import Tagger, load_model
 
-BATCH = 32
+BATCH = 16
 THUMBNAIL = (320, 320)  # the largest width and height of the small pictures, in pixels
 _AHEAD = 3 * BATCH  # photos decoded before the network asks for them
 
@@ -146,16 +147,21 @@ def _look(
     read: Iterator[tuple[str, str, Decoded | InputError]], what: Plan, model: Tagger
 ) -> tuple[Manifest, dict[str, np.ndarray]]:
     """Photos as `_read` gives them, seen batch by batch: those seen and those skipped, and the arrays of a shard."""
-    found, rows = Manifest(what.kept.model), []
-    while batch := list(islice(read, BATCH)):
-        for name, content, one in batch:
+    found = Manifest(what.kept.model)
+
+    def sound() -> Iterator[Decoded]:
+        for name, content, one in read:
             if isinstance(one, Decoded):
                 found.photos[name] = Place(what.todo[name], content, "", 0)
+                yield one
             else:  # a fault that passes is kept for no file that there can be
                 stamp = NEVER if isinstance(one, PassingError) else what.todo[name]
                 found.skipped[name] = Skipped(stamp, str(one))
-        if seen := [one for _, _, one in batch if isinstance(one, Decoded)]:
-            rows.append(see(model, seen))
+
+    photos = sound()
+    batches = iter(lambda: [*islice(photos, BATCH)], [])
+    # a batch is one core's from pixels to boxes: while cores share a batch, some wait for others
+    rows = [*on_every_core(lambda batch: see(model, batch), batches)]
     return found, {key: np.concatenate([row[key] for row in rows]) for key in rows[0]} if rows else {}
 
 
