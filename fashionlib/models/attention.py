@@ -37,7 +37,7 @@ class BoxLocator(nn.Module):
             theta = theta + self.predict(hidden)
         elif self.look == "learned":
             theta = theta + self.change[step]
-        return theta, box_indicator(upright(theta).unsqueeze(1), grid)[:, 0].unflatten(1, grid)
+        return theta, box_indicator(upright(theta), grid).unflatten(1, grid)
 
 
 class MapLocator(nn.Module):

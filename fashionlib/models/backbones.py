@@ -21,8 +21,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
-from timm.models import load_state_dict
-from timm.models._helpers import remap_state_dict
+from timm.models import load_state_dict, remap_state_dict
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 

@@ -69,9 +69,7 @@ def boxes_of(theta: Float[Tensor, "b numbers"]) -> Float[Tensor, "b 4"]:
     return torch.cat([centre - half, centre + half], dim=1) / 2 + 0.5
 
 
-def box_indicator(
-    theta: Float[Tensor, "b s 4"], grid: tuple[int, int], sharpness: float = 4.0
-) -> Float[Tensor, "b s n"]:
+def box_indicator(theta: Float[Tensor, "*b 4"], grid: tuple[int, int], sharpness: float = 4.0) -> Float[Tensor, "*b n"]:
     """A box as an attention map over grid cells: a soft indicator of the cells that lie in it, summing to 1.
 
     A spatial transformer has a box, not a map; this makes the paper's divergence loss apply to it. Along each axis the

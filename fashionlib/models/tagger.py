@@ -42,7 +42,7 @@ class Tag:
 
     label: str
     score: float
-    box: tuple[float, float, float, float] | None
+    box: Box | None
 
 
 class Tagger(nn.Module):

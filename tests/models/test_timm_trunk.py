@@ -67,7 +67,7 @@ def test_maps_are_those_of_timm_on_a_grid_of_the_stride(name, strides):
 
 
 @pytest.mark.parametrize("name", [CONVOLUTIONS, TRANSFORMER])
-@pytest.mark.parametrize("ending", ["safetensors", "pth", "wrapped.pth"])
+@pytest.mark.parametrize("ending", ["safetensors", "pth", "wrapped.pth", "parallel.pth"])
 def test_weights_come_from_a_file(tmp_path, name, ending):
     torch.manual_seed(1)
     model = timm.create_model(name.removeprefix("timm/"), pretrained=False).eval()
@@ -75,7 +75,9 @@ def test_weights_come_from_a_file(tmp_path, name, ending):
     if ending == "safetensors":
         save_file(model.state_dict(), path)
     else:
-        torch.save({"state_dict": model.state_dict()} if "wrapped" in ending else model.state_dict(), path)
+        prefix = "module." if "parallel" in ending else ""  # as DistributedDataParallel names them
+        weights = {prefix + key: weight for key, weight in model.state_dict().items()}
+        torch.save({"state_dict": weights} if "wrapped" in ending else weights, path)
     trunk = build_trunk(name, pretrained=str(path)).eval()
     theirs = model.state_dict()
     shared = [key for key in trunk.body.state_dict() if key.removeprefix("model.") in theirs]
@@ -98,13 +100,19 @@ def test_a_file_of_weights_is_known_by_its_content_wherever_it_lies(tmp_path):
     assert weights_of({"name": "lite0"}) is True
 
 
+class CodeInIt:
+    """A file that names it is refused: reading it would run code."""
+
+
 def test_faults_are_told_in_one_line(tmp_path):
     (tmp_path / "junk.pth").write_bytes(b"junk")
+    torch.save({"conv1.weight": CodeInIt()}, tmp_path / "code.pth")
     torch.save({"a": torch.ones(1)}, tmp_path / "other.pth")
     wrong = {
         "timm/resnet_18": ({}, r"timm has no model 'resnet_18'; did you mean timm/\w*resnet"),
         CONVOLUTIONS: ({"pretrained": False, "depths": [3]}, "no depth 3: choose from 2, 4, 8, 16, 32"),
         TRANSFORMER: ({"pretrained": str(tmp_path / "junk.pth")}, "no weights can be read"),
+        "timm/resnet34": ({"pretrained": str(tmp_path / "code.pth")}, "no weights can be read"),
         "timm/resnet18": (
             {"pretrained": str(tmp_path / "other.pth")},
             "of another model, .* is conv1.weight",
