@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.options import Count, FileName, Whole, build, choose, read_yaml
+from fashionlib.core.options import Count, FileName, Seed, build, choose, read_yaml
 from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.training.options import TrainingOptions
 
@@ -82,15 +82,15 @@ class Profile:
     data: DataOptions
     methods: Annotated[dict[FileName, dict], Field(min_length=1)]
     image_size: tuple[Count, Count] = (192, 128)
-    seeds: Annotated[tuple[Whole, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     trunk: TrunkOptions = field(default_factory=TrunkOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
-    tagging: dict = field(default_factory=dict)
+    tagging: dict[str, dict] = field(default_factory=dict)
     retrieval: dict[Literal["inshop", "c2s"], dict | None] = field(default_factory=dict)
     ablation: bool = False
     resamples: Count = 1000
     root: str | None = None
-    elsewhere: dict = field(default_factory=dict)
+    elsewhere: dict[str, dict] = field(default_factory=dict)
     absent: dict = field(default_factory=dict)
     lacking: dict = field(default_factory=dict)
 
@@ -238,9 +238,11 @@ def load_profile(name: object, *, data: object = None, seeds: object = None, che
         profile = replace(profile, root=data)
     if seeds:
         numbers = [each.strip() for each in seeds.split(",")]
-        if not all(each.isascii() and each.isdigit() for each in numbers):
-            raise InputError(f"seeds {seeds!r}: expected whole numbers with commas between, such as 0,1,2")
+        if not all(each.isascii() and each.isdigit() and len(each) < 10 for each in numbers):
+            raise InputError(f"seeds {seeds!r}: expected whole numbers below 10⁹ with commas between, such as 0,1,2")
         profile = replace(profile, seeds=tuple(map(int, numbers)))
+    if len({*profile.seeds}) < len(profile.seeds):
+        raise InputError(f"profile {profile.name}: seeds {profile.seeds} name one twice; name each once")
     if profile.data.name != "wardrobe" and not profile.root:
         raise InputError(f"profile {profile.name} needs its data: add DATA=folder (or -p data folder with papermill)")
     profile = profile.on(part) if part else _present(profile)
@@ -274,10 +276,10 @@ def read_profile(name: str, check: bool = True) -> Profile:
     path = Path(name) if name.endswith((".yaml", ".yml")) else project_root() / "profiles" / f"{name}.yaml"
     values = _values(path)
     if isinstance(values.get("retrieval"), list):
-        values["retrieval"] = {task: {} for task in values["retrieval"]}
+        values["retrieval"] = {str(task): {} for task in values["retrieval"]}
     profile = build(Profile, {"name": path.stem, **values}, str(path))
     for task, options in profile.retrieval.items():
-        if options and "data" not in options:
+        if options and not isinstance(options.get("data"), str):
             raise InputError(f"{path}, key retrieval, {task}: name the data set, such as data: deepfashion_{task}")
     _check(profile, str(path), check)
     known = [profile.data.name, *profile.others]
@@ -291,10 +293,10 @@ def read_profile(name: str, check: bool = True) -> Profile:
     return replace(profile, methods=own, elsewhere={k: v for k, v in profile.methods.items() if k not in own})
 
 
-def _values(path: Path) -> dict[str, Any]:
-    """What the file says, on top of the profile that it is `like`."""
+def _values(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What the file says, on top of the profile that it is `like`. above: those that are like it."""
+    known = sorted(found.stem for found in path.parent.glob("*.yaml"))
     if not path.is_file():
-        known = sorted(found.stem for found in path.parent.glob("*.yaml"))
         raise InputError(f"{path}: no such profile; choose one of {', '.join(known) or 'none here'}")
     try:
         values = read_yaml(path.read_text(encoding="utf-8"), str(path))
@@ -303,7 +305,9 @@ def _values(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of options, got {values!r}")
     if "like" in values:
-        return _merged(_values(path.with_name(f"{values.pop('like')}.yaml")), values)
+        above = (*above, path.stem)
+        choose(like := values.pop("like"), [name for name in known if name not in above], f"{path}, key like")
+        return _merged(_values(path.with_name(f"{like}.yaml"), above), values)
     return values
 
 

@@ -133,3 +133,51 @@ def test_a_profile_that_is_no_text_is_named(tmp_path):
     (tmp_path / "mine.yaml").write_bytes(b"data: {name: \xff}\n")
     with pytest.raises(InputError, match=r"mine\.yaml: not text in UTF-8"):
         load_profile(str(tmp_path / "mine.yaml"))
+
+
+ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ALIASES + START, "more than 100,000 values"),
+        (START + "tagging: &all {ccp: *all}\n", "nested too deep, or in itself"),
+        (START + "training: " + "[" * 3000 + "]" * 3000, "nested too deep"),
+        ("data: {name: wardrobe, options: {a: " + "[" * 300 + "]" * 300 + "}}\nmethods: {}\n", "nested too deep"),
+        (START + "seeds: [1]\nseeds: [2]\n", "the key seeds stands 2 times"),
+        (START + "seeds: [1, 1]\n", "name one twice"),
+        (START + "seeds: [4294967296]\n", "key seeds.0: expected less than 4294967296"),
+        (START + f"seeds: [{'9' * 5000}]\n", "not YAML"),
+        (START + f"seeds: [0x{'f' * 20_000}]\n", "digits"),
+        (START + "seeds: [!!int x]\n", "not YAML"),
+        (START + "training: {2001-01-01: 1}\n", "keys must be str"),
+        (START + 'name: "\\ud800"\n', "Invalid JSON"),
+        (START + f"name: {'a ' * 500_000}\n", "key name: expected a name"),
+        (START + f"name: {'a' * 101}\n", "key name: expected a name of letters"),
+        (START + "tagging: {ccp: }\n", "key tagging.ccp: expected a mapping, got None"),
+        (START + "tagging: {ccp: [1]}\n", "key tagging.ccp: expected a mapping, got [1]"),
+        (START + "retrieval: [{a: 1}]\n", "key retrieval.{'a': 1}: got"),
+        (START + "retrieval: {inshop: {data: [x]}}\n", "key retrieval, inshop: name the data set"),
+        (START + "elsewhere: {a: b}\n", "key elsewhere.a: expected a mapping"),
+        ("like: mine\n", "key like: got 'mine'; choose one of other"),
+        ("like: ../../x\n", "key like: got '../../x'; choose one of other"),
+        ("like: other\n", "key like: got 'mine'"),
+    ],
+    ids=range(22),
+)  # fmt: skip
+def test_a_profile_that_would_take_all_memory_or_holds_what_none_can_is_one_line(tmp_path, text, said):
+    (tmp_path / "other.yaml").write_text("like: mine\n")
+    with pytest.raises(InputError) as refused:
+        load_profile(written(tmp_path, text))
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize("seeds", ["1,1", "9" * 5000, "10000000000"])
+def test_seeds_that_no_run_can_have_are_refused(seeds):
+    with pytest.raises(InputError, match="seeds"):
+        load_profile("quick", seeds=seeds)
