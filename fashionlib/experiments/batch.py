@@ -199,7 +199,7 @@ def forget_missing(profile: Profile) -> None:
         for path in (job.executed(profile.name), *ledgers):
             try:
                 json.loads(path.read_bytes())
-            except (OSError, ValueError):
+            except (OSError, ValueError, RecursionError):
                 if path.exists() and (root / stamp(profile.name, job.key)).exists():
                     notice(f"{path}: damaged; it is made again")
                 (root / stamp(profile.name, job.key)).unlink(missing_ok=True)

@@ -83,9 +83,7 @@ def write(entries: Sequence[Entry], root: str | Path, profile: str, experiment: 
     for one in ordered:
         if (one.profile, one.experiment) != (profile, experiment):
             raise InputError(f"An entry of {one.profile}/{one.experiment} does not belong in {path}.")
-    for one, other in pairwise(ordered):
-        if sort_key(one) == sort_key(other):
-            raise InputError(f"Two entries give {words(one)}: a ledger holds each number once.")
+    _refuse_repeats(ordered)
     optional = {field.name for field in fields(Entry) if field.default is None}
     rows = [{k: v for k, v in asdict(one).items() if v is not None or k not in optional} for one in ordered]
     text = json.dumps(rows, indent=2, allow_nan=False, ensure_ascii=False)
@@ -104,14 +102,22 @@ def read(root: str | Path, profile: str, experiment: str) -> list[Entry]:
         raise InputError(f"{path} does not exist: make it with {command}.")
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({error}): remove it and run {command}.") from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not rows or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path} is not a list of entries: remove it and run {command}.")
     try:
-        return [_checked(row) for row in rows]
+        entries = [_checked(row) for row in rows]
+        _refuse_repeats(sorted(entries, key=sort_key))
+        return entries
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _refuse_repeats(ordered: Sequence[Entry]) -> None:
+    for one, other in pairwise(ordered):
+        if sort_key(one) == sort_key(other):
+            raise InputError(f"Two entries give {words(one)}: a ledger holds each number once.")
 
 
 def find(entries: Sequence[Entry], **wanted: Any) -> Entry:
@@ -141,6 +147,8 @@ def _path(root: str | Path, profile: str, experiment: str) -> Path:
 def _checked(values: Mapping[str, Any]) -> Entry:
     one = build(Entry, {name: _plain(value, name) for name, value in values.items()}, "a ledger's entry")
     low, high = one.low, one.high
+    if one.per_seed is not None and len(one.per_seed) != len(one.seeds):
+        raise InputError(f"{words(one)}: {len(one.per_seed)} values of {len(one.seeds)} seeds: expected one of each.")
     if (low is None) != (high is None) or (low is not None and high is not None and low > high):
         raise InputError(f"The interval is {low} to {high}: expected low <= high, or None for both.")
     # a bootstrap's interval may end just short of its own value, and no more than that

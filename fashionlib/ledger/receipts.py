@@ -57,7 +57,7 @@ def read_receipt(root: str | Path, profile: str) -> list[Receipt]:
         return []
     try:
         return [Receipt(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         command = f"fashionlib verify --profile {profile}"
         raise InputError(f"{path} holds no receipts ({error}): remove it and run `{command}`.") from None
 

@@ -102,6 +102,7 @@ def test_a_ledger_is_stable_and_reads_line_by_line(tmp_path):
         ({"low": 0.4}, "expected low <= high"),
         ({"low": None}, "or None for both"),
         ({"seeds": {0}}, "seeds is a set"),
+        ({"per_seed": [0.3, 0.3]}, "2 values of 1 seeds"),
     ],
 )
 def test_an_entry_that_would_not_hold_is_refused(changes, message):
@@ -134,7 +135,10 @@ def test_ledgers_that_are_missing_or_damaged_are_named(tmp_path):
     whole = path.read_text()
     for text, message in (
         (whole[:-20], "is not JSON"),
+        ("[" * 500_000, "is not JSON"),
         ("{}", "is not a list of entries"),
+        ("[]", "is not a list of entries"),
+        (json.dumps(json.loads(whole) * 2), "a ledger holds each number once"),
         (whole.replace('"n"', '"m"'), "table1.json: a ledger's entry: (unknown key 'm'|the key n is missing)"),
     ):
         path.write_text(text)
