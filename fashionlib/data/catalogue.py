@@ -30,6 +30,7 @@ class Catalogue(Dataset):
 
     root: the folder of the data set. split: "inshop_query", the backs and close-ups, "inshop_gallery", the photos
     called main, or "all". half: styles for choosing options ("val") or for reporting ("test"), by `half_of`, or "all".
+    paths: the files, by id.
 
     Some colours of a style are one photograph recoloured, so a colour is no second view of it.
 
@@ -49,20 +50,15 @@ class Catalogue(Dataset):
             raise InputError(f"{root}: no photos such as mh01-black_main.jpg in {' or '.join(FOLDERS)}; {GET_IT}")
         wanted = {path.stem: path for path, match in found.items() if match["view"].lower() in VIEWS[split]
                   and half in ("all", half_of(match["style"]))}  # fmt: skip
-        self._paths = dict(sorted(wanted.items()))
-        self.ids = tuple(self._paths)
+        self.paths = dict(sorted(wanted.items()))
+        self.ids = tuple(self.paths)
 
     def __getitem__(self, index: int) -> Sample:
         id_ = self.ids[index]
-        return Sample(image=read_photo(self._paths[id_]), id=id_, product=style_of(id_), domain="shop")
+        return Sample(image=read_photo(self.paths[id_]), id=id_, product=style_of(id_), domain="shop")
 
     def targets(self) -> None:
         """The shop's categories are not tags of what a photo shows."""
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files, in the order of the ids."""
-        return tuple(self._paths.values())
 
     def products(self) -> tuple[str, ...]:
         """The style of each photo, without opening any."""
@@ -81,7 +77,7 @@ class Catalogue(Dataset):
 
     def fingerprint(self) -> str:
         """Changes when a photo is added, removed or changes its size."""
-        return lines_hash(f"{id_} {path.stat().st_size}" for id_, path in self._paths.items())
+        return lines_hash(f"{id_} {path.stat().st_size}" for id_, path in self.paths.items())
 
 
 def style_of(id_: str) -> str:

@@ -61,7 +61,7 @@ def read_catalogue(root: Path, found: Findings) -> Contents:
             catalogue.links(kind)
         except InputError as error:
             report(found, "lists", error)
-    contents = _of_files([path.relative_to(root).as_posix() for path in catalogue.paths])
+    contents = _of_files([path.relative_to(root).as_posix() for path in catalogue.paths.values()])
     contents.counts["styles"] = len({*catalogue.products()})
     return contents
 

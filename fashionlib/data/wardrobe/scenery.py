@@ -81,12 +81,10 @@ def _passer_by(sketch: _Sketch, rng: Random, horizon: Number) -> None:
     x, scale, skin = rng.uniform(-80, 80), rng.uniform(0.45, 1.25), mixed(*_FACES, rng.random())
     upper, lower, low = _toned(rng, 0.0), _toned(rng, 0.1, dark=0.6), rng.choice((50, 54, 72))
     top = horizon + rng.uniform(2, 22) - 100 * scale
-    shapes: list[tuple[list[Point], RGB]] = []
-    for side in (-1, 1):
-        step = side * rng.uniform(3, 8)
-        shapes.append(([(0, 48), (side * 9, 48), (step + side * 2, 100), (step - side * 2, 100)], lower))
-    shapes.append(([(4, 15), (12, 20), (13, 46), (9, low), (-9, low), (-13, 46), (-12, 20), (-4, 15)], upper))
-    for points, colour in shapes:
+    legs = [[(0, 48), (side * 9, 48), (side * step + side * 2, 100), (side * step - side * 2, 100)]
+            for side, step in ((-1, rng.uniform(3, 8)), (1, rng.uniform(3, 8)))]  # fmt: skip
+    body = [(4, 15), (12, 20), (13, 46), (9, low), (-9, low), (-13, 46), (-12, 20), (-4, 15)]
+    for points, colour in ((legs[0], lower), (legs[1], lower), (body, upper)):
         sketch.polygon([(x + scale * across, top + scale * down) for across, down in points], colour)
     sketch.blob(x, top + 8 * scale, 5 * scale, 7 * scale, skin)
     sketch.blob(x, top + 4.5 * scale, 5.6 * scale, 5 * scale, mixed((30, 24, 24), (170, 120, 70), rng.random()))
