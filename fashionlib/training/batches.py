@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,16 +26,15 @@ Values = TypeVar("Values", np.ndarray, Tensor)
 class Piece:
     """What a process is fed at once: its share of a global batch, or a part of that share.
 
-    photos: how many they are. share: of the global batch's; all pieces of all processes make 1. last: the weights are
-    moved after it. more: what else the head's loss takes.
+    share: of the global batch's photos; all pieces of all processes make 1. last: the weights are moved after it. more:
+    what else the head's loss takes.
     """
 
     batch: Tensor
     targets: Float[Tensor, "b c"]
-    photos: int
     share: float
     last: bool
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def batches(
             draws[:, 3] = 1.0  # `take` has mirrored them already
             batch = augmented(batch, draws, shift)
         more = supervision.of(plan.photos, views[plan.photos], progress, batch.device)
-        return Piece(batch, tags, len(plan.photos), plan.share, plan.last, more)
+        return Piece(batch, tags, plan.share, plan.last, more)
 
     plans = _plans(order, options, draw, moves, accelerator.process_index, accelerator.num_processes)
     return in_order(made, plans, AHEAD, 1)

@@ -161,7 +161,7 @@ def _learn(
             # processes' gradients are averaged: each piece counts by its photos among the whole batch's
             accelerator.backward(sum(losses.values()) * (piece.share * accelerator.num_processes))
         for name, value in losses.items():
-            terms[name] = terms[name] + value.detach().to(exact) * (piece.photos / photos)
+            terms[name] = terms[name] + value.detach().to(exact) * (len(piece.targets) / photos)
         if piece.last:  # of a batch: its gradients are added up
             accelerator.clip_grad_norm_(run.parameters(), options.clip)
             optimiser.step()
