@@ -14,15 +14,17 @@ from fashionlib.data.base import Dataset, Sample, split_hash
 _MODULES = {  # by name, where its class is
     "wardrobe": ("wardrobe.dataset", "Wardrobe"), "ccp": ("ccp", "CCP"), "folder": ("folder", "Folder"),
     "closet": ("closet", "Closet"), "catalogue": ("catalogue", "Catalogue"),
-    "street_closet": ("street_closet", "StreetCloset"), "fashion144k": ("published.fashion144k", "Fashion144k"),
+    "street_closet": ("closet", "StreetCloset"), "fashion144k": ("published.fashion144k", "Fashion144k"),
     "fashion550k": ("published.fashion550k", "Fashion550k"),
     "deepfashion_inshop": ("published.deepfashion_inshop", "InShop"),
     "deepfashion_c2s": ("published.deepfashion_c2s", "ConsumerToShop"),
     "deepfashion_attributes": ("published.deepfashion_attributes", "Attributes"),
 }  # fmt: skip
 NAMES = tuple(_MODULES)
-_classes = {module: [kind] for module, kind in _MODULES.values()}
-__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_classes | {"ccp": ["CCP", "CCPShop"]})
+_classes = {"ccp": ["CCPShop"]}
+for _module, _class in _MODULES.values():
+    _classes.setdefault(_module, []).append(_class)
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_classes)
 __all__ = ["NAMES", "Dataset", "Sample", "load", "split_hash"]
 
 

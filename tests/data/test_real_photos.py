@@ -7,17 +7,19 @@ from PIL import Image
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
 from fashionlib.data.catalogue import half_of
-from fashionlib.data.closet import CLASSES, read_rows, split_of_senders
-from fashionlib.data.doctor.diagnosis import examine
-from fashionlib.data.street_closet import (
+from fashionlib.data.closet import (
+    CLASSES,
     CROPS,
     UNKNOWN,
     closet_targets,
     labels_in,
+    read_rows,
+    split_of_senders,
     street_targets,
     vocabulary,
     window_of,
 )
+from fashionlib.data.doctor.diagnosis import examine
 
 
 def write_photo(path, colour=(200, 30, 30)):
