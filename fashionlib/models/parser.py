@@ -89,10 +89,10 @@ class Parser(STLSTM):
                 steps = self.whole(output.steps, self.descriptor.pooled(raw, whole))
                 output.steps, output.scores = steps, steps.amax(1)
         elif options.texture != "scores":
-            output.features, output.texture_scores = self._compared(standard.detach(), attention)
+            output.features, output.texture_scores = self.compared(standard.detach(), attention)
         return output
 
-    def _compared(self, standard: Tensor, attention: Tensor) -> tuple[Tensor, Tensor | None]:
+    def compared(self, standard: Tensor, attention: Tensor) -> tuple[Tensor, Tensor | None]:
         """What retrieval compares, b s f, and the texture head's scores, b s c. Trains no attention."""
         cells = standard.flatten(2).transpose(1, 2)  # b n d
         parts = [F.normalize(depth, dim=-1) for depth in (attention @ cells).split(self.depths, dim=-1)]
