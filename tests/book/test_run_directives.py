@@ -12,8 +12,7 @@ from project import ROOT
 pytest.importorskip("sphinx", reason="the extra 'book' is not installed")
 pytest.importorskip("myst_parser", reason="the extra 'book' is not installed")
 
-from fashionbook.api import plain_docstring
-from fashionbook.extension import check_contents
+from fashionbook.extension import check_contents, plain_docstring
 from fashionbook.run_directives import parameters_of
 from sphinx.errors import ExtensionError
 from test_directives import Book, entry, table, words

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from matplotlib.figure import Figure
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -220,12 +221,16 @@ class LedgerFigure(LedgerDirective):
     def _drawn(self, found: list[Entry], tone: str) -> Path:
         folder = Path(self.env.doctreedir) / "ledger-figures"
         folder.mkdir(parents=True, exist_ok=True)
-        kind = "-".join([self.profile, *self.experiments(), *(["published"] if "published" in self.options else [])])
-        path = folder / f"{kind}-{tone}.svg"
+        name, suffix, draw = self.figure(found)
+        path = folder / f"{name}-{tone}.{suffix}"
         with plotstyle.theme(dark=tone == "dark"):
-            if self.experiments() == ["table1"]:
-                figure = plots.table1_figure(found)
-            else:
-                figure = plots.topk_curves(found, published(self.env) if "published" in self.options else None)
-            figure.savefig(path, transparent=True, metadata={"Date": None})
+            draw().savefig(path, transparent=True, metadata={"Date": None} if suffix == "svg" else None)
         return path
+
+    def figure(self, found: list[Entry]) -> tuple[str, str, Callable[[], Figure]]:
+        """The picture's name among the book's, its suffix, and what draws it."""
+        name = "-".join([self.profile, *self.experiments(), *(["published"] if "published" in self.options else [])])
+        if self.experiments() == ["table1"]:
+            return name, "svg", lambda: plots.table1_figure(found)
+        rows = published(self.env) if "published" in self.options else None
+        return name, "svg", lambda: plots.topk_curves(found, rows)

@@ -22,7 +22,6 @@ from fashionlib.experiments.profile import load_profile
 from fashionlib.models.backbones import build_trunk
 from fashionlib.models.tagger import HEADS
 from fashionlib.plots import diagrams, figures
-from fashionlib.plots import style as plotstyle
 
 LOOKS = 5
 VARIANTS = (
@@ -46,17 +45,12 @@ class FigureOf(LedgerFigure):
     def may_lack(self) -> bool:
         return False
 
-    def _drawn(self, found: list, tone: str) -> Path:
+    def figure(self, found: list) -> tuple[str, str, Callable[[], Figure]]:
         name = self.arguments[0]
         if name not in FIGURES:
             raise InputError(f"no figure is called '{name}'; there are {', '.join(FIGURES)}")
         draw, suffix = FIGURES[name]
-        folder = Path(self.env.doctreedir) / "ledger-figures"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}{self.options.get('profiles', '').replace(' ', '-')}-{tone}.{suffix}"
-        with plotstyle.theme(dark=tone == "dark"):
-            draw(self).savefig(path, transparent=True, metadata={"Date": None} if suffix == "svg" else None)
-        return path
+        return name + self.options.get("profiles", "").replace(" ", "-"), suffix, lambda: draw(self)
 
     def ledger(self, experiment: str) -> list:
         """The experiment's entries of every profile named that has them."""
