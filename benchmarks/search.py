@@ -10,17 +10,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
 from fashionlib.data.augment import PLAIN
-from fashionlib.experiments.attention import MOVED, PROTOCOLS, following_numbers, looks_of
+from fashionlib.experiments.attention import MOVED, averages, following_numbers, looks_of
 from fashionlib.experiments.methods import about, measure, photos_of, tag_scores
 from fashionlib.experiments.profile import Profile, load_profile, project_root
-from fashionlib.experiments.table1 import METRICS
+from fashionlib.experiments.table1 import ON_SCORES
 from fashionlib.ledger.ledger import Entry, entry, read, write
 from fashionlib.metrics.attention import following
-
-WANTED = ("ap_all", "map")
 
 
 def search(profile: Profile, methods: Sequence[str] = ()) -> list[Entry]:
@@ -51,11 +47,10 @@ def _entries(profile: Profile, method: str) -> list[Entry]:
         (tag_scores(profile, method, seed, "val"), photos.targets)
         for seed, photos in zip(profile.seeds, validation, strict=True)
     ]
-    rows = []
-    for metric in WANTED:
-        protocol, statistic, _ = METRICS[metric]
-        found = measure(statistic, runs, resamples=profile.resamples)
-        rows.append({"metric": metric, "protocol": protocol, **found})
+    rows = [
+        {"metric": metric, "protocol": protocol, **measure(statistic, runs, resamples=profile.resamples)}
+        for metric, (protocol, statistic) in ON_SCORES.items()
+    ]
     if profile.method(method).kind == "parser":
         rows += _following(profile, method)
     shared = {**about(profile, "search", validation, "val"), "method": method, "seconds": time.perf_counter() - started}
@@ -63,17 +58,12 @@ def _entries(profile: Profile, method: str) -> list[Entry]:
 
 
 def _following(profile: Profile, method: str) -> list[dict]:
-    """How far the method's steps follow photos that are moved about, a row a metric."""
+    """How far the method's steps follow photos that are moved about, one row per metric."""
     numbers = []
     for seed in profile.seeds:
         still, moved = (looks_of(profile, method, seed, view, "val") for view in (PLAIN, MOVED))
         numbers.append(following_numbers(following(still.centres, moved.centres, MOVED.theta(still.photos.ids))))
-    values = {metric: [each[metric] for each in numbers] for metric in numbers[0]}
-    return [
-        {"metric": metric, "protocol": PROTOCOLS[metric], "value": float(np.mean(own)), "low": None, "high": None,
-         "per_seed": own}
-        for metric, own in values.items()
-    ]  # fmt: skip
+    return averages(numbers)
 
 
 if __name__ == "__main__":

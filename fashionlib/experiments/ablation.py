@@ -9,14 +9,13 @@ from dataclasses import asdict, replace
 import pandas as pd
 
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.methods import about, measure, photos_of, tag_scores
-from fashionlib.experiments.profile import Profile, project_root
-from fashionlib.experiments.table1 import METRICS
-from fashionlib.ledger.ledger import Entry, entry, write
+from fashionlib.experiments.methods import measure, photos_of, record, tag_scores
+from fashionlib.experiments.profile import Profile
+from fashionlib.experiments.table1 import ON_SCORES
+from fashionlib.ledger.ledger import Entry
 from fashionlib.models.tagger import HEADS
 
 PAPER, OURS = "parser-paper", "parser"
-WANTED = ("ap_all", "map")
 
 # options that only make sense together change together; the first word is what readers see
 GROUPS = {
@@ -84,18 +83,16 @@ def ablation(profile: Profile) -> list[Entry]:
                  for seed, test in zip(profile.seeds, tests, strict=True)]
         for method in profile.methods
     }  # fmt: skip
-    entries, shared = [], about(profile, "ablation", tests)
+    rows = []
     for method, own in runs.items():
         versus = None if method == PAPER else (PAPER, own, runs[PAPER])
         if method != OURS and not method.startswith(PAPER):
             versus = (OURS, runs[OURS], own)
-        for metric in WANTED:
-            protocol, statistic, _ = METRICS[metric]
+        for metric, (protocol, statistic) in ON_SCORES.items():
             found = measure(statistic, own, versus=versus, resamples=profile.resamples)
             seconds = time.perf_counter() - started
-            entries.append(entry(**shared, **found, method=method, metric=metric, protocol=protocol, seconds=seconds))
-    write(entries, project_root(), profile.name, "ablation")
-    return entries
+            rows.append({**found, "method": method, "metric": metric, "protocol": protocol, "seconds": seconds})
+    return record(profile, "ablation", tests, rows)
 
 
 def gains(entries: Sequence[Entry], metric: str = "ap_all") -> dict[str, dict[str, tuple[float, float, float]]]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
-from fashionlib.core.errors import InputError
 from fashionlib.data.augment import PLAIN, View
 from fashionlib.data.store import Photos
-from fashionlib.experiments.methods import about, dataset_of, fit, measure, photos_of, predictions
-from fashionlib.experiments.profile import Profile, project_root
-from fashionlib.ledger.ledger import Entry, entry, write
+from fashionlib.experiments.methods import (
+    Runs,
+    boxes_seen,
+    compared,
+    dataset_of,
+    fit,
+    photos_of,
+    predictions,
+    record,
+)
+from fashionlib.experiments.profile import Profile
+from fashionlib.ledger.ledger import Entry
 from fashionlib.metrics.attention import attention_statistics, following
 from fashionlib.metrics.localisation import (
     GarmentTruth,
@@ -29,10 +36,10 @@ from fashionlib.metrics.localisation import (
     winning_boxes,
     winning_steps,
 )
-from fashionlib.models.spatial_transformer import boxes_of
 
 MOST_TRUTHS = 600  # training photos whose masks are read for the labels' mean boxes
 MOVED = View(shift=0.2, seed=20)  # scaled and moved at random by up to a fifth of the frame
+CONTROLS = ("fixed", "fixed-learned")  # methods whose boxes are the same on every photo
 FOLLOWS = 0.5  # a step follows the person when both slopes are at least this
 
 _OVER = "mean over labels with 20 or more masked test photos"
@@ -82,10 +89,8 @@ def looks_of(
     """
     seed = profile.seeds[0] if seed is None else seed
     seen = predictions(profile, method, seed, split, view)
-    if seen.theta is None or seen.steps is None:
-        raise InputError(f"the method {method!r} sees the picture whole and looks nowhere; choose one of kind parser")
-    theta = torch.from_numpy(seen.theta)
-    boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
+    boxes = boxes_seen(seen, method)
+    assert seen.steps is not None
     winners = winning_steps(seen.steps)
     whole = boxes.shape[1] - fit(profile, method, seed).options.steps  # 1 where step 0 is scored, too
     return Looks(photos_of(profile, split, seed), boxes[:, whole:], winners - whole, winning_boxes(boxes, winners))
@@ -98,19 +103,21 @@ def attention(profile: Profile) -> list[Entry]:
     the photos moved about; there, a guess that never looks stays where it was.
     """
     started, methods = time.perf_counter(), [name for name in profile.methods if profile.method(name).kind == "parser"]
-    runs = [_measured(profile, methods, seed) for seed in profile.seeds]
-    entries, shared = [], about(profile, "attention", [run.photos for run in runs])
+    runs, rows = [_measured(profile, methods, seed) for seed in profile.seeds], []
     for method in methods:
-        rows: list[dict[str, Any]] = []
-        for metric in runs[0].statistics[method]:
-            values = [run.statistics[method][metric] for run in runs]
-            if np.isfinite(values).all():
-                own = {"value": float(np.mean(values)), "low": None, "high": None, "per_seed": values}
-                rows.append({"metric": metric, "protocol": PROTOCOLS[metric], **own})
+        rows += [{**row, "method": method} for row in averages([run.statistics[method] for run in runs])]
         rows += [*_guesses(method, runs, profile.resamples), *_guesses(method, runs, profile.resamples, "_moved")]
-        entries += [entry(**shared, method=method, **row, seconds=time.perf_counter() - started) for row in rows]
-    write(entries, project_root(), profile.name, "attention")
-    return entries
+    return record(profile, "attention", [run.photos for run in runs], rows, seconds=time.perf_counter() - started)
+
+
+def averages(seeds: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Fields of entries: the mean over seeds of each metric that every seed has, without an interval."""
+    values = {metric: [numbers[metric] for numbers in seeds] for metric in seeds[0]}
+    return [
+        {"metric": metric, "protocol": PROTOCOLS[metric], "value": float(np.mean(own)), "low": None, "high": None,
+         "per_seed": own}
+        for metric, own in values.items() if np.isfinite(own).all()
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -186,22 +193,17 @@ def _guesses(method: str, runs: list[_Run], resamples: int, end: str = "") -> li
     """Pointing and overlap of the method, and of the guesses beside it that never look; `end`: "" or "_moved"."""
     if not np.isfinite(mean_over_labels(runs[0].found[method][0])):
         return []  # too few masks
-    words = f"; {_MOVED}" if end else ""
+    words, guesses = f"; {_MOVED}" if end else "", (method, "mean_box", "centre", *CONTROLS)
+    hits, overlaps = ({guess: [(run.found[guess + end][row],) for run in runs] for guess in guesses
+                       if guess in runs[0].found} for row in (0, 1))  # fmt: skip
 
-    def values(guess: str, row: int = 0) -> list[tuple[np.ndarray]]:
-        return [(run.found[guess + end][row],) for run in runs]
+    def rows(guess: str, metric: str, of: Mapping[str, Runs], **options: Any) -> Iterator[dict[str, Any]]:
+        metrics = {metric + end: (PROTOCOLS[metric] + words, mean_over_labels)}
+        for row in compared(guess, of, metrics, resamples=resamples, **options):
+            yield {**row, "method": method, "per_seed": None}
 
-    def row(metric: str, guess: str, place: int = 0, protocol: str = "", **others: Any) -> dict[str, Any]:
-        found = measure(mean_over_labels, values(guess, place), resamples=resamples, **others)
-        return {**found, "per_seed": None, "metric": metric, "protocol": protocol or PROTOCOLS[metric] + words}
-
-    rows = [
-        row("pointing", method, versus=("mean_box", values(method), values("mean_box"))),
-        row("pointing_centre", "centre"), row("pointing_mean_box", "mean_box"), row("iou", method, 1),
+    return [
+        *rows(method, "pointing", hits, rival="mean_box", others=CONTROLS, over=[f"pointing{end}"]),
+        *rows("centre", "pointing_centre", hits), *rows("mean_box", "pointing_mean_box", hits),
+        *rows(method, "iou", overlaps),
     ]  # fmt: skip
-    rows = [{**each, "metric": each["metric"] + end} for each in rows]
-    for control in ("fixed", "fixed-learned"):
-        if control in runs[0].found and method != control:
-            words_over = f"paired difference to {control}: {PROTOCOLS['pointing']}{words}"
-            rows.append(row(f"pointing{end}_over_{control}", method, protocol=words_over, minus=values(control)))
-    return rows

@@ -6,13 +6,15 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from fashionlib.core.device import device_name
 from fashionlib.core.errors import InputError
@@ -31,8 +33,10 @@ from fashionlib.data.base import split_hash
 from fashionlib.data.published.fashion550k import Fashion550k
 from fashionlib.data.store import Joined, Photos, load_photos
 from fashionlib.experiments.profile import Profile, project_root
+from fashionlib.ledger.ledger import Entry, entry, write
 from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.models.backbones import frozen_trunk, weights_of
+from fashionlib.models.spatial_transformer import boxes_of
 from fashionlib.models.tagger import Tagger, load_model
 from fashionlib.training import distributed
 from fashionlib.training.feature_maps import MAPS_VERSION, trunk_maps
@@ -40,6 +44,14 @@ from fashionlib.training.inputs import ImageInputs, Inputs, MapInputs
 from fashionlib.training.loop import TRAINING_VERSION, Predictions, load_best, predict, train
 from fashionlib.training.options import TrainingOptions
 
+Statistic = Callable[..., Any]
+Runs = Sequence[tuple[Any, ...]]  # a statistic's arrays, one tuple per seed
+RIVAL = "whole"  # every other method is compared with it, photo by photo
+# some are compared with others, too: ours with what cannot look, cleaned labels with uncleaned, triplets with pairs
+OTHERS = {
+    "parser": ("fixed", "fixed-learned", "csra"), "triplet": ("siamese",),
+    "veit": ("inoue-baseline", "veit-uncleaned"), "inoue": ("inoue-baseline", "veit-uncleaned"),
+}  # fmt: skip
 PREDICTIONS_VERSION = 1  # raise it when the same weights and photos give other predictions
 
 
@@ -143,31 +155,36 @@ def predictions(
 
     Those of the test photos, which several experiments read, are made once and kept beside the weights.
     """
-    model, photos, folder = (
-        fit(profile, method, seed),
-        photos_of(profile, split, seed),
-        run_folder(profile, method, seed),
-    )
+    model, photos = fit(profile, method, seed), photos_of(profile, split, seed)
 
     def made() -> Predictions:
         return predict(model, inputs_of(profile, photos, [view, *[MIRRORED] * mirror]), mirror=mirror)
 
     if split != "test":
         return made()
+    folder = run_folder(profile, method, seed)
     what = (photos.fingerprint, view, mirror, profile.trunk, device_name(), MAPS_VERSION, PREDICTIONS_VERSION)
     weights, rest = content_hash(folder / "model.safetensors")[:8], hashlib.sha256(repr(what).encode()).hexdigest()[:8]
-    for old in folder.glob("predictions-*"):
-        if not old.name.startswith(f"predictions-{weights}"):
-            shutil.rmtree(old, ignore_errors=True)
+    for old in {*folder.glob("predictions-*")} - {*folder.glob(f"predictions-{weights}*")}:
+        shutil.rmtree(old, ignore_errors=True)
 
-    def write(aside: Path) -> None:
+    def write_arrays(aside: Path) -> None:
         for name, array in vars(made()).items():
             if array is not None:
                 np.save(aside / f"{name}.npy", array)
 
-    kept = cached(folder / f"predictions-{weights}{rest}", write)
-    paths = {field.name: kept / f"{field.name}.npy" for field in fields(Predictions)}
-    return Predictions(**{name: np.load(path) if path.exists() else None for name, path in paths.items()})  # pyright: ignore[reportArgumentType]
+    kept = {
+        path.stem: np.load(path) for path in cached(folder / f"predictions-{weights}{rest}", write_arrays).glob("*.npy")
+    }
+    return Predictions(**{field.name: kept.get(field.name) for field in fields(Predictions)})  # pyright: ignore[reportArgumentType]
+
+
+def boxes_seen(seen: Predictions, method: str) -> Float[np.ndarray, "photos steps 4"]:
+    """Where each step looked: x1, y1, x2, y2 in 0..1 of the photo. Raises InputError where the method has no steps."""
+    if seen.theta is None:
+        raise InputError(f"the method {method!r} sees the picture whole and has no parts; choose one of kind parser")
+    theta = torch.from_numpy(seen.theta)
+    return boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
 
 
 def tag_scores(profile: Profile, method: str, seed: int, split: str = "test") -> np.ndarray:
@@ -178,12 +195,12 @@ def tag_scores(profile: Profile, method: str, seed: int, split: str = "test") ->
 
 
 def measure(
-    statistic: Callable[..., Any], runs: Sequence[tuple[Any, ...]], *, minus: Sequence[tuple[Any, ...]] | None = None,
-    versus: tuple[str, Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]] | None = None, **options: Any,
+    statistic: Statistic, runs: Runs, *, minus: Runs | None = None, versus: tuple[str, Runs, Runs] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Fields of a ledger's entry: value and 95% interval of the mean over runs (one per seed), and each run's value.
 
-    minus: another method's runs; all numbers are then of the paired difference. versus: its name, and the runs of which
+    minus: another method's runs; all numbers are then of the paired difference. versus: a name, and the runs of which
     the paired difference is kept beside the value. options: `resamples` and `centre` of `mean_interval`.
     """
     found = asdict(mean_interval(statistic, runs, minus=minus, **options))
@@ -193,6 +210,39 @@ def measure(
         name, ours, theirs = versus
         found["versus"] = {"method": name, **asdict(mean_interval(statistic, ours, minus=theirs, **options))}
     return found
+
+
+def compared(
+    method: str, runs: Mapping[str, Runs], metrics: Mapping[str, tuple[str, Statistic]], *, over: Sequence[str] = (),
+    rival: str = RIVAL, others: Sequence[str] = (), **options: Any,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """Fields of the entries of one method, see `measure`: each metric, with the paired difference to `rival` beside it;
+    then, named `<metric>_over_<other>`, the difference in the metrics `over` to those of `others` that have runs.
+
+    metrics: by name, the protocol in words and the statistic.
+    """
+    versus = (rival, runs[method], runs[rival]) if rival in runs and rival != method else None
+    for metric, (protocol, statistic) in metrics.items():
+        found = measure(statistic, runs[method], versus=versus, **options)
+        yield {"method": method, "metric": metric, "protocol": protocol, **found}
+    for other, metric in product((other for other in others if other in runs and other != method), over):
+        protocol, statistic = metrics[metric]
+        found = measure(statistic, runs[method], minus=runs[other], **options)
+        words = f"paired difference to {other}: {protocol}"
+        yield {"method": method, "metric": f"{metric}_over_{other}", "protocol": words, **found}
+
+
+def record(
+    profile: Profile, experiment: str, photos: Sequence[Photos], rows: Iterable[dict[str, Any]], **shared: Any
+) -> list[Entry]:
+    """Write results/<profile>/<experiment>.json, an entry per row, and return the entries.
+
+    photos: those measured on, for each seed. shared: fields that rows have in common; a row's own come first.
+    """
+    common = {**about(profile, experiment, photos), **shared}
+    entries = [entry(**{**common, **row}) for row in rows]
+    write(entries, project_root(), profile.name, experiment)
+    return entries
 
 
 def about(profile: Profile, experiment: str, photos: Sequence[Photos], split: str = "test") -> dict[str, Any]:
@@ -258,9 +308,14 @@ def _needs(head: Any) -> set[str]:
     return {*getattr(head, "needs", ())} - {"progress"}
 
 
-def training_seconds(profile: Profile, method: str, seed: int = 0) -> float:
-    """How long the last stretch of training took; 0 for a method that is not trained."""
-    return _finished(run_folder(profile, method, seed)).get("seconds", 0.0)
+def training_seconds(profile: Profile, method: str) -> list[float]:
+    """How long the last stretch of training took, for each seed; 0 for a method that is not trained."""
+    return [_finished(run_folder(profile, method, seed)).get("seconds", 0.0) for seed in profile.seeds]
+
+
+def seconds_since(started: float, profile: Profile, method: str) -> float:
+    """Seconds since `started`, or those of the method's training where that was done before."""
+    return max(time.perf_counter() - started, sum(training_seconds(profile, method)))
 
 
 def _fingerprint(profile: Profile, method: str, seed: int, *photos: Photos) -> str:

@@ -14,22 +14,19 @@ from PIL import Image
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import build_aside
 from fashionlib.data.photos import read_photo
-from fashionlib.data.store import Photos
 from fashionlib.data.wardrobe.dataset import VERSION, Wardrobe
-from fashionlib.experiments.methods import cache_folder, photos_of, predictions
+from fashionlib.experiments.methods import boxes_seen, cache_folder, photos_of, predictions
 from fashionlib.experiments.profile import Profile, text_of
 from fashionlib.experiments.table1 import TOP
 from fashionlib.experiments.topk import part_features
 from fashionlib.gallery.gallery import Gallery, open_gallery
 from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.models.pretrained import DEFAULT
-from fashionlib.models.spatial_transformer import boxes_of
 from fashionlib.plots.looks import grid_rows
 from fashionlib.retrieval.collection import Answer, Collection, LookAlike, Region, Row
 from fashionlib.retrieval.part_features import PartFeatures
 from fashionlib.retrieval.ranking import rank_whole
 from fashionlib.retrieval.recommend import recommend_parts, recommend_together
-from fashionlib.training.loop import Predictions
 
 DRAWN = 40  # photos of a gallery where no folder is at hand
 
@@ -79,15 +76,9 @@ def recommender(
     parts = PartFeatures(features, torch.zeros(pooled.scores.shape, dtype=torch.long), torch.from_numpy(assigned))
     boxes = np.broadcast_to(np.array([0.0, 0.0, 1.0, 1.0], dtype=np.float32), (len(features), 1, 4))
     whole = Collection(pooled.scores, parts, boxes, photos.labels, photos.ids)
-    return Recommender(_collection(photos, seen, method), pooled.features[:, 0], whole)
-
-
-def _collection(photos: Photos, seen: Predictions, method: str) -> Collection:
-    if seen.theta is None:
-        raise InputError(f"the method {method!r} sees the picture whole and has no parts; choose one of kind parser")
-    theta = torch.from_numpy(seen.theta)
-    boxes = boxes_of(theta.flatten(0, 1)).unflatten(0, theta.shape[:2]).numpy()
-    return Collection(seen.scores, part_features(seen), boxes, photos.labels, photos.ids, np.asarray(photos.images))
+    images = np.asarray(photos.images)
+    parser = Collection(seen.scores, part_features(seen), boxes_seen(seen, method), photos.labels, photos.ids, images)
+    return Recommender(parser, pooled.features[:, 0], whole)
 
 
 def telling_queries(recommend: Recommender, count: int = 6, parts: int = 4) -> list[int]:

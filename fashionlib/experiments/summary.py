@@ -57,7 +57,7 @@ def budget_table(profile: Profile, method: str, model: Tagger) -> pd.DataFrame:
         "backbone": f"{profile.trunk.name}, {'frozen' if profile.trunk.frozen else 'trained'}",
         "trained parameters": f"{sum(p.numel() for p in model.head.parameters()):,}",
         "epochs": options.epochs, "batch": options.batch, "peak learning rate": options.learning_rate,
-        "seconds by seed": ", ".join(f"{training_seconds(profile, method, seed):.0f}" for seed in profile.seeds),
+        "seconds by seed": ", ".join(f"{seconds:.0f}" for seconds in training_seconds(profile, method)),
     }  # fmt: skip
     return pd.DataFrame({"value": {name: str(fact) for name, fact in facts.items()}})
 

@@ -14,10 +14,10 @@ from fashionlib.core.files import written_aside
 from fashionlib.data.augment import PLAIN
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
-from fashionlib.experiments.methods import about, fit, inputs_of, measure, photos_of, training_seconds
+from fashionlib.experiments.methods import OTHERS, compared, fit, inputs_of, photos_of, record, seconds_since
 from fashionlib.experiments.profile import RETRIEVAL, Profile, project_root
-from fashionlib.experiments.table1 import OTHERS, RIVAL, TOP
-from fashionlib.ledger.ledger import Entry, entry, write
+from fashionlib.experiments.table1 import TOP
+from fashionlib.ledger.ledger import Entry
 from fashionlib.metrics.retrieval import TOP_K, first_hit_ranks, hit_rate
 from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.retrieval.ranking import PartFeatures, Ranking, rank_parts, rank_whole
@@ -48,7 +48,7 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
     where = profile.retrieving(task)
     seeds = profile.seeds if where.data.seed_splits else [0] * len(profile.seeds)  # one pair of sides serves all seeds
     queries, galleries = ([photos_of(where, f"{task}_{side}", own) for own in seeds] for side in ("query", "gallery"))
-    trainers, hits, seconds = profile.rankers(task), {}, {}
+    trainers, hits, seconds, rows = profile.rankers(task), {}, {}, []
     for method, trainer in trainers.items():
         started = time.perf_counter()
         folder = project_root() / "runs" / profile.name / experiment / method
@@ -56,28 +56,22 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
             (_first_hits(trainer, method, seed, query, gallery, folder / f"ranking-{seed}.npz"),)
             for seed, query, gallery in zip(profile.seeds, queries, galleries, strict=True)
         ]
-        trained = sum(training_seconds(trainer, method, seed) for seed in profile.seeds)
-        seconds[method] = max(time.perf_counter() - started, trained)
-    asked = {id_: None for both in zip(queries, galleries, strict=True) for side in both for id_ in side.ids}
-    shared = {**about(profile, experiment, queries, task), "dataset": where.data.name, "split_hash": split_hash(asked)}
-    options, entries = {"resamples": profile.resamples, "centre": False}, []
+        seconds[method] = seconds_since(started, trainer, method)
     for method, trainer in trainers.items():
         protocol = PROTOCOL.format(how=HOW[2 if trainer.method(method).kind == "parser" else 1])
         if where is profile:
             protocol = STAND_INS.get(trainer.data.name, "") + protocol
         else:
             protocol = f"{protocol}; trained on {trainer.data.name}"
-        own = {**shared, "counts": {"gallery": len(galleries[0])}, "method": method, "seconds": seconds[method]}
-        versus = (RIVAL, hits[method], hits[RIVAL]) if RIVAL in hits and method != RIVAL else None
-        for k in TOP_K:
-            found = measure(partial(hit_rate, k=k), hits[method], versus=versus, **options)
-            entries.append(entry(**own, **found, metric=f"top{k}", protocol=protocol))
-        for other in (other for other in OTHERS.get(method, ()) if other in hits):
-            gain = measure(partial(hit_rate, k=20), hits[method], minus=hits[other], **options)
-            words = f"paired difference to {other}: {protocol}"
-            entries.append(entry(**own, **gain, metric=f"top20_over_{other}", protocol=words))
-    write(entries, project_root(), profile.name, experiment)
-    return entries
+        metrics = {f"top{k}": (protocol, partial(hit_rate, k=k)) for k in TOP_K}
+        found = compared(method, hits, metrics, over=["top20"], others=OTHERS.get(method, ()),
+                         resamples=profile.resamples, centre=False)  # fmt: skip
+        rows += [{**row, "seconds": seconds[method]} for row in found]
+    asked = {id_: None for both in zip(queries, galleries, strict=True) for side in both for id_ in side.ids}
+    return record(
+        profile, experiment, queries, rows, dataset=where.data.name, split=task, split_hash=split_hash(asked),
+        counts={"gallery": len(galleries[0])},
+    )  # fmt: skip
 
 
 def _first_hits(trainer: Profile, method: str, seed: int, query: Photos, gallery: Photos, path) -> np.ndarray:
