@@ -13,7 +13,6 @@ tag. Where some photos have masks, these are also asked among themselves, and th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +24,10 @@ from torch import Tensor
 from fashionlib.data.ccp import CCP
 from fashionlib.data.store import Photos
 from fashionlib.data.wardrobe.dataset import Wardrobe
-from fashionlib.experiments.methods import about, dataset_of, measure, photos_of
-from fashionlib.experiments.profile import Profile, project_root
+from fashionlib.experiments.methods import dataset_of, measure, photos_of, record
+from fashionlib.experiments.profile import Profile
 from fashionlib.experiments.recommend import Recommender, recommender
-from fashionlib.ledger.ledger import Entry, entry, write
+from fashionlib.ledger.ledger import Entry
 from fashionlib.metrics.diversity import (
     alpha_ndcg_at_k,
     at_equal_relevance,
@@ -61,6 +60,7 @@ COLOURS = "same label, mean colours under the masks nearer than 110 in RGB"
 TAGS = "same tag"
 Setting = tuple[str, float]  # a method and its dial
 Lists = dict[Setting, np.ndarray]
+WHOLE: Setting = ("whole", 0.0)
 
 
 @dataclass(frozen=True)
@@ -132,25 +132,20 @@ def diversity(profile: Profile) -> list[Entry]:
     diversity_curve.json holds those with a dial at every setting, each paired with its rival. On CCP
     diversity_looks.json holds the same as the first, for photos with masks and matches in colour, too.
     """
-    started = time.perf_counter()
-    first = photos_of(profile, "test", profile.seeds[0])
+    started, first = time.perf_counter(), [photos_of(profile, "test", profile.seeds[0])]
     seeds = [_measured(profile, seed) for seed in profile.seeds]
-    plain: dict[Setting, Setting] = {(method, DIAL): ("whole", 0.0) for method in DIALLED}
-    plain |= {("whole", 0.0): ("whole", 0.0), ("random", 0.0): ("whole", 0.0)}
-    curve: dict[Setting, Setting] = {(one, dial): (other, dial) for one, other in DIALLED.items() for dial in DIALS}
+    plain = {**{(method, DIAL): WHOLE for method in DIALLED}, WHOLE: WHOLE, ("random", 0.0): WHOLE}
+    curve = {(one, dial): (other, dial) for one, other in DIALLED.items() for dial in DIALS}
     written: list[Entry] = []
     for ledger, (_, truth, gallery) in seeds[0].items():
         runs = [seed[ledger][0] for seed in seeds]
-        shared = {**about(profile, ledger, [first]), "counts": {"gallery": gallery}}
-        shared |= {"n": len(runs[0][f"relevance@{K}"]["random", 0.0]), "seconds": time.perf_counter() - started}
-        rows = [_ratio(runs, method, truth, profile.resamples) for method in DIALLED]
-        found = {ledger: [*_rows(runs, plain, truth, profile.resamples), *rows]}
+        found = {ledger: _rows(runs, plain, truth, profile.resamples)}
+        found[ledger] += [_ratio(runs, method, truth, profile.resamples) for method in DIALLED]
         if ledger == "diversity":
             found["diversity_curve"] = _rows(runs, curve, truth, profile.resamples)
+        shared = {"n": len(runs[0][f"relevance@{K}"][WHOLE]), "counts": {"gallery": gallery}}
         for name, rows in found.items():
-            entries = [entry(**{**shared, "experiment": name}, **row) for row in rows]
-            write(entries, project_root(), profile.name, name)
-            written += entries
+            written += record(profile, name, first, rows, **shared, seconds=time.perf_counter() - started)
     return written
 
 
@@ -176,14 +171,12 @@ def _ratio(runs: list[Values], method: str, truth: Relevance, resamples: int) ->
     both = (f"relevance@{K}", f"part_coverage@{K}")
     stacked = []
     for seed in runs:
-        columns = [seed[metric]["whole", 0.0] for metric in both]
+        columns = [seed[metric][WHOLE] for metric in both]
         columns += [seed[metric][method, dial] for metric in both for dial in DIALS]
         stacked.append((np.stack(columns, axis=1),))
     found = measure(at_equal_relevance, stacked, resamples=resamples, centre=False)
-    words = (
-        f"part coverage over that of `whole`, at its relevance, read off the curve of the dial; a match: {truth.how}"
-    )
-    return {**found, "method": method, "metric": f"coverage_ratio@{K}", "protocol": words}
+    words = "part coverage over that of `whole`, at its relevance, read off the curve of the dial"
+    return {**found, "method": method, "metric": f"coverage_ratio@{K}", "protocol": f"{words}; a match: {truth.how}"}
 
 
 def _measured(profile: Profile, seed: int) -> dict[str, tuple[Values, Relevance, int]]:
@@ -210,13 +203,6 @@ class Asked:
     queries: Int[np.ndarray, " queries"]
     candidates: Bool[np.ndarray, " photos"]
 
-    def __iter__(self) -> Iterator[tuple[int, int, Tensor]]:
-        """The row, the query, and the photos it may find."""
-        for row, query in enumerate(self.queries.tolist()):
-            candidates = torch.from_numpy(self.candidates.copy())
-            candidates[query] = False
-            yield row, query, candidates
-
 
 def values_of(lists: Lists, asked: Asked, truth: Relevance) -> Values:
     """Every metric of `METRICS` of the lists."""
@@ -236,26 +222,28 @@ def values_of(lists: Lists, asked: Asked, truth: Relevance) -> Values:
 
 def lists_of(recommend: Recommender, asked: Asked, seed: int) -> Lists:
     """K photos per query, method and setting, −1 for an empty place: a method's list may be shorter."""
-    settings = [("whole", 0.0), ("random", 0.0), *((method, dial) for method in DIALLED for dial in DIALS)]
+    settings = [WHOLE, ("random", 0.0), *((method, dial) for method in DIALLED for dial in DIALS)]
     lists = {setting: np.full((len(asked.queries), K), -1) for setting in settings}
     unit = torch.nn.functional.normalize(torch.from_numpy(recommend.whole_query), dim=1)
     apart = torch.cdist(unit, unit)
-    for row, query, candidates in asked:
-        seen, found = recommend.query, {}
+    seen = recommend.query
+    for row, query in enumerate(asked.queries.tolist()):
+        candidates, found = torch.from_numpy(asked.candidates.copy()), {}
+        candidates[query] = False
         pools = [
             pool_of(seen, query, seen, [label], candidates, POOL * -(-K // PARTS))
             for label in parts_of(seen, query, MIN_SCORE)[:PARTS]
         ]  # fmt: skip
         order = torch.argsort(apart[query], stable=True)
         near = order[candidates[order]][: POOL * K]
-        likely = {name: _likely(of, query, candidates) for name, of in
-                  (("together", seen), ("whole-together", recommend.whole_seen))}  # fmt: skip
+        likely = {"together": _likely(seen, query, candidates),
+                  "whole-together": _likely(recommend.whole_seen, query, candidates)}  # fmt: skip
         for dial in DIALS:
             turns = [pool.photos[pool.chosen(K, dial)].tolist() for pool in pools if len(pool.photos)]
             found["parts", dial] = by_turns(turns, K)
             found["whole-mmr", dial] = near[diversified(apart[query, near], apart[near][:, near], K, dial)].numpy()
             found |= {(name, dial): chosen_together(*each, K, dial) for name, each in likely.items()}
-        found["whole", 0.0] = found["whole-mmr", 0.0]
+        found[WHOLE] = found["whole-mmr", 0.0]
         found["random", 0.0] = np.random.default_rng([seed, query]).permutation(np.flatnonzero(candidates))[:K]
         for setting, chosen in found.items():
             lists[setting][row, : len(chosen)] = chosen
