@@ -7,11 +7,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "answers": ["answers_grid"],
         "attention": ["attention_sheet", "attention_spread", "pointing_figure", "wins_map"],
-        "diversity": ["dial_curves"],
-        "figures": ["compare_rows", "history", "recommendation_grid", "sample_sheet"],
+        "figures": ["answers_grid", "compare_rows", "history", "recommendation_grid", "sample_sheet"],
         "looks": ["answers_cells", "grid_cells", "grid_rows"],
-        "scores": ["ablation_figure", "all_methods", "table1_figure", "topk_curves"],
+        "scores": ["ablation_figure", "all_methods", "dial_curves", "table1_figure", "topk_curves"],
     },
 )

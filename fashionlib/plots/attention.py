@@ -30,7 +30,6 @@ def attention_sheet(
     figure, palette = new_figure(-(-len(images) // columns) * 2.9), colours()
     grid = panels(figure, len(images), columns)
     for axes, image, steps, won in zip(grid, images, boxes, winners, strict=True):
-        show_photo(axes, image)
         legend = []
         for step, box in enumerate(steps):
             labels = [names[int(label)] for label in np.flatnonzero(won == step)]
@@ -38,7 +37,7 @@ def attention_sheet(
             x, y = np.clip(box[:2], 0.01, 0.93) * np.array(image.shape[1::-1])
             chip(axes, x, y, f"{step + 1}", palette[step % len(palette)])
             legend += [f"{step + 1}: {', '.join(labels)}"] if labels else []
-        axes.set_xlabel("\n".join(textwrap.fill(line, 24) for line in legend), fontsize=8.5, loc="left")
+        show_photo(axes, image, "\n".join(textwrap.fill(line, 24) for line in legend), loc="left")
     return figure
 
 
@@ -60,11 +59,9 @@ def attention_spread(boxes: Float[np.ndarray, "photos steps 4"]) -> Figure:
 
 
 @themed
-def wins_map(
-    wins: Float[np.ndarray, "steps labels"], names: Sequence[str], counts: Sequence[int], k: int = 20
-) -> Figure:
-    """Which step gives which label its score: a row for each of the commonest labels, a column for each step."""
-    shown = np.argsort(-np.asarray(counts), kind="stable")[:k]
+def wins_map(wins: Float[np.ndarray, "steps labels"], names: Sequence[str], counts: Sequence[int]) -> Figure:
+    """Which step gives which label its score: a row for each of the 20 commonest labels, a column for each step."""
+    shown = np.argsort(-np.asarray(counts), kind="stable")[:20]
     order = shown[np.argsort(wins[:, shown].argmax(0), kind="stable")]
     figure = new_figure(0.8 + 0.2 * len(order), width=4.2)
     axes = figure.subplots()

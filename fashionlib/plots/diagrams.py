@@ -16,7 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from fashionlib.models import losses
 from fashionlib.models.spatial_transformer import affine_matrix, box_indicator
 from fashionlib.models.texture import TextureEncoding
-from fashionlib.plots.style import Photo, colours, new_figure, outline, panels, show_photo, themed
+from fashionlib.plots.style import Photo, colours, new_figure, note, outline, panels, show_photo, themed
 from fashionlib.retrieval.mmr import diversified
 
 
@@ -137,9 +137,10 @@ def sampling_grid(image: Photo, theta: Sequence[float], points: int = 4, cells: 
 
 
 @themed
-def texture_encoding(cells: int = 16, codewords: int = 3) -> Figure:
+def texture_encoding() -> Figure:
     """Deep TEN on a toy region with two channels: cells and codewords, soft assignment, the encoding."""
     rng = np.random.default_rng(0)
+    cells, codewords = 16, 3
     centres = np.array([[-0.7, -0.4], [0.7, -0.5], [0.0, 0.8]])
     features = torch.tensor(centres[rng.integers(0, 3, cells)] + rng.normal(0, 0.25, (cells, 2)), dtype=torch.float32)
     encoder = TextureEncoding(2, codewords)
@@ -206,18 +207,18 @@ def loss_curves() -> Figure:
 
 
 @themed
-def mmr_choice(settings: Sequence[float] = (0.0, 0.5, 1.0), k: int = 5) -> Figure:
-    """Candidates on a plane, the query at its centre, and which are chosen, in order, at three settings of the dial."""
+def mmr_choice() -> Figure:
+    """Candidates on a plane, the query at its centre, and the five chosen, in order, at three settings of the dial."""
     rng = np.random.default_rng(4)
     cluster = rng.normal([0.35, 0.15], 0.1, (9, 2))
     places = torch.tensor(np.concatenate([cluster, rng.uniform(-1, 1, (16, 2))]), dtype=torch.float32)
     relevance, between = places.norm(dim=1), torch.cdist(places, places)
     figure = new_figure(1.9)
-    for axes, dial in zip(figure.subplots(1, len(settings), sharex=True, sharey=True), settings, strict=True):
+    for axes, dial in zip(figure.subplots(1, 3, sharex=True, sharey=True), (0.0, 0.5, 1.0), strict=True):
         axes.plot(*places.T.numpy(), "o", color=mpl.rcParams["xtick.color"], markersize=3)
         axes.plot(0, 0, "*", color=colours()[1], markersize=11)
-        for place, number in enumerate(diversified(relevance, between, k, dial)):
+        for place, number in enumerate(diversified(relevance, between, 5, dial)):
             axes.plot(*places[number].numpy(), "o", color=colours()[0], markersize=7, fillstyle="none")
-            axes.annotate(f"{place + 1}", places[number].numpy(), (4, 3), textcoords="offset points", fontsize=8.5)
+            note(axes, f"{place + 1}", places[number].numpy(), (4, 3))
         axes.set(title=f"dial {dial:g}", xticks=[], yticks=[], aspect="equal")
     return figure

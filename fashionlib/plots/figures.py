@@ -1,4 +1,4 @@
-"""Figures of photos and of training: contact sheet, curves of the loss, rows of look-alikes, steps of the network.
+"""Figures of photos and of training: contact sheet, curves of the loss, look-alikes, steps of the network.
 
 Each function returns a matplotlib `Figure` that pyplot has already let go of, so that a notebook shows it
 once and nothing has to be closed. Lines and dots carry their names, so that no figure leans on colour alone.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,23 @@ from matplotlib.figure import Figure, SubFigure
 from fashionlib.core.errors import InputError
 from fashionlib.core.names import METHODS
 from fashionlib.data.base import Sample
-from fashionlib.plots.style import WIDTH, Photo, colours, new_figure, outline, panels, show_photo, tallness, themed
+from fashionlib.plots.style import (
+    WIDTH,
+    Photo,
+    Region,
+    chip,
+    colours,
+    new_figure,
+    outline,
+    panels,
+    show_photo,
+    tallness,
+    themed,
+)  # fmt: skip
 
 Cell = Mapping[str, Any]
 Row = Mapping[str, Any]
-STYLES = ("-", "--", "-.", ":")
+Regions = Mapping[str, Region]
 
 
 @themed
@@ -43,33 +56,26 @@ def sample_sheet(samples: Sequence[Sample], names: Sequence[str] = (), columns: 
         below.append(textwrap.fill(" · ".join(words), 76 // columns))
     lines, tall = max(text.count("\n") for text in below) + 1, max(tallness(sample.image) for sample in samples)
     figure = new_figure(-(-len(samples) // columns) * (0.95 * tall * WIDTH / columns + 0.1 + 0.125 * lines))
-    palette = colours()
     for axes, sample, text in zip(panels(figure, len(samples), columns), samples, below, strict=True):
-        show_photo(axes, sample.image)
-        for number, box in enumerate(sample.boxes.values()):
+        show_photo(axes, sample.image, text, loc="left")
+        for box, colour in zip(sample.boxes.values(), cycle(colours()), strict=False):
             parts = np.asarray(box) / np.tile(sample.image.shape[1::-1], 2)
-            outline(axes, sample.image, parts, palette[number % len(palette)], linewidth=1)
-        axes.set_xlabel(text, fontsize=8.5, loc="left")
+            outline(axes, sample.image, parts, colour, linewidth=1)
     return figure
 
 
 @themed
-def history(source: str | Path | pd.DataFrame | Mapping[str, str | Path | pd.DataFrame]) -> Figure:
-    """Training curves: losses above, validation scores below, one line per method.
+def history(runs: Mapping[str, str | Path | pd.DataFrame]) -> Figure:
+    """Training curves: losses above, validation scores below, one line per method or seed.
 
-    source: the CSV that training leaves (a row per epoch: `epoch`, `seconds`, the terms of the loss, and validation
-    scores named `val_…`) or its frame; or several of them by the name of the method or seed.
-    Raises InputError when a CSV is missing or has no column `epoch`.
+    runs: by the name of the method or seed, the CSV that training leaves (a row per epoch: `epoch`, `seconds`, the
+    terms of the loss, and validation scores named `val_…`) or its frame. Raises InputError when a CSV is missing.
     """
     frames = {}
-    for method, run in (source if isinstance(source, Mapping) else {"": source}).items():
-        if not isinstance(run, pd.DataFrame):
-            if not Path(run).is_file():
-                raise InputError(f"{run}: no training history there; train the method first")
-            run = pd.read_csv(run)
-        if "epoch" not in run:
-            raise InputError(f"training history has columns {list(run)}, expected one named 'epoch'")
-        frames[method] = run
+    for method, run in runs.items():
+        if not isinstance(run, pd.DataFrame) and not Path(run).is_file():
+            raise InputError(f"{run}: no training history there; train the method first")
+        frames[method] = run if isinstance(run, pd.DataFrame) else pd.read_csv(run)
     numbers = {name for frame in frames.values() for name in frame.select_dtypes("number").columns}
     scores = sorted(name for name in numbers if name.startswith("val_"))
     losses = sorted(numbers - {"epoch", "seconds", *scores})
@@ -78,7 +84,7 @@ def history(source: str | Path | pd.DataFrame | Mapping[str, str | Path | pd.Dat
     for axes, (title, names) in zip(panels(figure, len(groups), 1, sharex=True), groups, strict=True):
         for colour, (method, frame) in zip(colours(), frames.items(), strict=False):
             for style, name in zip(("-", "--", ":", "-."), [name for name in names if name in frame], strict=False):
-                label = f"{METHODS.get(method, method)} {name.removeprefix('val_')}".strip()
+                label = f"{METHODS.get(method, method)} {name.removeprefix('val_')}"
                 axes.plot(frame["epoch"], frame[name], style, color=colour, label=label, linewidth=1.5)
         axes.set_title(title)
         axes.legend()
@@ -115,18 +121,13 @@ def recommendation_grid(query_image: Photo, rows: Sequence[Row]) -> Figure:
     tall = max(tallness(cell["image"]) for cell in cells)
     height = len(rows) * (WIDTH / (columns + 1.8) * tall + 0.27 + 0.14 * lines)
     figure, query, right = beside_query(query_image, columns, 0, height)
-    palette = colours()
-    for number, (band, row) in enumerate(zip(right.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True)):
-        colour = palette[number % len(palette)]
+    bands = right.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    for band, row, colour, style in zip(bands, rows, cycle(colours()), cycle(("-", "--", "-.", ":")), strict=False):
         if row.get("region") is not None:
-            style = STYLES[number % len(STYLES)]
             outline(query, query_image, row["region"], colour, linewidth=2.2, linestyle=style)
         band.suptitle(row["label"], color=colour, fontsize=9.5, fontweight="bold", x=0.02, ha="left")
-        shown = band.subplots(1, columns, squeeze=False)[0]
-        for axes, cell in zip(shown, row["cells"], strict=False):
+        for axes, cell in zip(panels(band, len(row["cells"]), columns), row["cells"], strict=True):
             show_photo(axes, cell["image"], _words(cell), region=cell.get("region"), colour=colour)
-        for axes in shown[len(row["cells"]) :]:
-            axes.set_axis_off()
     return figure
 
 
@@ -142,6 +143,49 @@ def compare_rows(query_image: Photo, whole: Sequence[Cell], parts: Sequence[Row]
     whole: cells, and parts: rows, as in `recommendation_grid`. Raises InputError as it does.
     """
     return recommendation_grid(query_image, [{"label": "whole picture", "region": None, "cells": whole}, *parts])
+
+
+@themed
+def answers_grid(query: Photo, regions: Regions, cells: Sequence[Mapping[str, Any]], columns: int = 5) -> Figure:
+    """The query with its parts numbered and outlined, and the photos that answer them between them, in order.
+
+    regions: where the query shows each label (x1, y1, x2, y2 in parts of the photo); labels of one region are one part.
+    cells: each with `image` and `regions`, where it shows the labels that it answers; each is outlined and numbered as
+    the query's part. Raises InputError where there is no cell, or one answers a label that the query has no region for.
+    """
+    strangers = [label for cell in cells for label in cell["regions"] if label not in regions]
+    if strangers or not cells:
+        wrong = f"a cell answers {strangers[0]!r}, which has no region" if strangers else "there is no cell"
+        raise InputError(f"answers_grid cannot be drawn: {wrong}; hand it the answers of one query and all its parts")
+    places, palette = list(dict.fromkeys(regions.values())), colours()
+    numbers = {label: places.index(region) for label, region in regions.items()}
+
+    def words(shown: Regions, width: int) -> str:
+        """A line per part: its number and its labels."""
+        found: dict[int, list[str]] = {}
+        for label in shown:
+            found.setdefault(numbers[label], []).append(label)
+        return "\n".join(textwrap.fill(f"{part + 1} {', '.join(found[part])}", width) for part in sorted(found))
+
+    def number(axes: Axes, image: Photo, shown: Regions) -> None:
+        """Outline each region once, in its corner the numbers of the parts that share it."""
+        for region in dict.fromkeys(shown.values()):
+            parts = sorted({numbers[label] for label, place in shown.items() if place == region})
+            colour = palette[parts[0] % len(palette)]
+            outline(axes, image, region, colour)
+            x, y = max(region[0], 0.01) * image.shape[1], max(region[1], 0.01) * image.shape[0]
+            chip(axes, x, y, ", ".join(str(part + 1) for part in parts), colour)
+
+    legend, below = words(regions, 22), [words(cell["regions"], 16) for cell in cells]
+    lines, tall = max(text.count("\n") for text in below) + 1, max(tallness(cell["image"]) for cell in cells)
+    height = -(-len(cells) // columns) * (WIDTH / (columns + 1.8) * tall + 0.1 + 0.125 * lines)
+    figure, asked, right = beside_query(query, columns, legend.count("\n") + 1, height)
+    number(asked, query, regions)
+    asked.set_xlabel(legend, fontsize=8.5, loc="left")
+    for axes, cell, text in zip(panels(right, len(cells), columns), cells, below, strict=True):
+        show_photo(axes, cell["image"], text, loc="left")
+        number(axes, cell["image"], cell["regions"])
+    return figure
 
 
 @themed

@@ -1,4 +1,4 @@
-"""Figures of the ledger: Table 1, every method on every data set, Fig. 3 and the ablation."""
+"""Figures of the ledger: Table 1, every method on every data set, Fig. 3, the ablation and the diversity dial."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fashionlib.core import names
 from fashionlib.core.errors import InputError
 from fashionlib.ledger.ledger import Entry
-from fashionlib.plots.style import colours, new_figure, panels, themed
+from fashionlib.plots.style import colours, new_figure, note, panels, themed
 
 Row = Mapping[str, Any]
 
@@ -23,6 +25,7 @@ TABLE1 = {
 PUBLISHED_CURVES = {"topk_inshop": "deepfashion_inshop", "topk_c2s": "deepfashion_c2s"}
 STRONG = ("parser", "whole")  # ours and the whole picture, which stand out
 PAPER = "Semantic parsing (the paper)"
+DIALLED = {"part_coverage": "part coverage", "intra_list": "intra-list distance"}  # against relevance
 
 
 def dots(axes: Axes, labels: Sequence[str], found: Iterable[tuple[int, str, Entry]], digits: int = 3) -> None:
@@ -31,15 +34,13 @@ def dots(axes: Axes, labels: Sequence[str], found: Iterable[tuple[int, str, Entr
     found: (row, method, entry). Ours and the whole picture have the first two colours, as in every figure; the others
     are quiet.
     """
-    quiet = str(mpl.rcParams["xtick.color"])
     strong: dict[str, str] = dict(zip(STRONG, colours(), strict=False))
     axes.grid(axis="y", visible=False)
     for row, method, entry in found:
-        colour = strong.get(method, quiet)
+        colour = strong.get(method, str(mpl.rcParams["xtick.color"]))
         axes.plot(ends(entry), (row, row), color=colour, linewidth=2.2)
         axes.plot(entry.value, row, "D" if method == "parser" else "o", color=colour, markersize=5.5)
-        axes.annotate(f"{entry.value:.{digits}f}", (entry.value, row), (0, 6), textcoords="offset points", ha="center",
-                      fontsize=8.5)  # fmt: skip
+        note(axes, f"{entry.value:.{digits}f}", (entry.value, row), (0, 6), ha="center")
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(-0.5, len(labels) - 0.35)
     axes.margins(x=0.2)
@@ -126,31 +127,29 @@ def topk_curves(entries: Sequence[Entry], published: Sequence[Row] | None = None
 
 def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
     """Parser and whole picture, each named at its right end; the other methods thin and grey."""
-    lines = {}
-    for name in names.ordered(entry.method for entry in entries):
-        found = [(int(e.metric[3:]), e) for e in entries if e.method == name and e.metric[3:].isdigit()]
-        lines |= {name: [e for _, e in sorted(found, key=lambda pair: pair[0])]} if found else {}
-        if len({k for k, _ in found}) < len(found):
-            raise InputError(f"two values of {name} at one k: draw one protocol at a time")
+    lines: dict[str, dict[int, Entry]] = {name: {} for name in names.ordered(entry.method for entry in entries)}
+    for entry in (entry for entry in entries if entry.metric[3:].isdigit()):
+        if lines[entry.method].setdefault(int(entry.metric[3:]), entry) is not entry:
+            raise InputError(f"two values of {entry.method} at one k: draw one protocol at a time")
+    lines = {name: dict(sorted(line.items())) for name, line in lines.items() if line}
     strong = [name for name in lines if name in STRONG] or list(lines)
+    last = {name: [*line.values()][-1] for name, line in lines.items()}
+    best = max(strong, key=lambda name: last[name].value)
     for name in lines.keys() - set(strong):  # these lines lie too near each other for names
-        axes.plot([int(e.metric[3:]) for e in lines[name]], [e.value for e in lines[name]],
+        axes.plot([*lines[name]], [entry.value for entry in lines[name].values()],
                   color=mpl.rcParams["xtick.color"], linewidth=0.8, alpha=0.7)  # fmt: skip
-    best = max(strong, key=lambda name: lines[name][-1].value)
     for name, colour, style in zip(strong, colours(), ("-", "--", "-.", ":") * len(strong), strict=False):
-        line = lines[name]
-        ks = [int(e.metric[3:]) for e in line]
+        ks, line = [*lines[name]], lines[name].values()
+        axes.plot(ks, [entry.value for entry in line], style, color=colour, linewidth=1.8)
         low, high = zip(*map(ends, line), strict=True)
-        axes.plot(ks, [e.value for e in line], style, color=colour, linewidth=1.8)
         axes.fill_between(ks, low, high, color=colour, alpha=0.22, linewidth=0)
-        _name_line(axes, names.method(name), (ks[-1], high[-1] if name == best else low[-1]), name == best, colour)
+        _name_line(axes, names.method(name), ks[-1], (high if name == best else low)[-1], name == best, colour)
     axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
 
 
-def _name_line(axes: Axes, name: str, end: tuple[float | int, float], above: bool, colour: str) -> None:
+def _name_line(axes: Axes, name: str, x: int, y: float, above: bool, colour: str) -> None:
     """A line's name at its right end, above or below it."""
-    axes.annotate(name, end, (0, 3 if above else -6), textcoords="offset points", color=colour, ha="right",
-                  va="bottom" if above else "top", fontsize=8.5)  # fmt: skip
+    note(axes, name, (x, y), (0, 3 if above else -6), color=colour, ha="right", va="bottom" if above else "top")
 
 
 def _published_curves(axes: Axes, rows: Sequence[Row]) -> None:
@@ -160,11 +159,10 @@ def _published_curves(axes: Axes, rows: Sequence[Row]) -> None:
     plotted = [row for row in rows if row["source"].startswith("Fig. 3")]
     for method in dict.fromkeys(row["method"] for row in plotted):
         points = sorted((int(r["metric"][3:]), float(r["value"])) for r in plotted if r["method"] == method)
-        label, colour, style = known.get(method, (None, mpl.rcParams["axes.edgecolor"], "o:"))
+        label, colour, style = known.get(method, ("", mpl.rcParams["axes.edgecolor"], "o:"))
         axes.plot(*zip(*points, strict=True), style, color=colour, markersize=3, linewidth=1.2,
                   alpha=1 if label else 0.4)  # fmt: skip
-        if label:
-            _name_line(axes, label, points[-1], label == "the paper", colour)
+        _name_line(axes, label, *points[-1], label == "the paper", colour)
     axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
 
 
@@ -180,16 +178,13 @@ def ablation_figure(gains: Mapping[str, Mapping[str, tuple[float, float, float]]
     axes = figure.subplots()
     words = {"added": "gain when made to the paper's network", "removed": "loss when undone in ours"}
     for (kind, label), colour, hatch, place in zip(words.items(), colours(), ("", "////"), (0.19, -0.19), strict=False):
-        shown = [(row + place, [100 * part for part in gains[name][kind]])
-                 for row, name in enumerate(groups) if kind in gains[name]]  # fmt: skip
-        rows, triples = [row for row, _ in shown], [triple for _, triple in shown]
-        reach = [[value - low for value, low, _ in triples], [high - value for value, _, high in triples]]
-        axes.barh(rows, [value for value, _, _ in triples], 0.36, color=colour, label=label, hatch=hatch,
-                  edgecolor=mpl.rcParams["figure.facecolor"], linewidth=0,
-                  xerr=reach, error_kw={"ecolor": mpl.rcParams["xtick.color"], "linewidth": 1.2})  # fmt: skip
-        for row, (value, _, high) in shown:
-            axes.annotate(f"{value:+.1f}".replace("-", "−"), (max(high, 0), row), (4, 0), textcoords="offset points",
-                          va="center", fontsize=8.5)  # fmt: skip
+        shown = {row + place: gains[name][kind] for row, name in enumerate(groups) if kind in gains[name]}
+        value, low, high = 100 * np.array([*shown.values()]).reshape(-1, 3).T
+        axes.barh([*shown], value, 0.36, color=colour, label=label, hatch=hatch,
+                  edgecolor=mpl.rcParams["figure.facecolor"], linewidth=0, xerr=(value - low, high - value),
+                  error_kw={"ecolor": mpl.rcParams["xtick.color"], "linewidth": 1.2})  # fmt: skip
+        for row, points, end in zip(shown, value, high, strict=True):
+            note(axes, f"{points:+.1f}".replace("-", "−"), (max(end, 0), row), (4, 0), va="center")
     axes.axvline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
     axes.set_yticks(range(len(groups)), [names.CHANGES.get(name, name).replace(": ", ":\n") for name in groups])
     axes.set_xlabel(f"points of {names.metric(metric)}")
@@ -197,3 +192,42 @@ def ablation_figure(gains: Mapping[str, Mapping[str, tuple[float, float, float]]
     axes.margins(x=0.14)
     figure.legend(loc="outside upper left", ncols=1)
     return figure
+
+
+@themed
+def dial_curves(entries: Sequence[Entry]) -> Figure:
+    """Relevance against coverage and spread of ten look-alikes, one line per method with a dial, a dot for those
+    without; 95% intervals.
+
+    entries: of experiments "diversity" and "diversity_curve". Raises InputError where there is no curve among them.
+    """
+    curve = [entry for entry in entries if entry.experiment == "diversity_curve"]
+    if not curve:
+        raise InputError("no entry of diversity_curve to draw; run the experiment diversity first")
+    figure = new_figure(3.2)
+    both = panels(figure, 2, 2, sharex=True)
+    for axes, (metric, title) in zip(both, DIALLED.items(), strict=True):
+        axes.set(xlabel="relevance of 10 look-alikes", title=title)
+        for method, colour in zip(names.LISTS, colours(), strict=False):
+            of = [e for e in curve if e.method == method] or [e for e in entries if e.method == method]
+            along, up = ({_setting(e): e for e in of if e.metric == f"{name}@10"} for name in ("relevance", metric))
+            if not (settings := [setting for setting in along if setting in up]):
+                continue
+            (x, across), (y, upright) = (_reach([found[setting] for setting in settings]) for found in (along, up))
+            axes.errorbar(x, y, xerr=across, yerr=upright, fmt="o-", color=colour, markersize=3.5, linewidth=1.5,
+                          elinewidth=0.7, label=names.LISTS[method])  # fmt: skip
+            for place in {0, len(x) - 1} if len(x) > 1 else ():
+                note(axes, settings[place], (x[place], y[place]), (3, 3), color=colour)
+    figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _reach(found: Sequence[Entry]) -> tuple[Float[np.ndarray, " entries"], Float[np.ndarray, "2 entries"]]:
+    """Values, and how far their intervals reach below and above them."""
+    value, low, high = np.array([(one.value, *ends(one)) for one in found]).T
+    return value, np.maximum([value - low, high - value], 0)
+
+
+def _setting(entry: Entry) -> str:
+    """The dial's setting as the protocol begins with it; empty without a dial."""
+    return entry.protocol.partition(";")[0].removeprefix("dial ") if entry.protocol.startswith("dial ") else ""

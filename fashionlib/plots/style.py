@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -80,16 +80,22 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
 
 def show_photo(
-    axes: Axes, image: Photo, below: str = "", *, region: Region | None = None, colour: str = "", **how: Any
-) -> None:
+    axes: Axes, image: Photo, below: str = "", *, region: Region | None = None, colour: str = "",
+    loc: Literal["left", "center"] = "center", **how: Any,
+) -> None:  # fmt: skip
     """Show a photo alone, without ticks, frame or grid; words below it, and a region of it outlined."""
     axes.imshow(image, interpolation="antialiased")
     axes.set(xticks=[], yticks=[], anchor="N")
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(below, fontsize=8.5, labelpad=2)
+    axes.set_xlabel(below, fontsize=8.5, labelpad=2, loc=loc)
     if region is not None:
         outline(axes, image, region, colour, **how)
+
+
+def note(axes: Axes, text: str, at: Any, offset: tuple[int, int], **how: Any) -> None:
+    """Small letters at a point of the data, moved by so many points."""
+    axes.annotate(text, at, offset, textcoords="offset points", fontsize=8.5, **how)
 
 
 def panels(figure: FigureBase, used: int, columns: int, **how: Any) -> list[Axes]:

@@ -15,7 +15,7 @@ from fashionlib.experiments.profile import load_profile
 from fashionlib.experiments.recommend import cells_of, own_gallery, picture
 from fashionlib.experiments.summary import sentence_about_diversity, sentence_about_own
 from fashionlib.ledger.ledger import Entry
-from fashionlib.plots.diversity import dial_curves
+from fashionlib.plots import dial_curves
 
 
 def entry(experiment, method, metric, value, protocol):

@@ -12,9 +12,9 @@ from fashionlib import plots
 from fashionlib.core.errors import InputError
 from fashionlib.data.base import Sample
 from fashionlib.ledger.ledger import Entry
+from fashionlib.plots import answers_grid
 from fashionlib.plots import attention as plotlooks
 from fashionlib.plots import style as plotstyle
-from fashionlib.plots.answers import answers_grid
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_training_curves_have_losses_and_scores_apart(tmp_path):
 
 def test_a_missing_history_is_named(tmp_path):
     with pytest.raises(InputError, match=r"gone\.csv"):
-        plots.history(tmp_path / "gone.csv")
+        plots.history({"parser": tmp_path / "gone.csv"})
 
 
 def test_table_1_draws_a_dot_and_its_interval_for_each_method_and_leaves_differences_out():
