@@ -2,8 +2,7 @@
 # on a cluster: snakemake --profile cluster --config profile=paper data=/data
 import sys
 
-from fashionlib.experiments.batch import fingerprints, stamp
-from fashionlib.experiments.jobs import jobs_of
+from fashionlib.experiments.batch import fingerprints, jobs_of
 from fashionlib.experiments.profile import load_profile
 
 PROFILE, DATA, SEEDS = ("" if config.get(key) is None else str(config[key]) for key in ("profile", "data", "seeds"))
@@ -17,7 +16,7 @@ HOURS, MEMORY = int(config.get("hours", 48)), int(config.get("memory_gb", 32))
 
 rule all:
     input:
-        [stamp(RUN.name, name) for name in JOBS],
+        [job.stamp(RUN.name) for job in JOBS.values()],
 
 
 for name, job in JOBS.items():
@@ -26,9 +25,9 @@ for name, job in JOBS.items():
         name:
             name.replace("-", "_").replace("@", "_on_")
         input:
-            [stamp(RUN.name, other) for other in job.after],
+            [JOBS[other].stamp(RUN.name) for other in job.after],
         output:
-            touch(stamp(RUN.name, name)),
+            touch(job.stamp(RUN.name)),
         params:
             job=name,
             changes_with=CHANGES[name],

@@ -8,7 +8,7 @@ import sys
 import matplotlib.pyplot as plt
 import nbformat
 
-from fashionlib.experiments.jobs import jobs_of
+from fashionlib.experiments.batch import jobs_of
 from fashionlib.experiments.profile import load_profile, project_root
 
 

@@ -1,4 +1,4 @@
-"""The batch: a profile's notebooks through papermill, each a process of its own, started by Snakemake where needed."""
+"""The batch: a profile's notebooks, what they leave in the ledger, and their runs through Snakemake and papermill."""
 
 from __future__ import annotations
 
@@ -7,26 +7,139 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import nbformat
 
+from fashionlib.core import names
 from fashionlib.core.code_hash import imported_modules, sources_hash
 from fashionlib.core.console import ENVIRONMENT
 from fashionlib.core.errors import InputError
 from fashionlib.core.sealed import bytes_hash, notice
-from fashionlib.experiments.jobs import Job, jobs_of, ledgers_of, notices, usable
+from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.experiments.profile import Profile, absolute, folder_of, load_profile, project_root
 
 HASHED = 1 << 29  # bytes of a data set up to which the contents of its files are compared
+# what notebooks may leave in results/<profile>/
+LEDGERS = {
+    "table1": ("table1",), "topk": ("topk_inshop", "topk_c2s"), "attention": ("attention",),
+    "diversity": ("diversity", "diversity_curve", "diversity_looks"), "ablation": ("ablation",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """One executed notebook: its name in the book, its source, the parameters beside profile, data and seeds.
+
+    after: the keys of the jobs that it needs. title: instead of the notebook's own, where one notebook becomes several
+    pages. part: the data set, where it runs on another than the profile's own.
+    """
+
+    name: str
+    notebook: str
+    parameters: dict[str, str]
+    after: tuple[str, ...] = ()
+    title: str = ""
+    part: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name by which the batch calls it: "table1", or "table1@fashion550k"."""
+        return f"{self.name}@{self.part}" if self.part else self.name
+
+    @property
+    def source(self) -> Path:
+        return project_root() / "notebooks" / f"{self.notebook}.ipynb"
+
+    def of(self, profile: str) -> str:
+        """The name of the profile, or of its part, whose results these are."""
+        return f"{profile}@{self.part}" if self.part else profile
+
+    def executed(self, profile: str) -> Path:
+        """Where the book finds the executed notebook."""
+        return project_root() / "book" / "runs" / self.of(profile) / f"{self.name}.ipynb"
+
+    def stamp(self, profile: str) -> str:
+        """What Snakemake sees of the job; kept apart from the notebook, because it deletes its outputs before a run."""
+        return f"runs/{profile}/stamps/{self.key}.done"
+
+
+def ledgers_of(profile: Profile, job: str) -> tuple[str, ...]:
+    """The ledgers that this notebook leaves in results/<profile>/."""
+    if job == "topk":
+        return tuple(f"topk_{task}" for task in profile.retrieval)
+    ledgers = LEDGERS.get(job, ())
+    return ledgers if profile.data.name == "ccp" else tuple(ledger for ledger in ledgers if ledger != "diversity_looks")
+
+
+def jobs_of(profile: Profile) -> list[Job]:
+    """The notebooks of a profile: the data, one training each method, then what is measured with them.
+
+    Those of its parts come first, whose models it may measure, too.
+    """
+    if profile.ablation:
+        return [Job("ablation", "ablation", {})]
+    found = [replace(job, part=part, after=tuple(f"{name}@{part}" for name in job.after))
+             for part in profile.parts for job in _made_of(profile.on(part), ["table1"])]  # fmt: skip
+    if not usable(profile):
+        return found
+    own = _made_of(profile, ["table1", *(["topk"] if profile.retrieval else []), "recommend", "diversity", "attention"])
+    there = {profile.searched(task)[0] for task in profile.retrieval}
+    needed = tuple(job.key for job in found if job.part in there and job.notebook == "train")
+    return [*found, *(replace(job, after=job.after + needed) if job.name == "topk" else job for job in own)]
+
+
+def _made_of(profile: Profile, measured: Sequence[str]) -> list[Job]:
+    """The notebooks on one data set; of `measured`, those that it can give the photos for."""
+    training = [
+        Job(f"train-{name}", "train", {"method": name}, title=f"Run: training, {names.method(name)}")
+        for name in profile.methods if profile.method(name).kind != "prior"
+    ]  # fmt: skip
+    after, cannot = tuple(job.name for job in training), impossible(profile)
+    others = [Job(name, name, {}, after) for name in measured if name not in cannot]
+    return [Job("data", "data", {}), *training, *others]
+
+
+def impossible(profile: Profile) -> dict[str, str]:
+    """The notebooks that the profile's data set or methods cannot give what they need, and why."""
+    kinds, lacks = {profile.method(method).kind for method in profile.methods}, {}
+    if "parser" not in kinds:
+        lacks["attention"] = "it looks at the method `parser`, which the profile lacks"
+    if not {"parser", "whole"} <= kinds:
+        why = "it compares the methods `parser` and `whole`, and the profile lacks one"
+        lacks |= dict.fromkeys(("recommend", "diversity"), why)
+    if "test" not in profile.splits:
+        why = f"{profile.data.name} has no test photos with tags"
+        lacks |= dict.fromkeys(("table1", "recommend", "diversity", "attention"), why)
+    return lacks
+
+
+def usable(profile: Profile) -> bool:
+    """Whether the profile's own data are there, or are all that it has."""
+    return not profile.parts or Path(profile.folder or ".").is_dir()
+
+
+def notices(profile: Profile) -> list[str]:
+    """What will not be made, and why, a line a cause."""
+    absent = dict(profile.absent)
+    causes: dict[str, list[str]] = {}
+    if not usable(profile):
+        absent[profile.data.name] = f"no folder {profile.folder}; {PUBLISHED[profile.data.name].hint}"
+    missing = [f"not on disk: {name}, and left out: {why}" for name, why in absent.items()]
+    if profile.ablation or not usable(profile):
+        return missing
+    for method, what in profile.lacking.items():
+        causes.setdefault(f"{profile.data.name} has no {what} to learn from", []).append(method)
+    for notebook, why in sorted(impossible(profile).items()):
+        causes.setdefault(why, []).append(notebook)
+    return missing + [f"left out: {', '.join(each)}: {why}" for why, each in causes.items()]
 
 
 def fingerprints(profile_name: str, data: str, seeds: str) -> dict[str, str]:
@@ -79,8 +192,8 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
     if name not in jobs:
         raise InputError(f"profile {profile.name} has no notebook {name!r}: {', '.join(jobs)}")
     job, root = jobs[name], project_root()
-    aside = root / "runs" / profile.name / "notebooks" / f"{name}.ipynb"
-    log = root / "runs" / profile.name / "logs" / f"{name}.log"
+    runs = root / "runs" / profile.name
+    aside, log = runs / "notebooks" / f"{name}.ipynb", runs / "logs" / f"{name}.log"
     for path in (aside, job.executed(profile.name)):
         path.parent.mkdir(parents=True, exist_ok=True)
     parameters = {"profile": job.of(profile_name), "data": data, "seeds": seeds, **job.parameters}
@@ -92,7 +205,6 @@ def run_job(profile_name: str, data: str, seeds: str, name: str) -> None:
            "MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # fmt: skip
     started = time.perf_counter()
     with _held(log, f"notebook {name}") as file:
-        file.truncate(0)
         aside.unlink(missing_ok=True)
         print(f"{name} …", flush=True)
         if run(command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **own}):
@@ -137,7 +249,7 @@ def run(command: Sequence[str], **options: Any) -> int:
 
 
 def _held(path: Path, what: str) -> IO[str]:
-    """The file, opened and locked until the last process that inherited it ends, even where its parents were killed.
+    """The file, emptied and locked until the last process that inherited it ends, even where its parents were killed.
 
     Waits for those that have it now.
     """
@@ -148,6 +260,7 @@ def _held(path: Path, what: str) -> IO[str]:
     except BlockingIOError:
         print(f"{what} is still running from another call; waiting for its end", file=sys.stderr)
         fcntl.flock(file, fcntl.LOCK_EX)
+    file.truncate(0)
     return file
 
 
@@ -158,8 +271,8 @@ def _reason(aside: Path, log: Path) -> str:
     if errors:
         own = errors[0].ename == InputError.__name__  # says itself what is wrong and what to do
         return errors[0].evalue if own else f"{errors[0].ename}: {errors[0].evalue}"
-    lines = log.read_text(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 def _publish(aside: Path, place: Path, job: Job) -> None:
@@ -168,8 +281,6 @@ def _publish(aside: Path, place: Path, job: Job) -> None:
     own, *rest = notebook.cells[0].source.split("\n")
     title = f"# {job.title}" if job.title else own
     notebook.cells[0].source = "\n".join([f"{title} ({job.part})" if job.part else title, *rest])
-    if any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", [])):
-        raise InputError(f"{aside}: holds an error output and is not published")
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
@@ -185,24 +296,20 @@ def _publish(aside: Path, place: Path, job: Job) -> None:
     os.replace(aside, place)
 
 
-def stamp(profile: str, job: str) -> str:
-    """What Snakemake sees of a job; kept apart from the notebook, because it deletes its outputs before a run."""
-    return f"runs/{profile}/stamps/{job}.done"
-
-
 def forget_missing(profile: Profile) -> None:
     """Remove the stamps of jobs whose notebook or ledger is gone or damaged, so that they are run again."""
     root = project_root()
     for job in jobs_of(profile):
         results = root / "results" / job.of(profile.name)
         ledgers = [results / f"{ledger}.json" for ledger in ledgers_of(profile.on(job.part), job.name)]
+        stamp = root / job.stamp(profile.name)
         for path in (job.executed(profile.name), *ledgers):
             try:
                 json.loads(path.read_bytes())
             except (OSError, ValueError, RecursionError):
-                if path.exists() and (root / stamp(profile.name, job.key)).exists():
+                if path.exists() and stamp.exists():
                     notice(f"{path}: damaged; it is made again")
-                (root / stamp(profile.name, job.key)).unlink(missing_ok=True)
+                stamp.unlink(missing_ok=True)
 
 
 def make_results(name: str, data: str = "", seeds: str = "", only: str = "") -> int:
@@ -226,16 +333,15 @@ def make_results(name: str, data: str = "", seeds: str = "", only: str = "") -> 
         print(line, flush=True)
     root = project_root()
     log = root / "runs" / profile.name / "logs" / "batch.log"
-    program = shutil.which("snakemake", path=str(Path(sys.executable).parent)) or "snakemake"
     # our own lock instead of Snakemake's, which outlives a batch that was killed
-    command = [program, "--nolock", "--rerun-incomplete", "--rerun-triggers", "params", "--keep-going",
-               "--cores", "all", "--config", f"profile={name}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--rerun-incomplete", "--rerun-triggers", "params",
+               "--keep-going", "--cores", "all",
+               "--config", f"profile={name}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
     with _held(log, f"the batch of profile {profile.name}") as file:
-        file.truncate(0)
         forget_missing(profile)
         failed = run(command, cwd=root, stderr=file)
     if failed:
-        missing = [job.key for job in jobs_of(profile) if not (root / stamp(profile.name, job.key)).exists()]
+        missing = [job.key for job in jobs_of(profile) if not (root / job.stamp(profile.name)).exists()]
         rest = f"not up to date: {', '.join(missing) or 'unknown'}; see above and {log.relative_to(root)}"
         print(f"error: profile {profile.name}: {rest}", file=sys.stderr)
     else:

@@ -28,8 +28,7 @@ import torch
 
 import fashionlib
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.batch import run
-from fashionlib.experiments.jobs import jobs_of, ledgers_of
+from fashionlib.experiments.batch import jobs_of, ledgers_of, run
 from fashionlib.experiments.profile import load_profile, project_root
 from fashionlib.ledger import ledger as results
 from fashionlib.ledger.ledger import Entry

@@ -18,8 +18,7 @@ from sklearn.metrics import average_precision_score
 
 from fashionlib.cli import main
 from fashionlib.core import code_hash as sources
-from fashionlib.experiments.batch import _data_state, fingerprints, forget_missing
-from fashionlib.experiments.jobs import jobs_of, ledgers_of
+from fashionlib.experiments.batch import _data_state, fingerprints, forget_missing, jobs_of, ledgers_of
 from fashionlib.experiments.profile import load_profile
 
 ALL = {"data", "train-whole", "train-fixed", "train-parser", "table1", "topk", "recommend", "diversity", "attention"}

@@ -15,8 +15,7 @@ from project import ROOT
 from benchmarks.miniature import write_miniatures
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
-from fashionlib.experiments.batch import make_results
-from fashionlib.experiments.jobs import jobs_of, notices
+from fashionlib.experiments.batch import jobs_of, make_results, notices
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, run_folder
 from fashionlib.experiments.profile import load_profile
 from fashionlib.ledger import ledger

@@ -15,7 +15,7 @@ from fashionbook.directives import row_of, table_of
 from fashionbook.text import build_errors, duration
 from fashionlib.core import names
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.jobs import LEDGERS
+from fashionlib.experiments.batch import LEDGERS
 from fashionlib.experiments.profile import read_profile
 from fashionlib.ledger import ledger as results
 from fashionlib.ledger.ledger import Entry
