@@ -64,6 +64,17 @@ def test_notebooks_have_parameters_no_outputs_and_define_nothing_of_the_method(p
             assert not kinds & {ast.ClassDef, ast.While}
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_cell_that_trains_measures_or_writes_is_shown(path):
+    writes = {"ablation", "attention", "diversity", "table1", "topk", "fit", "looks_of", "recommender", "own_gallery"}
+    called = set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and {"hide-input", "remove-input"} & {*cell.metadata.get("tags", [])}:
+            calls = (node.func for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call))
+            called |= {call.id for call in calls if isinstance(call, ast.Name)}
+    assert not called & writes
+
+
 def tracked():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:

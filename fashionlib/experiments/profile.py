@@ -233,16 +233,13 @@ def load_profile(name: object, *, data: object = None, seeds: object = None, che
     """
     name, data, seeds = str(name), text_of(data), text_of(seeds)
     name, _, part = name.rpartition("@") if "@" in name and not Path(name).is_file() else (name, "", "")
-    profile = read_profile(name, check)
-    if data:
-        profile = replace(profile, root=data)
-    if seeds:
-        numbers = [each.strip() for each in seeds.split(",")]
-        if not all(each.isascii() and each.isdigit() and len(each) < 10 for each in numbers):
-            raise InputError(f"seeds {seeds!r}: expected whole numbers below 10⁹ with commas between, such as 0,1,2")
-        profile = replace(profile, seeds=tuple(map(int, numbers)))
-    if len({*profile.seeds}) < len(profile.seeds):
-        raise InputError(f"profile {profile.name}: seeds {profile.seeds} name one twice; name each once")
+    profile, numbers = read_profile(name, check), [each.strip() for each in seeds.split(",")]
+    if seeds and not all(each.isascii() and each.isdigit() and len(each) < 10 for each in numbers):
+        raise InputError(f"seeds {seeds!r}: expected whole numbers below 10⁹ with commas between, such as 0,1,2")
+    own = tuple(map(int, numbers)) if seeds else profile.seeds
+    profile = replace(profile, root=data or profile.root, seeds=own)
+    if len({*own}) < len(own):
+        raise InputError(f"profile {profile.name}: seeds {own} name one twice; name each once")
     if profile.data.name != "wardrobe" and not profile.root:
         raise InputError(f"profile {profile.name} needs its data: add DATA=folder (or -p data folder with papermill)")
     profile = profile.on(part) if part else _present(profile)
@@ -282,13 +279,9 @@ def read_profile(name: str, check: bool = True) -> Profile:
         if options and not isinstance(options.get("data"), str):
             raise InputError(f"{path}, key retrieval, {task}: name the data set, such as data: deepfashion_{task}")
     _check(profile, str(path), check)
-    known = [profile.data.name, *profile.others]
     for method in profile.methods:
         for wanted in profile.method(method).data:
-            if wanted not in known:
-                raise InputError(
-                    f"{path}, method {method}, key data: {wanted!r} is no data set of it; it has {', '.join(known)}"
-                )
+            choose(wanted, [profile.data.name, *profile.others], f"{path}, method {method}, key data")
     own = profile._trained_on(profile.data.name)
     return replace(profile, methods=own, elsewhere={k: v for k, v in profile.methods.items() if k not in own})
 

@@ -185,7 +185,7 @@ def test_a_part_is_a_profile_by_itself(data):
     ("text", "message"),
     [
         ("retrieval: {inshop: {crop: true}}", "name the data set, such as data: deepfashion_inshop"),
-        ("methods: {x: {kind: whole, data: [ccp]}}", "'ccp' is no data set of it; it has wardrobe"),
+        ("methods: {x: {kind: whole, data: [ccp]}}", "method x, key data: got 'ccp'; choose one of wardrobe"),
         ("like: nothing", "no such profile"),
     ],
 )
