@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from fashionlib.data.augment import PLAIN
 from fashionlib.experiments.attention import MOVED, averages, following_numbers, looks_of
-from fashionlib.experiments.methods import about, measure, photos_of, tag_scores
+from fashionlib.experiments.methods import entries_of, measure, photos_of, tag_scores
 from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.experiments.table1 import ON_SCORES
-from fashionlib.ledger.ledger import Entry, entry, read, write
+from fashionlib.ledger.ledger import Entry, read, write
 from fashionlib.metrics.attention import following
 
 
@@ -53,8 +53,8 @@ def _entries(profile: Profile, method: str) -> list[Entry]:
     ]
     if profile.method(method).kind == "parser":
         rows += _following(profile, method)
-    shared = {**about(profile, "search", validation, "val"), "method": method, "seconds": time.perf_counter() - started}
-    return [entry(**shared, **row) for row in rows]
+    shared = {"split": "val", "method": method, "seconds": time.perf_counter() - started}
+    return entries_of(profile, "search", validation, rows, **shared)
 
 
 def _following(profile: Profile, method: str) -> list[dict]:

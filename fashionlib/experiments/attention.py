@@ -25,17 +25,8 @@ from fashionlib.experiments.methods import (
 )
 from fashionlib.experiments.profile import Profile
 from fashionlib.ledger.ledger import Entry
+from fashionlib.metrics import localisation
 from fashionlib.metrics.attention import attention_statistics, following
-from fashionlib.metrics.localisation import (
-    GarmentTruth,
-    centre_correlation,
-    compare,
-    garment_truth,
-    mean_over_labels,
-    on_canvas,
-    winning_boxes,
-    winning_steps,
-)
 
 MOST_TRUTHS = 600  # training photos whose masks are read for the labels' mean boxes
 MOVED = View(shift=0.2, seed=20)  # scaled and moved at random by up to a fifth of the frame
@@ -91,9 +82,11 @@ def looks_of(
     seen = predictions(profile, method, seed, split, view)
     boxes = boxes_seen(seen, method)
     assert seen.steps is not None
-    winners = winning_steps(seen.steps)
+    winners = localisation.winning_steps(seen.steps)
     whole = boxes.shape[1] - fit(profile, method, seed).options.steps  # 1 where step 0 is scored, too
-    return Looks(photos_of(profile, split, seed), boxes[:, whole:], winners - whole, winning_boxes(boxes, winners))
+    return Looks(
+        photos_of(profile, split, seed), boxes[:, whole:], winners - whole, localisation.winning_boxes(boxes, winners)
+    )
 
 
 def attention(profile: Profile) -> list[Entry]:
@@ -144,16 +137,16 @@ def _measured(profile: Profile, methods: list[str], seed: int) -> _Run:
     true = np.full((len(truths), len(photos.labels), 4), np.nan)  # where the photo has no such mask
     for photo, truth in enumerate(truths):
         for label in truth.boxes:
-            true[photo, photos.labels.index(label)] = on_canvas(truth, label, size)
+            true[photo, photos.labels.index(label)] = localisation.on_canvas(truth, label, size)
     statistics = {}
     for method, one in looks.items():
         state = attention_statistics(one.boxes, one.winners, photos.tags)
         slopes = following(one.centres, moved[method].centres, theta)
         statistics[method] = {
             "theta_std": state.movement, "step_overlap": state.overlap, "area": state.area, "outside": state.outside,
-            "centre_r": centre_correlation(one.label_boxes, true), **following_numbers(slopes),
+            "centre_r": localisation.centre_correlation(one.label_boxes, true), **following_numbers(slopes),
         }  # fmt: skip
-    return _Run(photos, compare(truths, photos.labels, size, guesses), statistics)
+    return _Run(photos, localisation.compare(truths, photos.labels, size, guesses), statistics)
 
 
 def following_numbers(slopes: Float[np.ndarray, "steps 2"]) -> dict[str, float]:
@@ -171,10 +164,13 @@ def _back(boxes: Float[np.ndarray, "photos labels 4"], theta: Float[np.ndarray, 
     return (scale * (2 * boxes - 1) + shift + 1) / 2
 
 
-def _garment_truths(profile: Profile, split: str, seed: int) -> Iterator[GarmentTruth]:
+def _garment_truths(profile: Profile, split: str, seed: int) -> Iterator[localisation.GarmentTruth]:
     dataset = dataset_of(profile, split, seed)
     place = {id_: number for number, id_ in enumerate(dataset.ids)}  # photos that cannot be read are left out
-    return (garment_truth(dataset[place[id_]], profile.image_size) for id_ in photos_of(profile, split, seed).ids)
+    return (
+        localisation.garment_truth(dataset[place[id_]], profile.image_size)
+        for id_ in photos_of(profile, split, seed).ids
+    )
 
 
 def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[np.ndarray, "labels 4"]:
@@ -182,7 +178,7 @@ def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[n
     boxes, photos = defaultdict(list), 0
     for truth in _garment_truths(profile, "train", seed):
         for label in truth.boxes:
-            boxes[label].append(on_canvas(truth, label, profile.image_size))
+            boxes[label].append(localisation.on_canvas(truth, label, profile.image_size))
         photos += bool(truth.boxes)
         if photos >= MOST_TRUTHS:
             break
@@ -191,14 +187,14 @@ def _mean_boxes(profile: Profile, seed: int, labels: tuple[str, ...]) -> Float[n
 
 def _guesses(method: str, runs: list[_Run], resamples: int, end: str = "") -> list[dict[str, Any]]:
     """Pointing and overlap of the method, and of the guesses beside it that never look; `end`: "" or "_moved"."""
-    if not np.isfinite(mean_over_labels(runs[0].found[method][0])):
+    if not np.isfinite(localisation.mean_over_labels(runs[0].found[method][0])):
         return []  # too few masks
     words, guesses = f"; {_MOVED}" if end else "", (method, "mean_box", "centre", *CONTROLS)
     hits, overlaps = ({guess: [(run.found[guess + end][row],) for run in runs] for guess in guesses
                        if guess in runs[0].found} for row in (0, 1))  # fmt: skip
 
     def rows(guess: str, metric: str, of: Mapping[str, Runs], **options: Any) -> Iterator[dict[str, Any]]:
-        metrics = {metric + end: (PROTOCOLS[metric] + words, mean_over_labels)}
+        metrics = {metric + end: (PROTOCOLS[metric] + words, localisation.mean_over_labels)}
         for row in compared(guess, of, metrics, resamples=resamples, **options):
             yield {**row, "method": method, "per_seed": None}
 

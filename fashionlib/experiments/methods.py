@@ -235,23 +235,24 @@ def compared(
 def record(
     profile: Profile, experiment: str, photos: Sequence[Photos], rows: Iterable[dict[str, Any]], **shared: Any
 ) -> list[Entry]:
-    """Write results/<profile>/<experiment>.json, an entry per row, and return the entries.
-
-    photos: those measured on, for each seed. shared: fields that rows have in common; a row's own come first.
-    """
-    common = {**about(profile, experiment, photos), **shared}
-    entries = [entry(**{**common, **row}) for row in rows]
+    """Write results/<profile>/<experiment>.json, see `entries_of`; the entries."""
+    entries = entries_of(profile, experiment, photos, rows, **shared)
     write(entries, project_root(), profile.name, experiment)
     return entries
 
 
-def about(profile: Profile, experiment: str, photos: Sequence[Photos], split: str = "test") -> dict[str, Any]:
-    """What the entries of an experiment have in common. photos: those measured on, for each seed."""
-    return {
-        "experiment": experiment, "profile": profile.name, "dataset": profile.data.name, "split": split,
+def entries_of(
+    profile: Profile, experiment: str, photos: Sequence[Photos], rows: Iterable[dict[str, Any]], **shared: Any
+) -> list[Entry]:
+    """An entry per row. photos: those measured on, for each seed. shared: fields that rows have in common, instead of
+    the profile's; a row's own count more.
+    """
+    common = {
+        "experiment": experiment, "profile": profile.name, "dataset": profile.data.name, "split": "test",
         "split_hash": split_hash([id_ for each in photos for id_ in each.ids]), "seeds": list(profile.seeds),
-        "n": len(photos[0]),
+        "n": len(photos[0]), **shared,
     }  # fmt: skip
+    return [entry(**{**common, **row}) for row in rows]
 
 
 def joined(*splits: Photos) -> Photos:

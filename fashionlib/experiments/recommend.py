@@ -39,11 +39,11 @@ class Recommender:
     whole_query: np.ndarray
     whole_seen: Collection  # as if the whole picture were the part of every label
 
-    def parts(self, photo: int, *, per_part: int = 5, parts: int = 4) -> list[Row]:
-        return recommend_parts(self.query, photo, self.query, exclude=[photo], per_part=per_part, parts=parts)
+    def parts(self, photo: int, *, parts: int = 4) -> list[Row]:
+        return recommend_parts(self.query, photo, self.query, exclude=[photo], parts=parts)
 
-    def together(self, photo: int, *, k: int = 10, diversity: float = 0.5) -> list[Answer]:
-        return recommend_together(self.query, photo, self.query, exclude=[photo], k=k, diversity=diversity)
+    def together(self, photo: int, *, k: int = 10) -> list[Answer]:
+        return recommend_together(self.query, photo, self.query, exclude=[photo], k=k)
 
     def asked(self, photo: int, answers: Sequence[Answer]) -> dict[str, Region]:
         """Where the query shows each label that one of the answers answers, the best label first."""
@@ -52,24 +52,22 @@ class Recommender:
         named = {self.query.labels[label]: label for label in order}
         return {name: self.query.region(photo, label) for name, label in named.items() if name in answered}
 
-    def whole(self, photo: int, *, k: int = 5) -> list[LookAlike]:
-        """The `k` other photos nearest as a whole, by features at length 1."""
+    def whole(self, photo: int) -> list[LookAlike]:
+        """The five other photos nearest as a whole, by features at length 1."""
         unit = torch.nn.functional.normalize(torch.from_numpy(self.whole_query), dim=1)
-        near = rank_whole(unit[photo : photo + 1], unit, k=min(k + 1, len(unit)))
+        near = rank_whole(unit[photo : photo + 1], unit, k=min(6, len(unit)))
         pairs = zip(near.indices[0].tolist(), near.distances[0].tolist(), strict=True)
-        return [LookAlike(one, "whole picture", None, distance) for one, distance in pairs if one != photo][:k]
+        return [LookAlike(one, "whole picture", None, distance) for one, distance in pairs if one != photo][:5]
 
 
-def recommender(
-    profile: Profile, method: str = "parser", rival: str = "whole", *, seed: int | None = None
-) -> Recommender:
-    """Both methods, trained or loaded, on the profile's test photos.
+def recommender(profile: Profile, *, seed: int | None = None) -> Recommender:
+    """The methods `parser` and `whole`, trained or loaded, on the profile's test photos.
 
-    seed: the profile's first one by default. Raises InputError where `method` sees the picture whole.
+    seed: the profile's first one by default. Raises InputError where `parser` sees the picture whole.
     """
     seed = profile.seeds[0] if seed is None else seed
     photos = photos_of(profile, "test", seed)
-    seen, pooled = (predictions(profile, name, seed, "test") for name in (method, rival))
+    seen, pooled = (predictions(profile, name, seed, "test") for name in ("parser", "whole"))
     # as a whole-image method sees them: one region, the picture, whose features are at length 1
     features = torch.nn.functional.normalize(torch.from_numpy(pooled.features[:, :1]), dim=2)
     assigned = top_k_assignments(pooled.scores, k=min(TOP, pooled.scores.shape[1])).astype(bool)
@@ -77,17 +75,17 @@ def recommender(
     boxes = np.broadcast_to(np.array([0.0, 0.0, 1.0, 1.0], dtype=np.float32), (len(features), 1, 4))
     whole = Collection(pooled.scores, parts, boxes, photos.labels, photos.ids)
     images = np.asarray(photos.images)
-    parser = Collection(seen.scores, part_features(seen), boxes_seen(seen, method), photos.labels, photos.ids, images)
+    parser = Collection(seen.scores, part_features(seen), boxes_seen(seen, "parser"), photos.labels, photos.ids, images)
     return Recommender(parser, pooled.features[:, 0], whole)
 
 
-def telling_queries(recommend: Recommender, count: int = 6, parts: int = 4) -> list[int]:
-    """The first test photos whose best labels were won by the most different regions: where parts have most to say.
+def telling_queries(recommend: Recommender, count: int) -> list[int]:
+    """The first test photos whose four best labels were won by the most different regions, where parts differ most.
 
     Chosen by the network's own output alone, not by how good the answers look.
     """
     query = recommend.query
-    top = np.argsort(-query.scores, axis=1)[:, :parts]
+    top = np.argsort(-query.scores, axis=1)[:, :4]
     steps = np.take_along_axis(query.parts.best_step.numpy(), top, axis=1)
     different = np.array([len(set(row)) for row in steps.tolist()])
     return np.argsort(-different, kind="stable")[:count].tolist()

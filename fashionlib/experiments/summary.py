@@ -107,12 +107,12 @@ def _side(low: float, high: float, above: str, below: str, neither: str, zero: f
     return above if low > zero else below if high < zero else neither
 
 
-def sentence_about_gain(entries: Sequence[Entry], metric: str, method: str = "parser") -> str:
-    """By how much `method`, or the best one where it was not measured, is above or below the rival in its entry, and
+def sentence_about_gain(entries: Sequence[Entry], metric: str) -> str:
+    """By how much `parser`, or the best one where it was not measured, is above or below the rival in its entry, and
     whether the interval excludes zero.
     """
     measured = [each for each in entries if each.metric == metric]
-    entry = max(measured, key=lambda each: (each.method == method, each.value))
+    entry = max(measured, key=lambda each: (each.method == "parser", each.value))
     method, versus = entry.method, entry.versus
     if versus is None:
         return f"{names.method(method)}: {names.metric(metric)} {entry.value:.3f}; the profile has no control."
@@ -164,9 +164,9 @@ def sentence_about_own(photos: int, left_out: int, rows: Sequence[Row]) -> str:
     )
 
 
-def sentence_about_attention(entries: Sequence[Entry], method: str = "parser") -> str:
+def sentence_about_attention(entries: Sequence[Entry]) -> str:
     """Pointing beside the mean box, on photos as they are and shifted, and whether boxes follow."""
-    of = {entry.metric: entry for entry in entries if entry.method == method}
+    of = {entry.metric: entry for entry in entries if entry.method == "parser"}
     sentences = [] if "pointing" in of else ["No label has enough masks to measure pointing."]
     for end, words in (("", "as they are"), ("_moved", "scaled and shifted")) if not sentences else ():
         pointing, mean_box = of[f"pointing{end}"], of[f"pointing_mean_box{end}"]
@@ -186,50 +186,47 @@ def sentence_about_attention(entries: Sequence[Entry], method: str = "parser") -
     return " ".join(sentences)
 
 
-def shown_winners(looks: Looks, photos: int, labels: int = 4) -> np.ndarray:
-    """The winning steps of the first photos for the labels that they carry, at most `labels` each; −1 elsewhere."""
+def shown_winners(looks: Looks, photos: int) -> np.ndarray:
+    """The winning steps of the first photos for the labels that they carry, at most four each; −1 elsewhere."""
     winners = np.full(looks.winners[:photos].shape, -1)
     for number in range(min(photos, len(winners))):
-        carried = np.flatnonzero(looks.photos.tags[number])[:labels]
+        carried = np.flatnonzero(looks.photos.tags[number])[:4]
         winners[number, carried] = looks.winners[number, carried]
     return winners
 
 
-def sentence_about_diversity(entries: Sequence[Entry], k: int = 10) -> str:
+def sentence_about_diversity(entries: Sequence[Entry]) -> str:
     """Parts covered at equal relevance, and what each list covers; the same among photos with masks, where measured."""
-    sentence = _about_lists([entry for entry in entries if entry.experiment == "diversity"], k)
+    sentence = _about_lists([entry for entry in entries if entry.experiment == "diversity"])
     sentence = sentence[0].upper() + sentence[1:]
     looks = [entry for entry in entries if entry.experiment == "diversity_looks"]
-    more = f"\n\nAmong photos with masks, where colours must match, too: {_about_lists(looks, k)}" if looks else ""
+    more = f"\n\nAmong photos with masks, where colours must match, too: {_about_lists(looks)}" if looks else ""
     return sentence + more
 
 
-def _about_lists(entries: Sequence[Entry], k: int) -> str:
+def _about_lists(entries: Sequence[Entry]) -> str:
     plain, ratios, covers = {(entry.method, entry.metric): entry for entry in entries}, [], []
     for method, words in (("together", "one list for all parts covers"), ("parts", "parts in turn cover")):
-        if ratio := plain.get((method, f"coverage_ratio@{k}")):
+        if ratio := plain.get((method, "coverage_ratio@10")):
             low, high = ratio.low or 0.0, ratio.high or 0.0
             sure = _side(low, high, "more", "fewer", "no clearly different number", zero=1.0)
             ratios.append(f"{words} **{ratio.value:.2f} times** (95% interval {low:.2f} to {high:.2f}: {sure})")
     for method in ("together", "parts", "whole", "whole-together", "whole-mmr", "random"):
-        if (method, f"part_coverage@{k}") in plain:
-            covered, relevant = (plain[method, f"{metric}@{k}"].value for metric in ("part_coverage", "relevance"))
+        if (method, "part_coverage@10") in plain:
+            covered, relevant = (plain[method, f"{metric}@10"].value for metric in ("part_coverage", "relevance"))
             covers.append(f"{names.method(method)} {covered:.0%} (relevance {relevant:.0%})")
-    count = plain["parts", f"coverage_ratio@{k}"].n
+    count = plain["parts", "coverage_ratio@10"].n
     return (
         f"at the relevance of whole-picture look-alikes, {', and '.join(ratios)} as many of the query's parts "
-        f"({count} queries). Covered by {k} photos: {', '.join(covers)}."
+        f"({count} queries). Covered by 10 photos: {', '.join(covers)}."
     )
 
 
-def sentence_about_ablation(entries: Sequence[Entry], metric: str = "ap_all") -> str:
+def sentence_about_ablation(entries: Sequence[Entry]) -> str:
     """What all changes gain together, which help in both networks, which cost in one, and which have no effect."""
-    found = gains(entries, metric)
+    found = gains(entries)
     value, low, high = (100 * part for part in found.pop("all together")["added"])
-    words = [
-        f"All changes together gain **{value:+.1f} points** of {names.metric(metric)} "
-        f"(95% interval {low:+.1f} to {high:+.1f})."
-    ]
+    words = [f"All changes together gain **{value:+.1f} points** of AP all (95% interval {low:+.1f} to {high:+.1f})."]
     ends = {name: [triple[1:] for triple in of.values()] for name, of in found.items()}
     for says, holds in (
         ("help in both networks", lambda spans: all(low > 0 for low, _ in spans)),

@@ -32,7 +32,7 @@ from fashionlib.plots.style import (
     show_photo,
     tallness,
     themed,
-)  # fmt: skip
+)
 
 Cell = Mapping[str, Any]
 Row = Mapping[str, Any]
