@@ -147,7 +147,7 @@ def test_every_experiment_runs_there_on_methods_trained_there_and_on_loaded_ones
         seen = predict(loaded, inputs_of(profile, photos_of(profile, "test")))
         assert table1(profile)
         assert attention(profile)
-        assert topk(profile, "topk_c2s")
+        assert topk(profile, "c2s")
         found = recommender(profile)
         assert found.parts(0)
         assert found.whole(0)

@@ -25,7 +25,6 @@ _LEARNS_FROM = {
     **dict.fromkeys(("veit", "inoue"), "verified tags"),
     **dict.fromkeys(("siamese", "triplet", "wtbi", "darn", "fashionnet"), "products"),
 }
-RETRIEVAL = ("inshop", "c2s")  # where products may be looked for
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from fashionlib.data.augment import PLAIN
 from fashionlib.data.base import split_hash
 from fashionlib.data.store import Photos
 from fashionlib.experiments.methods import OTHERS, compared, fit, inputs_of, photos_of, record, seconds_since
-from fashionlib.experiments.profile import RETRIEVAL, Profile, project_root
+from fashionlib.experiments.profile import Profile, project_root
 from fashionlib.experiments.table1 import TOP
 from fashionlib.ledger.ledger import Entry
 from fashionlib.metrics.retrieval import TOP_K, first_hit_ranks, hit_rate
@@ -23,25 +23,20 @@ from fashionlib.metrics.tagging import top_k_assignments
 from fashionlib.retrieval.ranking import PartFeatures, Ranking, rank_parts, rank_whole
 from fashionlib.training.loop import Predictions, predict
 
-TASKS = {f"topk_{task}": task for task in RETRIEVAL}
 PROTOCOL = "whole gallery, hit@k, queries without a match count as misses; {how}"
 STAND_INS = {"ccp": "garments cut out by their masks as the shop, the photos they are of, taken again, as queries; "}
-HOW = {
-    1: "Euclidean distance of the pooled features at length 1",
-    2: "mean over labels, weighted by the geometric mean of both photos' scores, of the Euclidean distance at each "
-    "label's best step",
-}
+BY_WHOLE = "Euclidean distance of the pooled features at length 1"
+BY_PARTS = (
+    "mean over labels, weighted by the geometric mean of both photos' scores, of the Euclidean distance at each "
+    "label's best step"
+)
 
 
-def topk(profile: Profile, experiment: str) -> list[Entry]:
-    """Rank the gallery for every query with every method that has features; write rankings and the ledger.
-
-    experiment: "topk_inshop" or "topk_c2s". Raises InputError for another one, and where the profile does not look for
-    products there.
+def topk(profile: Profile, task: str) -> list[Entry]:
+    """Rank the gallery for every query with every method that has features; write rankings and results/<profile>/
+    topk_<task>.json. Raises InputError where the profile looks for no products in `task` ("inshop", "c2s").
     """
-    if experiment not in TASKS:
-        raise InputError(f"unknown experiment {experiment!r}: choose one of {', '.join(TASKS)}")
-    task = TASKS[experiment]
+    experiment = f"topk_{task}"
     if task not in profile.retrieval:
         raise InputError(f"profile {profile.name} looks for no products in {task}: its data may say of no two photos "
                          "that they show the same one; where it does, add it to `retrieval`")  # fmt: skip
@@ -58,7 +53,7 @@ def topk(profile: Profile, experiment: str) -> list[Entry]:
         ]
         seconds[method] = seconds_since(started, trainer, method)
     for method, trainer in trainers.items():
-        protocol = PROTOCOL.format(how=HOW[2 if trainer.method(method).kind == "parser" else 1])
+        protocol = PROTOCOL.format(how=BY_PARTS if trainer.method(method).kind == "parser" else BY_WHOLE)
         if where is profile:
             protocol = STAND_INS.get(trainer.data.name, "") + protocol
         else:

@@ -89,12 +89,12 @@ def test_each_seed_asks_its_own_test_photos(ccp, tmp_path, monkeypatch):
         smoke, data=DataOptions("ccp", {}, seed_splits=True), root=str(ccp), retrieval={"c2s": {}}, methods=methods,
         training=replace(smoke.training, epochs=1, batch=8), resamples=20, seeds=(3, 4),
     )  # fmt: skip
-    both = topk(profile, "topk_c2s")
-    alone = [topk(replace(profile, seeds=(seed,)), "topk_c2s") for seed in profile.seeds]
+    both = topk(profile, "c2s")
+    alone = [topk(replace(profile, seeds=(seed,)), "c2s") for seed in profile.seeds]
     for number, entry in enumerate(both):
         assert entry.per_seed == [each[number].value for each in alone]
     ids = {id_ for seed in (3, 4) for id_ in load("ccp", ccp, "c2s_query", split_seed=seed).ids}
     assert both[0].split_hash == split_hash(ids)
     assert both[0].protocol.startswith("garments cut out by their masks as the shop")
     with pytest.raises(InputError, match="looks for no products in inshop"):
-        topk(profile, "topk_inshop")
+        topk(profile, "inshop")
