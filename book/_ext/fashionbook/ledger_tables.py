@@ -207,7 +207,8 @@ class FeatureRows(LedgerDirective):
         return [table]
 
     def _rows(self, here: dict[tuple[str, str], Entry], dataset: str, task: str) -> list[nodes.row]:
-        place, rows = f"{names.dataset(dataset)}: {task.lower()}", []
+        profile = next(iter(here.values())).profile
+        place, rows = f"{names.dataset(dataset)}: {task.lower()}; model {profile}", []
         for kind in [kind for kind in names.FEATURES if (f"{kind}-parts", "top1") in here]:
             versus = here[f"{kind}-parts", "top20"].versus
             gain = _points((versus["value"], versus["low"], versus["high"]) if versus else None)
