@@ -5,9 +5,10 @@ number has to be the same, whatever the ledger says of its device ("exact"). Els
 through its roundings ("tolerance"): a number may move by the half width of its published 95% interval, or by ABSOLUTE
 where that is more; one without an interval, which tells what a trained network's steps do, by WITHOUT_INTERVAL. That
 holds between processors of MAKERS (`quick` differed by up to 0.04 between Intel and AMD); for all others it has to be
-asked for. A change by hand within it would not show, so the answer says that only a tolerance was checked. What
-shows everywhere: a ledger that was moved as a whole (honest differences go both ways, their mean was 0.003 at most), a
-value that is not the mean of its own seeds, and other counts, seeds or photos.
+asked for. A change by hand within it shows only where a receipt says that the ledger came out bit for bit before: it
+must be the same file still. Without one, the answer says that only a tolerance was checked. What shows everywhere: a
+ledger that was moved as a whole (honest differences go both ways, their mean was 0.003 at most), a value that is not
+the mean of its own seeds, and other counts, seeds or photos.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from fashionlib.experiments.profile import load_profile, project_root
 from fashionlib.ledger import ledger as results
 from fashionlib.ledger.ledger import Entry
 from fashionlib.ledger.provenance import device, versions
-from fashionlib.ledger.receipts import Receipt, checksum, write_receipt
+from fashionlib.ledger.receipts import Receipt, checksum, read_receipt, write_receipt
 
 ABSOLUTE = 0.02
 WITHOUT_INTERVAL = 0.2  # a share of six steps moves by a sixth where one of them crosses the line
@@ -89,6 +90,7 @@ def verify(
     if only and not written.get(only) and only not in known:
         raise InputError(f"profile {profile.name} measures nothing called {only!r}: choose one of {', '.join(known)}")
     wanted = list(written.get(only) or ([only] if only else known))
+    sealed = {one.experiment: one for one in read_receipt(root, profile.name) if one.rule == "exact" and one.agrees}
     published = {experiment: results.read(root, profile.name, experiment) for experiment in wanted}
     first = next(iter(published.values()))[0]
     on_cpu = first.device.startswith("CPU")  # and then it is run again on one
@@ -104,16 +106,36 @@ def verify(
         _run(place, name, notebooks, data, seeds or ",".join(map(str, first.seeds)), first.device)
         measured = {experiment: results.read(place, profile.name, experiment) for experiment in wanted}
     seconds = time.perf_counter() - started
-    verdicts = {each: compare(published[each], measured[each], absolute) for each in wanted}
+    now = {each: checksum(root, profile.name, each) for each in wanted}
+    verdicts = {
+        each: as_sealed(compare(published[each], measured[each], absolute), sealed.get(each), now[each])
+        for each in wanted
+    }
     when, receipts = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M"), []
     for each, verdict in verdicts.items():
+        if verdict.rule != "exact" and each in sealed:  # the older receipt says more
+            continue
         run, differing = measured[each][0], [str(one) for one in verdict.disagreements]
         receipts.append(
-            Receipt(each, checksum(root, profile.name, each), when, verdict.rule, verdict.numbers, verdict.largest,
+            Receipt(each, now[each], when, verdict.rule, verdict.numbers, verdict.largest,
                     differing, seconds, run.commit, run.versions, run.device)
         )  # fmt: skip
     write_receipt(root, profile.name, receipts)
     return verdicts
+
+
+def as_sealed(verdict: Verdict, receipt: Receipt | None, ledger: str) -> Verdict:
+    """The verdict, and that the ledger was changed after it had come out again bit for bit.
+
+    receipt: of that time. ledger: the file's checksum now. Where every bit is compared again, a change shows anyway.
+    """
+    if verdict.rule == "exact" or receipt is None or receipt.ledger == ledger:
+        return verdict
+    changed = Disagreement(
+        f"the ledger of {receipt.experiment}", f"sha256, that came out bit for bit on {receipt.when},",
+        receipt.ledger, ledger, 0.0,
+    )  # fmt: skip
+    return replace(verdict, disagreements=(*verdict.disagreements, changed))
 
 
 def compare(published: Sequence[Entry], measured: Sequence[Entry], absolute: float | None = None) -> Verdict:

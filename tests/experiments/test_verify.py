@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fashionlib.core.errors import InputError
-from fashionlib.experiments.verify import compare, verify
+from fashionlib.experiments.verify import as_sealed, compare, verify
 from fashionlib.ledger import ledger as results
 from fashionlib.ledger.receipts import Receipt, checksum, read_receipt, write_receipt
 
@@ -176,6 +176,23 @@ def test_a_number_that_is_missing_on_either_side_is_named():
     assert str(lost) == "wardrobe test parser ap_all (scores): value was published as 0.5 and is not at all"
     (new,) = compare([number()], [number(), more]).disagreements
     assert "published as not at all and is 0.5" in str(new)
+
+
+def test_a_ledger_changed_within_the_tolerance_after_it_came_out_bit_for_bit_is_named():
+    """Seen to pass: one value moved by 0.01, and the processor or a package's version changed beside it."""
+    forged = number(0.51, versions={"processor": "AMD EPYC 7B13", "torch": "1"}, device="CPU (AVX2, 2 threads)")
+    verdict = compare([forged], [number()])
+    assert (verdict.rule, verdict.disagreements) == ("tolerance", ())
+    receipt = Receipt("table1", "a" * 12, "2026-01-01 00:00", "exact", 1, 0.0, [], 1.0, "abc1234", {}, "CPU")
+    (changed,) = as_sealed(verdict, receipt, "b" * 12).disagreements
+    assert str(changed) == (
+        "the ledger of table1: sha256, that came out bit for bit on 2026-01-01 00:00, was published as aaaaaaaaaaaa "
+        "and is bbbbbbbbbbbb"
+    )
+    for kept, ledger in ((receipt, "a" * 12), (None, "b" * 12)):
+        assert as_sealed(verdict, kept, ledger) == verdict
+    exact = compare([number()], [number()])
+    assert as_sealed(exact, receipt, "b" * 12) == exact
 
 
 def test_a_receipt_keeps_those_of_other_experiments(tmp_path):
