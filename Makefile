@@ -53,5 +53,5 @@ lint: setup
 
 # what runs leave; the ledger, the published notebooks and .venv stay
 clean:
-	rm -rf runs .snakemake book/_build results/smoke results/paper-smoke*
-	git clean -fdXq book/runs
+	rm -rf runs .snakemake book/_build results/smoke results/paper-smoke results/paper-smoke@*
+	git clean -fdXq -- 'book/runs/*.ipynb'
