@@ -123,3 +123,10 @@ def test_every_damage_is_read_or_is_one_line_by_all_doors_alike(tmp_path, part):
     assert slowest < 2 * len(DOORS)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000  # kB
     print(f"slowest {slowest:.3f} s, memory +{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before} kB")
+
+
+def test_a_photo_whose_fine_detail_is_cut_off_is_damaged_at_every_size(tmp_path):
+    """Seen to be read where it was reduced while it was unpacked, and refused in its own size."""
+    path = tmp_path / "x.jpg"
+    path.write_bytes(damaged(photos()["progressive.jpg"], np.random.default_rng(10_001_648)))
+    assert len({answer_of(door, path) for door in DOORS}) == 1
