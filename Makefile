@@ -54,4 +54,4 @@ lint: setup
 # what runs leave; the ledger, the published notebooks and .venv stay
 clean:
 	rm -rf runs .snakemake book/_build results/smoke results/paper-smoke results/paper-smoke@*
-	git clean -fdXq -- 'book/runs/*.ipynb'
+	git ls-files -zoi --exclude-standard -- 'book/runs/*.ipynb' | xargs -0 rm -f

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -101,3 +102,17 @@ def test_executed_notebooks_in_the_book_are_small_and_hold_no_error():
                 for kind, content in output.get("data", {}).items():
                     large = kind.startswith("image/") and len(content) > 1_400_000  # 1 MB in base64
                     assert not large, f"{path}: {kind}"
+
+
+def test_make_clean_leaves_what_is_the_users(tmp_path):
+    """Seen to remove a photo that lay in book/runs, and the ledger of a profile called paper-smoke-mine."""
+    for name in ("Makefile", ".gitignore"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    kept = {"results/paper-smoke-mine/a.json", "book/runs/mine/photo.jpg", "photo.jpg", "profiles/mine.yaml"}
+    gone = {"results/paper-smoke@ccp/a.json", "results/smoke/a.json", "book/runs/my own/a b.ipynb", "runs/x/last.pt"}
+    for name in kept | gone:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run(["make", "-s", "clean"], cwd=tmp_path, check=True)
+    assert {name for name in kept | gone if (tmp_path / name).exists()} == kept
