@@ -12,6 +12,7 @@ import pytest
 import torch
 from elsewhere import Elsewhere, elsewhere
 from fashionbook.widget_export import Shown, _seen
+from torch.utils._python_dispatch import TorchDispatchMode
 from wardrobefolder import drawn_folder, small_model
 
 from fashionlib.core.device import autocast, device
@@ -22,12 +23,12 @@ from fashionlib.experiments.methods import cache_folder, fit, inputs_of, photos_
 from fashionlib.experiments.profile import load_profile, project_root
 from fashionlib.experiments.recommend import recommender
 from fashionlib.experiments.table1 import table1
-from fashionlib.experiments.topk import topk
+from fashionlib.experiments.topk import rank, topk
 from fashionlib.gallery.gallery import open_gallery
 from fashionlib.models.tagger import Tagger, load_model, save_model
 from fashionlib.training.feature_maps import trunk_maps
 from fashionlib.training.inputs import ImageInputs
-from fashionlib.training.loop import predict
+from fashionlib.training.loop import Predictions, predict
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
 
@@ -91,7 +92,7 @@ def test_a_model_made_before_the_device_was_chosen_predicts_and_tags_there(away)
     expected, scores = model.tag(PHOTO), predict(model, inputs).scores
     with away():
         np.testing.assert_allclose(predict(model, inputs).scores, scores, rtol=1e-3, atol=1e-4)
-        found = model.tag(PHOTO)
+        found = model.cpu().tag(PHOTO)
     assert [tag.label for tag in found[0]] == [tag.label for tag in expected[0]]
 
 
@@ -105,6 +106,38 @@ def test_every_kind_learns_and_predicts_there_as_here(away, tmp_path, kind):
         if kind in ("plain", "photos"):  # goes on from what was saved
             close(lessons.learn(tmp_path / "there", kind, **options), found, rtol=0, atol=0)
     close(found, expected, atol=0.05 if away is gpu else 1e-4)
+
+
+class Products(TorchDispatchMode):
+    """Records the devices on which matrices are multiplied."""
+
+    def __init__(self):
+        super().__init__()
+        self.devices = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if "mm" in function.__name__ or "matmul" in function.__name__:
+            self.devices.add(args[0].device.type)
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("steps", [1, 3], ids=["whole", "parts"])
+def test_galleries_are_ranked_there_as_here(away, steps):
+    draw = np.random.default_rng(0)
+
+    def drawn(photos):
+        scores, features, best = (
+            draw.random((photos, *size), dtype=np.float32) for size in ((4,), (steps, 8), (steps, 4))
+        )
+        return Predictions(scores, features, best if steps > 1 else None, None)
+
+    query, gallery = drawn(3), drawn(7)
+    expected = rank(query, gallery, k=5)
+    with away(), Products() as products:
+        found = rank(query, gallery, k=5)
+        assert products.devices == {device().type}
+    assert found.indices.tolist() == expected.indices.tolist()
+    np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-3)
 
 
 @pytest.fixture
