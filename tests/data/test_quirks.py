@@ -99,6 +99,13 @@ def deeper(root):
     (root.parent / "aside").rename(root / "Fashion_v1")
 
 
+def unpacked_apart(root):
+    for path in list(root.rglob("list_*.txt")):
+        path.rename(path.with_suffix(".zip"))
+        path.with_suffix("").mkdir()
+        path.with_suffix(".zip").rename(path.with_suffix("") / path.name)
+
+
 def shuffled(text):
     rows = text.decode().split("\n")
     return "\n".join([*rows[:2], *sorted(rows[2:-1], key=lambda row: row[::-1]), ""]).encode()
@@ -134,6 +141,12 @@ REFUSED = {  # by set or by all: what the line has to say
     "objects": (in_arrays(lambda tags: tags.astype(object), *TAGS), "holds Python objects"),
     "another size": (in_arrays(lambda tags: tags[1:], *TAGS), r"expected 0 and 1 of \(\d+, \d+\)"),
     "cut off": (in_lists(lambda text: text[:-30], "list_eval*"), "list_eval_partition.txt, line"),
+    "lists in folders of their own": (unpacked_apart, r"it is at .*/list_eval_partition\.txt: move it there"),
+    "folders in folders": (
+        lambda root: [moved(name, f"{name}/{name}")(root) for name in ("annotation", "Anno", "Eval")],
+        r"(Eval/Eval/list_eval_partition\.txt|annotation/annotation/noisy\.npy): move it there",
+    ),
+    "a page instead": (in_lists(lambda text: b"<p>403</p>"), r"expected (a photo's path|the number of rows), got '<p>"),
     "empty": (in_lists(lambda text: b"", "list_eval*"), "list_eval_partition.txt: empty"),
     "no rows": (in_lists(lambda text: b"0\n" + text.split(b"\n")[1] + b"\n", "list_eval*"), "names no photo of train"),
     "columns in another order": (in_lists(lambda text: text.replace(b"y_1 x_2", b"x_2 y_1"), "list_bbox*"), "put them"),
@@ -185,6 +198,24 @@ def test_a_few_lost_photos_are_left_out_counted_and_told(clean, tmp_path):
     assert lost not in gallery.ids
     diagnosis = examine("deepfashion_inshop", root)
     assert (diagnosis.sound, [note.places for note in diagnosis.notes]) == (True, [[f"Img/{lost}"]])
+
+
+def test_rows_and_lists_that_are_there_twice_are_a_line_each(clean, tmp_path):
+    root = copied(clean["deepfashion_inshop"][0], "inshop", tmp_path)
+    partition = root / "Eval/list_eval_partition.txt"
+    rows = partition.read_bytes().splitlines(keepends=True)
+    partition.write_bytes(b"".join([*rows, *rows[2:5]]))
+    shutil.copy(root / "Anno/list_bbox_inshop.txt", root)  # the same
+    (root / "list_landmarks_inshop.txt").write_text("something else")
+    found, reported = contents("deepfashion_inshop", root)
+    assert found == clean["deepfashion_inshop"][1]
+    notes = [note.message for note in examine("deepfashion_inshop", root).notes]
+    assert len(notes) == 2
+    assert re.fullmatch(
+        r".*list_landmarks_inshop.txt: says something else than .*/Anno/list_\S+, which is read", notes[0]
+    )
+    assert "stands in line 3 already (the same row, read once) (and 2 more)" in notes[1]
+    assert {str(one.message) for one in reported} == {f"deepfashion_inshop: {note}" for note in notes}
 
 
 def test_boxes_of_photos_of_another_size_are_left_out_and_told(clean, tmp_path):

@@ -18,7 +18,7 @@ from fashionlib.core.findings import Findings, Report
 from fashionlib.data.base import check_choice
 from fashionlib.data.published.layout import Tree
 from fashionlib.data.published.listed import Contents, Listed, Tags, check_empty
-from fashionlib.data.published.lists import TEXT, read_array, read_indices, read_table, read_targets
+from fashionlib.data.published.lists import TEXT, photo, read_array, read_indices, read_table, read_targets
 
 ARRAYS = {"train": "trainids.npy", "val": "validids.npy", "test": "testids.npy"}
 TAGS = {
@@ -67,8 +67,9 @@ class Street(Tree):
     def names(self, name: str, report: Report, *, photos: bool = False) -> list[str]:
         """The lines of a list without count and names."""
         path, what = self.path([name], report), "a photo's path" if photos else "a name"
+        row = photo("name") if photos else f"(?P<name>{TEXT})"
         options = {"photos": int(photos), "named": False, "counted": False, "numbered": True}
-        return read_table(path, f"(?P<name>{TEXT})", what, report, **options)["name"].tolist()
+        return read_table(path, row, what, report, **options)["name"].tolist()
 
     def contents(self) -> Contents:
         """Photos and splits. No splits where the list of photos is at fault: the arrays go by its lines."""

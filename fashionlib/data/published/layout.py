@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import filecmp
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,16 +75,20 @@ class Tree:
 
     def path(self, names: Sequence[str], report: Report | None) -> Path | None:
         """The first of these files that is there, in any case of letters; reported, as the first, where none is."""
-        found = next((path for path in map(self.file, names) if path), None)
-        if found is None and report is not None:
+        found = [self.root / path for path in map(self.file, names) if path]
+        if not found and report is not None:
             what = "no regular file" if os.path.exists(self.root / names[0]) else "missing"
             report("layout", self.root / names[0], f"{what}; {self._elsewhere(names) or self.hint}")
-        return self.root / found if found else None
+        with contextlib.suppress(OSError):  # not to be read; the first one's reader tells it
+            for other in (other for other in found[1:] if not filecmp.cmp(found[0], other, shallow=False)):
+                self.found.lenient("layout", other, f"says something else than {found[0]}, which is read")
+        return found[0] if found else None
 
     def _elsewhere(self, names: Sequence[str]) -> str:
         """Where the file lies instead, "" where it is nowhere near."""
+        own = {_fold(name.split("/")[0]) for name in names if "/" in name}
         for folder in self.below():
-            if any(self.file(f"{folder}/{name}") for name in names):
+            if _fold(folder.split("/")[0]) not in own and any(self.file(f"{folder}/{name}") for name in names):
                 return f"it is in {self.root / folder}: name that folder"
         for parent in self.root.absolute().parents[:2]:
             if any((parent / name).is_file() for name in names):

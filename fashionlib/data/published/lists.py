@@ -105,8 +105,8 @@ def _repeated(
         known = first.setdefault(row[: len(key)], row)
         if known is not row:
             same = not numbered and " ".join(known[:-1]).split() == " ".join(row[:-1]).split()
-            what = f"{{}} stands in line {known[-1]} already{' (the same row, read once)' if same else '; keep one'}"
-            told = row[0] if len(key) == 1 else row[: len(key)]
+            what = f"{{}} already{' (the same row, read once)' if same else '; keep one'}"
+            told = f"{row[0] if len(key) == 1 else row[: len(key)]} stands in line {known[-1]}"
             report("duplicates", path, what, row[-1], told, **({"fatal": False} if same else {}))
     return again
 
