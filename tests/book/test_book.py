@@ -214,6 +214,14 @@ def test_no_measured_number_is_typed(name):
     assert set(typed_decimals((BOOK / f"{name}.md").read_text(encoding="utf-8"))) - allowed == set()
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_term_of_a_list_of_definitions_stands_on_a_line_of_its_own(name):
+    """Without an empty line before it, a term ends the definition above it."""
+    lines = (BOOK / f"{name}.md").read_text(encoding="utf-8").splitlines()
+    above = zip(lines, lines[1:], lines[2:], strict=False)
+    assert [term for before, term, line in above if line.startswith(": ") and term and before] == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_no_measured_number_is_typed_between_the_cells_of_a_notebook(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

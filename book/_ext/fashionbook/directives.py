@@ -23,6 +23,7 @@ from fashionlib.plots import style as plotstyle
 
 PAPER = "Semantic parsing (the paper)"
 PRINTED = ("Table 1", "Section 5")  # places in the paper; the copy of published numbers has other sources too
+FEW = 4  # protocols that a table names below it
 SHARED = {
     "profile": directives.unchanged, "protocol": directives.unchanged_required, "optional": directives.unchanged,
 }  # fmt: skip
@@ -132,11 +133,12 @@ class LedgerTable(LedgerDirective):
         return rows
 
     def _source(self, used: Sequence[Entry]) -> nodes.Node:
-        entry, protocols = used[0], " and ".join(sorted({entry.protocol for entry in used}))
+        entry, protocols = used[0], sorted({entry.protocol for entry in used})
+        words = f"protocol {' and '.join(protocols)}" if len(protocols) <= FEW else "protocol on hover over each number"
         seeds = f"{len(entry.seeds)} seed{'s' * (len(entry.seeds) > 1)}"
         text = (
             f"Here: profile {entry.profile}, {entry.split} split of {names.dataset(entry.dataset)}, n = {entry.n}, "
-            f"{seeds}, protocol {protocols}, {entry.device}, commit {entry.commit}; below each value its 95% interval."
+            f"{seeds}, {words}, {entry.device}, commit {entry.commit}; below each value its 95% interval."
         )
         if "published" in self.options:
             text += " Published: as the paper prints it, on other data and with other protocols."
