@@ -387,6 +387,10 @@ def test_features_stand_apart_with_what_texture_adds_and_the_controls_after_them
     book.ledger(*found)
     book.page("```{feature-rows}\n```")
     page = words(book.build())
-    assert page.index("texture encoding and") < page.index("texture encoding alone") < page.index("Untrained backbone")
-    assert page.count("−2.1") == 1
+    assert (
+        page.index("texture encoding and")
+        < page.index("texture encoding alone")
+        < page.index("Frozen backbone, pooled")
+    )
+    assert page.count("attended alone: −2.1") == 1
     assert page.count("0.050 / 0.550") == 3  # texture by parts, by the whole photo and by both

@@ -27,6 +27,7 @@ HEADINGS = ("Profile", "Method", "Epochs", "Trained parameters", "Configurations
 CONTROL = {"reproduced": "better", "partly": "better in part", "contradicted": "worse",
            "not reproduced": "no difference"}  # fmt: skip
 WIDTHS = (17, 16, 24, 24, 19)
+RIVALS = {"attended-parts": "attended alone:", "backbone": "backbone, pooled:"}  # of features by parts
 MARKS = {1: "✓", 0: "○", -1: "✗"}
 
 
@@ -185,7 +186,7 @@ class FeatureRows(LedgerDirective):
 
     has_content = False
     option_spec: ClassVar = {}
-    WAYS: ClassVar = {"parts": "Parts", "whole": "Whole photo", "together": "Both"}
+    WAYS: ClassVar = {"parts": "Parts", "whole": "Whole photo", "together": "Parts and whole photo"}
 
     def experiments(self) -> list[str]:
         return []
@@ -193,7 +194,7 @@ class FeatureRows(LedgerDirective):
     def draw(self) -> list[nodes.Node]:
         root = (Path(self.env.srcdir) / self.config.fashionlib_root).resolve()
         self.env.note_reread()
-        gain = "Parts, top 20, minus attended alone; of attended and projected, minus backbone"
+        gain = "Parts, top 20: difference to"
         table, body = table_of(("Data", "Features", *(f"{way}, top 1 / top 20" for way in self.WAYS.values()), gain))
         for path in sorted((root / "results").glob("*/features.json")):
             found = entries(self.env, path.parent.name, path.stem)
@@ -202,7 +203,7 @@ class FeatureRows(LedgerDirective):
                 task = names.task("topk_c2s" if split == "c2s_query" else "topk_inshop", dataset)
                 body += self._rows(here, dataset, task)
         if not body.children:
-            words = "Each alone, and the untrained backbone, are not in the ledger: which of them helps is open."
+            words = "Each alone, and the frozen backbone, are not in the ledger: which of them helps is open."
             return [nodes.paragraph("", words, classes=["ledger-missing"])]
         return [table]
 
@@ -212,6 +213,8 @@ class FeatureRows(LedgerDirective):
         for kind in [kind for kind in names.FEATURES if (f"{kind}-parts", "top1") in here]:
             versus = here[f"{kind}-parts", "top20"].versus
             gain = _points((versus["value"], versus["low"], versus["high"]) if versus else None)
+            if versus:
+                gain = [nodes.Text(f"{RIVALS.get(versus['method'], versus['method'])} "), *gain]
             rows.append(row_of(place, names.method(kind), *(_pair(here, f"{kind}-{way}") for way in self.WAYS), gain))
         for control in [one for one in ("backbone", "gem", "stripes") if (one, "top1") in here]:
             rows.append(row_of(place, names.method(control), DASH, _pair(here, control), DASH, DASH))
@@ -244,7 +247,7 @@ class PhotoRows(LedgerDirective):
         dataset = self.arguments[0].split()[2]
         every = self.entries(self.experiments()[0])  # a gain stands beside its value
         found = [one for one in every if one.dataset == dataset and not one.metric.endswith("_gain")]
-        rival = next((names.method(one.versus["method"]) for one in found if one.versus), "untrained backbone")
+        rival = next((names.method(one.versus["method"]) for one in found if one.versus), "frozen backbone, pooled")
         table, body = table_of(("Measure", "Method", "Value", f"minus {rival[0].lower()}{rival[1:]}"))
         for one in sorted(found, key=lambda each: (each.metric, -each.value)):
             words = names.metric(one.metric), names.method(one.method)
