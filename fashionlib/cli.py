@@ -36,8 +36,8 @@ Index = Annotated[
 def tag(
     photos: Annotated[list[Path], typer.Argument(help="Photos of any size.")],
     model: Model = DEFAULT,
-    k: Annotated[int, typer.Option("--most", "-k", help="Tags a photo.", min=1)] = 6,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
+    k: Annotated[int, typer.Option("--most", "-k", help="Tags per photo.", min=1)] = 6,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per photo.")] = False,
 ) -> None:
     """Name what each photo shows, with the region that decided it (x1, y1, x2, y2 in pixels).
 
@@ -101,7 +101,7 @@ def recommend(
     folder: Annotated[Path, typer.Option("--in", help="The folder of photos to choose from; indexed where it is not.")],
     out: Annotated[Path | None, typer.Option(help="Write one HTML page, complete in itself, to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    per_part: Annotated[int, typer.Option(help="Look-alikes a part.", min=1)] = 5,
+    per_part: Annotated[int, typer.Option(help="Look-alikes per part.", min=1)] = 5,
     parts: Annotated[int, typer.Option(help="Parts of the photo, at most.", min=1)] = 6,
     together: Annotated[int, typer.Option(help="Photos in the one list for all parts; 0: none.", min=0)] = 10,
     diversity: Annotated[float, typer.Option(help="From 0, the nearest, to 1, the most varied.", min=0, max=1)] = 0.5,
