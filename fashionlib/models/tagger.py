@@ -27,7 +27,7 @@ from fashionlib.data.photos import letterbox, open_photo
 from fashionlib.models import baselines
 from fashionlib.models.backbones import OnnxBackbone, PackagedTrunk, build_trunk, fold, frozen_trunk, is_packaged
 from fashionlib.models.parser import Parser, ParserOptions
-from fashionlib.models.pretrained import model_folder
+from fashionlib.models.pretrained import DEFAULT, model_folder
 from fashionlib.models.saved import CONFIG, WEIGHTS, building, read_config, read_weights, sealed_config
 from fashionlib.models.spatial_transformer import boxes_of
 
@@ -188,10 +188,11 @@ def saved_weights(model: Tagger) -> dict[str, Tensor]:
     return {n: tensor for n, tensor in state.items() if not (model.packaged and n.startswith("trunk."))}
 
 
-def load_model(folder: str | Path) -> Tagger:
+def load_model(folder: str | Path = DEFAULT) -> Tagger:
     """The model saved in `folder`, ready to tag; or, by its name, one that comes with the package.
 
-    "ccp" is the better one, "ccp-small" is a third faster.
+    "street-shop-closet", the default, is for street, shop and closet photos. "ccp" tags street photos better, and
+    "ccp-small" is faster than "ccp".
 
     Raises InputError where the folder, its configuration or its weights are missing, damaged or of another model.
     """

@@ -97,3 +97,9 @@ def test_a_model_saved_before_there_were_checksums_is_loaded(saved):
     del config["weights"], config["checksum"]
     (saved / "config.json").write_text(json.dumps(config))
     assert load_model(saved).labels == ("bag", "coat")
+
+
+def test_without_a_name_the_model_of_the_command_line_is_loaded():
+    """It alone has labels of the closet photos."""
+    assert "outwear" in load_model().labels
+    assert "outwear" not in load_model("ccp-small").labels
