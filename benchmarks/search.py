@@ -67,4 +67,6 @@ def _following(profile: Profile, method: str) -> list[dict]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python -m benchmarks.search PROFILE DATA [METHOD…]")
     search(load_profile(sys.argv[1], data=sys.argv[2]), sys.argv[3:])
