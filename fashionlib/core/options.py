@@ -141,6 +141,8 @@ def _shown(value: Any) -> str:
 
 def _meant(value: Any, known: list[str], words: str) -> str:
     """What was perhaps meant, and all that there is."""
+    if not known:
+        return "; there are none here"
     lower = {each.lower(): each for each in known}
     near = difflib.get_close_matches(str(value)[:_MOST_SHOWN].lower(), lower, n=1)
     listed = f"{words} {', '.join(known)}"

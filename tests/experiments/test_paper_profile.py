@@ -186,7 +186,7 @@ def test_a_part_is_a_profile_by_itself(data):
     [
         ("retrieval: {inshop: {crop: true}}", "name the data set, such as data: deepfashion_inshop"),
         ("methods: {x: {kind: whole, data: [ccp]}}", "method x, key data: got 'ccp'; choose one of wardrobe"),
-        ("like: nothing", "no such profile"),
+        ("like: nothing", "key like: got 'nothing'; there are none here"),
     ],
 )
 def test_a_wrong_data_set_is_named(tmp_path, text, message):
