@@ -89,6 +89,8 @@ def _hits(
     if queries_without_match not in ("count", "drop"):
         raise InputError(f'queries_without_match is {queries_without_match!r}: expected "count" or "drop".')
     codes, queries = _product_codes(gallery_products, query_products)
+    if not len(codes):
+        raise InputError("The gallery is empty: nothing can be found in it.")
     ranking = _checked(ranking, len(queries), len(codes))
     matches = np.bincount(codes[codes >= 0], minlength=max(queries.max(initial=0) + 1, 1))[np.maximum(queries, 0)]
     if own is not None:

@@ -132,3 +132,9 @@ def test_in_one_set_a_query_is_no_candidate_and_not_relevant_to_itself():
     products, ranking = np.array(["a", "a", "b"]), np.array([[0, 2, 1], [1, 0, 2], [2, 1, 0]])
     assert first_hit_ranks(ranking, products, products, own=np.arange(3)).tolist()[:2] == [2, 1]
     assert top_k_accuracy(ranking, products, products, [1, 2], "drop", np.arange(3)) == {1: 0.5, 2: 1.0}
+
+
+def test_an_empty_gallery_is_refused_by_name():
+    """Seen: an IndexError."""
+    with pytest.raises(InputError, match="gallery is empty"):
+        recall_fraction_at_k(np.array([[-1]]), np.array(["a"]), np.array([], str), [1], own=np.array([-1]))
