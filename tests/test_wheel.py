@@ -27,8 +27,9 @@ def installed(tmp_path_factory):
     shutil.rmtree(sources)
     environment = {name: value for name, value in os.environ.items() if name != "FASHIONLIB_HOME"}
 
-    def call(*words):
-        command = [sys.executable, "-W", "ignore", "-m", "fashionlib.cli", *map(str, words)]
+    def call(*words, without=()):
+        hidden = f"import sys; sys.modules.update(dict.fromkeys({without!r})); from fashionlib.cli import main; main()"
+        command = [sys.executable, "-W", "ignore", "-c", hidden, *map(str, words)]
         environment["PYTHONPATH"] = str(place)
         return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
 
@@ -42,8 +43,10 @@ def test_it_indexes_and_recommends_with_the_model_that_comes_with_it(installed, 
     assert (tmp_path / "page.html").stat().st_size > 10_000
 
 
-def test_what_needs_the_repository_says_so_in_one_line(installed):
-    done = installed("verify", "--profile", "quick")
+@pytest.mark.parametrize("without", [(), ("nbformat", "papermill", "snakemake")], ids=["all", "no extras"])
+@pytest.mark.parametrize("words", [("verify", "--profile", "quick"), ("results", "quick")], ids=["verify", "results"])
+def test_what_needs_the_repository_says_so_in_one_line(installed, words, without):
+    done = installed(*words, without=without)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "come with the repository" in done.stderr

@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-import nbformat
-
 from fashionlib.core import names
 from fashionlib.core.code_hash import imported_modules, sources_hash
 from fashionlib.core.console import ENVIRONMENT
@@ -25,6 +23,12 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.sealed import bytes_hash, notice
 from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.experiments.profile import Profile, absolute, folder_of, load_profile, project_root
+
+try:
+    import nbformat
+except ImportError as error:
+    what = "profiles and notebooks come with the repository; to run them: pip install 'fashionlib[book]'"
+    raise InputError(what) from error
 
 HASHED = 1 << 29  # bytes of a data set up to which the contents of its files are compared
 # what notebooks may leave in results/<profile>/
