@@ -27,8 +27,7 @@ from fashionlib.experiments.profile import Profile, absolute, folder_of, load_pr
 try:
     import nbformat
 except ImportError as error:
-    what = "profiles and notebooks come with the repository; to run them: pip install 'fashionlib[book]'"
-    raise InputError(what) from error
+    raise InputError("notebooks come with the repository; to run them: pip install 'fashionlib[book]'") from error
 
 HASHED = 1 << 29  # bytes of a data set up to which the contents of its files are compared
 # what notebooks may leave in results/<profile>/
@@ -335,19 +334,17 @@ def make_results(name: str, data: str = "", seeds: str = "", only: str = "") -> 
         load(part, own.folder, "train", **own.data_options(profile.seeds[0]))
     for line in notices(profile):
         print(line, flush=True)
-    root = project_root()
-    log = root / "runs" / profile.name / "logs" / "batch.log"
+    log = (root := project_root()) / "runs" / profile.name / "logs" / "batch.log"
     # our own lock instead of Snakemake's, which outlives a batch that was killed
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--rerun-incomplete", "--rerun-triggers", "params",
-               "--keep-going", "--cores", "all",
-               "--config", f"profile={name}", f"data={data}", f"seeds={seeds}"]  # fmt: skip
+    flags = ["--nolock", "--rerun-incomplete", "--rerun-triggers", "params", "--keep-going", "--cores=all", "--config"]
+    command = [sys.executable, "-m", "snakemake", *flags, f"profile={name}", f"data={data}", f"seeds={seeds}"]
     with _held(log, f"the batch of profile {profile.name}") as file:
         forget_missing(profile)
         failed = run(command, cwd=root, stderr=file)
-    if failed:
-        missing = [job.key for job in jobs_of(profile) if not (root / job.stamp(profile.name)).exists()]
-        rest = f"not up to date: {', '.join(missing) or 'unknown'}; see above and {log.relative_to(root)}"
-        print(f"error: profile {profile.name}: {rest}", file=sys.stderr)
-    else:
+    if not failed:
         print(f"profile {profile.name}: every notebook is up to date")
+        return 0
+    missing = [job.key for job in jobs_of(profile) if not (root / job.stamp(profile.name)).exists()]
+    rest = f"not up to date: {', '.join(missing) or 'unknown'}; see above and {log.relative_to(root)}"
+    print(f"error: profile {profile.name}: {rest}", file=sys.stderr)
     return failed
