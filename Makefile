@@ -39,7 +39,7 @@ verify: setup
 # drawn stand-ins of the five published data sets, a folder each below DATA
 miniature: setup
 	@test -n "$(DATA)" || { echo "name the folder to be made: make miniature DATA=folder"; exit 1; }
-	$(BIN)/python -m benchmarks.miniature all "$(DATA)"
+	$(BIN)/fashionlib miniature all "$(DATA)"
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # one core a process

@@ -82,6 +82,21 @@ def doctor(
 
 
 @app.command()
+def miniature(
+    dataset: Annotated[str, typer.Argument(help="fashion144k, fashion550k, deepfashion_inshop …, or all.")],
+    folder: Annotated[Path, typer.Argument(help="To be made; of all, a folder each in it.")],
+    photos: Annotated[int, typer.Option(help="Photos of its largest split, roughly.", min=12)] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same photos.")] = 0,
+) -> None:
+    """Write drawn photos in the format of a published data set, to try a run before the data are there."""
+    from fashionlib.data.published.miniature import write_miniature, write_miniatures
+
+    written = write_miniatures(folder, photos=photos, seed=seed) if dataset == "all" else []
+    for path in written or [write_miniature(dataset, folder, photos=photos, seed=seed)]:
+        print(readable(str(path)))
+
+
+@app.command()
 def index(
     folder: Annotated[Path, typer.Argument(help="A folder of photos, with or without sub-folders.")],
     model: Model = DEFAULT,

@@ -11,9 +11,9 @@ from handmade import edit, write
 from PIL import Image
 from scipy.io import savemat
 
-from benchmarks.miniature import WRITERS, write_miniature
 from fashionlib.core.errors import InputError
 from fashionlib.data.doctor.diagnosis import READERS, examine
+from fashionlib.data.published.miniature import WRITERS, write_miniature
 from fashionlib.data.published.registry import PUBLISHED
 
 SIZE = (96, 64)

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT
 
-from benchmarks.miniature import WRITERS, write_miniature
+from fashionlib.cli import main
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
+from fashionlib.data.published.miniature import WRITERS, write_miniature
 from fashionlib.data.wardrobe.dataset import Wardrobe
 from fashionlib.data.wardrobe.outfits import COLOURS, LABELS
 
@@ -135,11 +135,11 @@ def test_the_same_seed_writes_the_same_files_and_another_one_others(home, tmp_pa
 
 def test_garments_that_show_as_much_as_each_other_are_chosen_alike_in_every_process(tmp_path):
     """The order of a set of texts is another in each process; it once decided which garment the lists speak of."""
-    code = "import sys; from benchmarks.miniature import write_miniature as write; write"
+    code = "import sys; from fashionlib.data.published.miniature import write_miniature as write; write"
     code += "('deepfashion_attributes', sys.argv[1], photos=12, size=(32, 32), seed=2)"
     for number in "123":
         environment = {**os.environ, "PYTHONHASHSEED": number}
-        subprocess.run([sys.executable, "-c", code, tmp_path / number], env=environment, cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-c", code, tmp_path / number], env=environment, check=True)
     first, *others = ((tmp_path / number / "Anno/list_category_img.txt").read_text() for number in "123")
     assert others == [first, first]
 
@@ -154,12 +154,13 @@ def test_a_folder_that_is_there_a_wrong_name_and_too_few_photos_are_refused(tmp_
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_writes_a_miniature_that_loads(tmp_path):
-    words = ["fashion144k", tmp_path / "mini", "--photos", "12"]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.miniature", *words], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    assert done.stdout == f"{tmp_path / 'mini'}\n"
+def test_the_command_writes_a_miniature_that_loads(tmp_path, monkeypatch, capsys):
+    words = ["miniature", "fashion144k", str(tmp_path / "mini"), "--photos", "12"]
+    monkeypatch.setattr(sys, "argv", ["fashionlib", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"{tmp_path / 'mini'}\n"
     assert len(load("fashion144k", tmp_path / "mini", "train")) == 12
 
 

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from benchmarks.miniature import WRITERS, write_miniature
 from fashionlib.core.errors import InputError
 from fashionlib.core.findings import Findings
 from fashionlib.data import load
 from fashionlib.data.doctor.diagnosis import examine
 from fashionlib.data.published.deepfashion_inshop import read as read_inshop
 from fashionlib.data.published.lists import read_values
+from fashionlib.data.published.miniature import WRITERS, write_miniature
 
 CASES = ROOT.resolve().parent / "shared" / "cases" / "paper-data"
 SPLITS = {

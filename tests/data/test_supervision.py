@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.miniature import write_miniature
 from fashionlib.core.errors import InputError
 from fashionlib.data.annotations import landmarks_in_views, marks_of, point_names, verified_photos
 from fashionlib.data.augment import MIRRORED, PLAIN, View, images_to_float
 from fashionlib.data.base import Sample
+from fashionlib.data.published.miniature import write_miniature
 from fashionlib.data.supervision import Supervision, by_product, by_tags, mixed_order, paired_order, tag_overlap
 from fashionlib.data.wardrobe.dataset import Wardrobe
 from fashionlib.experiments.methods import dataset_of, known_of, photos_of

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from project import ROOT
 
-from benchmarks.miniature import write_miniatures
 from fashionlib.core.errors import InputError
 from fashionlib.data import load
+from fashionlib.data.published.miniature import write_miniatures
 from fashionlib.experiments.batch import jobs_of, make_results, notices
 from fashionlib.experiments.methods import fit, inputs_of, photos_of, run_folder
 from fashionlib.experiments.profile import load_profile

@@ -1,4 +1,4 @@
-"""The paper's data sets as their authors publish them."""
+"""The paper's data sets as their authors publish them, and drawn miniatures in their formats."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "deepfashion_attributes": ["Attributes"], "deepfashion_c2s": ["ConsumerToShop"],
         "deepfashion_inshop": ["InShop"], "fashion144k": ["Fashion144k"], "fashion550k": ["Fashion550k"],
-        "registry": ["PUBLISHED"],
+        "miniature": ["write_miniature"], "registry": ["PUBLISHED"],
     },
 )  # fmt: skip

@@ -2,8 +2,6 @@
 
 So every loader, every rule of `fashionlib doctor` and the runs on the paper's data can be tried from end to end where
 the data themselves cannot be had. Numbers measured on a miniature say nothing about the data set it imitates.
-
-    python -m benchmarks.miniature all FOLDER
 """
 
 from __future__ import annotations
@@ -12,15 +10,14 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import typer
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.files import build_aside, readable
+from fashionlib.core.files import build_aside
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.published.listed import CUT_OFF, VISIBLE
 from fashionlib.data.wardrobe.dataset import Wardrobe
@@ -318,19 +315,3 @@ WRITERS = {
     "deepfashion_c2s": _write_c2s,
     "deepfashion_attributes": _write_attributes,
 }
-
-
-def main(
-    dataset: Annotated[str, typer.Argument(help="fashion144k, fashion550k, deepfashion_inshop …, or all.")],
-    folder: Annotated[Path, typer.Argument(help="To be made; of all, a folder each in it.")],
-    photos: Annotated[int, typer.Option(help="Photos of its largest split, roughly.", min=12)] = 60,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same photos.")] = 0,
-) -> None:
-    """Write drawn photos in the format of a published data set, to try a run before the data are there."""
-    written = write_miniatures(folder, photos=photos, seed=seed) if dataset == "all" else []
-    for path in written or [write_miniature(dataset, folder, photos=photos, seed=seed)]:
-        print(readable(str(path)))
-
-
-if __name__ == "__main__":
-    typer.run(main)
