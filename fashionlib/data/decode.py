@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import logging
 import struct
 import zlib
 from collections.abc import Callable
@@ -49,6 +50,7 @@ _SAME = 2  # of 255: a profile that moves no colour by more is sRGB, as most wri
 with contextlib.suppress(OSError, AttributeError):  # libtiff, where Pillow's library shows it, prints of damaged files
     ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
     ctypes.CDLL(Image.core.__file__).TIFFSetWarningHandler(None)
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # it says on standard error what its exception says, too
 _END = b"\xff\xd9"  # a JPEG's end marker
 _KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})  # the chunks of a PNG that are its picture
 

@@ -4,6 +4,8 @@ import io
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -146,6 +148,16 @@ def test_a_file_of_very_many_parts_is_given_up(tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(endless()[name])
     with pytest.raises(InputError, match=r"damaged image \((more than 20,000 pieces|tag \d+ holds more than)"):
         read_photo(tmp_path / name)
+
+
+def test_pillow_adds_no_second_line_to_the_one_that_is_told(tmp_path):
+    """A TIFF of very many samples per pixel: Pillow logs an error beside its exception, and Python prints it."""
+    plain = [(256, 3, 1, 9), (257, 3, 1, 9), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 2), (277, 3, 1, 60_000)]
+    (tmp_path / "a.tif").write_bytes(tiff([*plain, (273, 4, 1, 8), (279, 4, 1, 81)], 81))
+    code = "import sys; from fashionlib.data.photos import read_photo; read_photo(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.tif"], capture_output=True, text=True, check=False)
+    assert "a.tif: damaged image" in done.stderr
+    assert "More samples per pixel" not in done.stderr
 
 
 def test_exif_behind_the_pixels_of_a_png_turns_them(tmp_path):
