@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,23 +23,21 @@ import typer
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from benchmarks.real_photos import CONTROL, in_batches, pooled
 from benchmarks.ship import classifier_layer, project, with_descriptor
 from fashionlib.data.base import Dataset, split_hash
 from fashionlib.data.catalogue import Catalogue
-from fashionlib.experiments.methods import dataset_of, fit, inputs_of, photos_of, training_views
+from fashionlib.experiments.methods import compared, dataset_of, fit, inputs_of, photos_of, training_views
 from fashionlib.experiments.profile import Profile, load_profile, project_root
-from fashionlib.gallery.extract import decoded, open_model, trunk_maps_of
+from fashionlib.gallery.extract import open_model
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.metrics.retrieval import first_hit_ranks, hit_rate
 from fashionlib.models.pretrained import model_folder
 from fashionlib.models.tagger import Tagger
 from fashionlib.retrieval.ranking import rank_whole
 
-EXPERIMENT, CONTROL = "features", "backbone"
-BATCH, RANKS = 16, 50
+EXPERIMENT, RANKS = "features", 50
 CONTEXT = 0.7  # share of the whole photo in a squared distance, as in the packaged default model
-GEM, STRIPES = 3.0, 4
 HOW = {
     "parts": "mean over labels, weighted by the geometric mean of both photos' scores, of the distance at each label's "
     "best step",
@@ -66,9 +64,7 @@ class Seen:
 def see(model: Tagger, dataset: Dataset) -> Seen:
     """Every photo of `dataset`, in order."""
     products, rows, depths = [], [], sum(model.trunk.depths)  # pyright: ignore[reportArgumentType]
-    for start in range(0, len(dataset), BATCH):
-        samples = [dataset[index] for index in range(start, min(start + BATCH, len(dataset)))]
-        maps = trunk_maps_of(model, [decoded(one.image, model.image_size) for one in samples])
+    for samples, _, maps in in_batches(model, dataset):
         output = model.head(maps)
         assert output.steps is not None
         found = {"scores": model.probabilities(output.scores), "best_step": output.steps.argmax(1)}
@@ -94,15 +90,9 @@ def apart(head: Any, maps: Float[Tensor, "b d y x"], output: Any) -> dict[str, F
 
 
 def controls(maps: Float[Tensor, "b d y x"]) -> dict[str, Float[Tensor, "b _f"]]:
-    """Features of which nothing is trained, at length 1: the classifier's 1,280 channels, pooled in three ways."""
+    """Features of which nothing is trained for fashion: the classifier's 1,280 channels, see `pooled`."""
     weight, bias = classifier()
-    lifted = F.conv2d(maps[:, -weight.shape[1] :], weight, bias).clamp(0, 6)
-    stripes = F.adaptive_avg_pool2d(lifted, (STRIPES, 1)).flatten(1)
-    gem = lifted.clamp(min=1e-6).pow(GEM).mean((2, 3)).pow(1 / GEM)
-    return {
-        name: F.normalize(each, dim=1)
-        for name, each in ((CONTROL, lifted.mean((2, 3))), ("gem", gem), ("stripes", stripes))
-    }
+    return pooled(F.conv2d(maps[:, -weight.shape[1] :], weight, bias).clamp(0, 6))
 
 
 @cache
@@ -204,27 +194,17 @@ def measure(profile: Profile, data: Path | None, resamples: int = 1000) -> list[
 def rows(hits: Mapping[str, np.ndarray], resamples: int) -> Iterator[dict[str, Any]]:
     """Top 1 and top 20 of every method, each paired with its rival; top 20 of the projected features with every other.
 
-    The rival of texture, alone or beside attended features, are attended features alone; that of the others is the
-    untouched backbone.
+    Texture, alone or beside attended features, is paired with attended features alone, the others with the backbone.
     """
-    for method, own in hits.items():
+    runs = {method: [(each,)] for method, each in hits.items()}
+    for method in hits:
         kind, _, how = method.partition("-")
-        rival = f"attended-{how}" if kind in ("texture", "both") else CONTROL
-        for k in (1, 20):
-            rate = partial(hit_rate, k=k)
-            found = asdict(mean_interval(rate, [(own,)], resamples=resamples, centre=False))
-            words = f"hit@k, whole gallery; {HOW.get(how, 'cosine of the pooled channels')}"
-            versus = None
-            if rival != method:
-                gain = mean_interval(rate, [(own,)], minus=[(hits[rival],)], resamples=resamples, centre=False)
-                versus = {"method": rival, **asdict(gain)}
-            yield {"method": method, "metric": f"top{k}", **found, "protocol": words, "versus": versus}
-        for other in [one for one in hits if kind == "projected" and how == "together" and one != method]:
-            gain = mean_interval(
-                partial(hit_rate, k=20), [(own,)], minus=[(hits[other],)], resamples=resamples, centre=False
-            )
-            words = f"paired difference to {other}: hit@k, whole gallery; {HOW[how]}"
-            yield {"method": method, "metric": f"top20_over_{other}", **asdict(gain), "protocol": words}
+        words = f"hit@k, whole gallery; {HOW.get(how, 'cosine of the pooled channels')}"
+        yield from compared(
+            method, runs, {f"top{k}": (words, partial(hit_rate, k=k)) for k in (1, 20)}, over=["top20"],
+            rival=f"attended-{how}" if kind in ("texture", "both") else CONTROL,
+            others=[*hits] if method == "projected-together" else (), resamples=resamples, centre=False,
+        )  # fmt: skip
 
 
 def main(

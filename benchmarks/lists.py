@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,12 +39,11 @@ from fashionlib.experiments.diversity import (
     values_of,
 )
 from fashionlib.experiments.diversity import K as LENGTH
-from fashionlib.experiments.methods import dataset_of, photos_of
+from fashionlib.experiments.methods import compared, dataset_of, photos_of
 from fashionlib.experiments.profile import Profile, load_profile, project_root
 from fashionlib.gallery.extract import open_model
 from fashionlib.gallery.gallery import threshold_of
 from fashionlib.ledger.ledger import Entry, entry, write
-from fashionlib.metrics.bootstrap import mean_interval
 from fashionlib.metrics.diversity import at_equal_relevance, mean_value
 from fashionlib.models.pretrained import DEFAULT, model_folder
 from fashionlib.models.tagger import Tagger
@@ -130,22 +128,18 @@ def coverage_rows(validation: Values, test: Values, resamples: int) -> list[dict
     made, options = [], {"resamples": resamples, "centre": False}
     for method in (*LISTS, RIVAL, CONTROL):
         dial = chosen_dial(validation, method) if method in LISTS else 0.0
+        words = f"dial {dial:g}, chosen on validation photos" if method in LISTS else "the nearest"
         for metric in (RELEVANCE, COVERAGE):
-            own, other = test[metric][method, dial], test[metric][RIVAL, 0.0]
-            row = asdict(mean_interval(mean_value, [(own,)], **options))
-            if method != RIVAL:
-                gain = mean_interval(mean_value, [(own,)], minus=[(other,)], **options)
-                row["versus"] = {"method": RIVAL, **asdict(gain)}
-            words = f"dial {dial:g}, chosen on validation photos" if method in LISTS else "the nearest"
-            made.append({"method": method, "metric": metric, "protocol": words, **row})
+            runs = {method: [(test[metric][method, dial],)], RIVAL: [(test[metric][RIVAL, 0.0],)]}
+            made += compared(method, runs, {metric: (words, mean_value)}, rival=RIVAL, **options)
         for rival, metric in ((RIVAL, "coverage_ratio@10"), (CONTROL, "coverage_ratio_backbone@10")):
             if method not in LISTS:
                 continue
             columns = [test[metric_][rival, 0.0] for metric_ in (RELEVANCE, COVERAGE)]
             columns += [test[metric_][method, dial] for metric_ in (RELEVANCE, COVERAGE) for dial in DIALS]
-            row = asdict(mean_interval(at_equal_relevance, [(np.stack(columns, 1),)], **options))
             words = f"part coverage over that of {rival}, at its relevance, read off the curve of the dial"
-            made.append({"method": method, "metric": metric, "protocol": words, **row})
+            runs = {method: [(np.stack(columns, 1),)]}
+            made += compared(method, runs, {metric: (words, at_equal_relevance)}, rival=rival, **options)
     return made
 
 
@@ -238,14 +232,10 @@ def of_half(seen: Seen, half: str) -> Seen:
 
 def link_rows(hits: dict[str, np.ndarray], kind: str, resamples: int) -> list[dict[str, Any]]:
     """An entry per list, paired with the whole photo's."""
-    made, interval = [], partial(mean_interval, mean_value, resamples=resamples, centre=False)
-    for method, own in hits.items():
-        row = asdict(interval([(own,)]))
-        if method != RIVAL:
-            row["versus"] = {"method": RIVAL, **asdict(interval([(own,)], minus=[(hits[RIVAL],)]))}
-        words = f"one of the first {STYLES} styles is among the shop's {kind} links of the query's"
-        made.append({"method": method, "metric": kind, "protocol": words, **row})
-    return made
+    runs = {method: [(each,)] for method, each in hits.items()}
+    words = f"one of the first {STYLES} styles is among the shop's {kind} links of the query's"
+    how = {"rival": RIVAL, "resamples": resamples, "centre": False}
+    return [row for method in hits for row in compared(method, runs, {kind: (words, mean_value)}, **how)]
 
 
 def main(

@@ -10,7 +10,7 @@ untouched backbone's pooled 1,280 numbers, generalised-mean pooling (GeM) and ho
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,10 @@ from torch import Tensor
 
 from benchmarks.calibration import expected_calibration_error
 from fashionlib.data import load
-from fashionlib.data.base import Dataset, split_hash
+from fashionlib.data.base import Dataset, Sample, split_hash
 from fashionlib.data.catalogue import Catalogue
 from fashionlib.experiments.profile import load_profile, project_root
-from fashionlib.gallery.extract import decoded, open_model, see_maps, trunk_maps_of
+from fashionlib.gallery.extract import Decoded, decoded, open_model, see_maps, trunk_maps_of
 from fashionlib.gallery.gallery import collection_of, threshold_of
 from fashionlib.ledger.ledger import Entry, entry, write
 from fashionlib.metrics.bootstrap import Interval, mean_interval
@@ -62,10 +62,7 @@ class Seen:
 def look(model: Tagger, dataset: Dataset) -> Seen:
     """Every photo of `dataset`, in order."""
     arrays, controls, features = [], [], []
-    for start in range(0, len(dataset), BATCH):
-        samples = [dataset[index] for index in range(start, min(start + BATCH, len(dataset)))]
-        batch = [decoded(one.image, model.image_size) for one in samples]
-        maps = trunk_maps_of(model, batch)
+    for _, batch, maps in in_batches(model, dataset):
         seen, output = see_maps(model, maps, batch)
         arrays.append(seen)
         features.append(output.features)
@@ -76,14 +73,26 @@ def look(model: Tagger, dataset: Dataset) -> Seen:
 
 
 def untouched(model: Tagger, maps: Float[Tensor, "b d y x"]) -> dict[str, Float[Tensor, "b _f"]]:
-    """Controls of which nothing is trained, at length 1: the classifier's 1,280 channels, pooled in three ways."""
+    """Controls of which nothing is trained for fashion, see `pooled`."""
     descriptor = model.head.descriptor
     deepest = maps[:, : sum(descriptor.blocks[1:])][:, -descriptor.blocks[-1] :]
-    lifted = descriptor.lift(deepest).clamp(0, 6)
+    return pooled(descriptor.lift(deepest).clamp(0, 6))
+
+
+def pooled(lifted: Float[Tensor, "b 1280 y x"]) -> dict[str, Float[Tensor, "b _f"]]:
+    """The classifier's channels averaged, by generalised mean, and averaged in horizontal stripes; at length 1."""
     stripes = F.adaptive_avg_pool2d(lifted, (STRIPES, 1)).flatten(1)
     gem = lifted.clamp(min=1e-6).pow(GEM).mean((2, 3)).pow(1 / GEM)
     found = {CONTROL: lifted.mean((2, 3)), "gem": gem, "stripes": stripes}
     return {name: F.normalize(each, dim=1) for name, each in found.items()}
+
+
+def in_batches(model: Tagger, dataset: Dataset) -> Iterator[tuple[list[Sample], list[Decoded], Tensor]]:
+    """The data set's photos in order, as they are, as the network takes them, and as the trunk's maps."""
+    for start in range(0, len(dataset), BATCH):
+        samples = [dataset[index] for index in range(start, min(start + BATCH, len(dataset)))]
+        batch = [decoded(one.image, model.image_size) for one in samples]
+        yield samples, batch, trunk_maps_of(model, batch)
 
 
 def closet_numbers(model: Tagger, root: Path, seed: int) -> dict[tuple[str, str], np.ndarray]:

@@ -95,7 +95,7 @@ def test_texture_is_paired_with_attended_features_and_these_with_the_backbone():
         (row["method"], row["metric"]): row for row in rows({**hits, "projected-together": np.array([1, 1, 1])}, 50)
     }
     rivals = {
-        method: row["versus"] and row["versus"]["method"] for (method, metric), row in found.items() if metric == "top1"
+        method: row.get("versus", {}).get("method") for (method, metric), row in found.items() if metric == "top1"
     }
     assert rivals == {
         "backbone": None, "attended-parts": "backbone", "texture-parts": "attended-parts",
