@@ -147,6 +147,12 @@ def test_a_number_that_stands_twice_ends_the_build_until_the_protocol_is_named(b
     assert "0.300" in words(book.build())
 
 
+def test_a_number_of_two_data_sets_is_told_apart_by_the_name_of_one(book):
+    book.ledger(entry(), entry(value=0.3, dataset="catalogue"))
+    book.page("{ledger}`table1/parser/ap_all|dataset=catalogue`")
+    assert "0.300" in words(book.build())
+
+
 def test_a_deleted_ledger_ends_the_next_build(book):
     path = book.ledger(entry())
     book.page("{ledger}`table1/parser/ap_all`")
@@ -278,6 +284,22 @@ def test_a_row_that_the_paper_does_not_claim_says_better_or_worse(book):
     assert "top 20, stand-in +20.0" in words(page)
     assert "a note" in words(page)
     assert "not run no masks" in words(page)
+
+
+def test_a_verdict_on_features_names_the_features_and_the_data(book):
+    versus = {"method": "attended-parts", "value": -0.057, "low": -0.08, "high": -0.03}
+    book.ledger(entry(experiment="features", method="texture-parts", metric="top20", versus=versus, dataset="ccp"))
+    book.page("""```{claims}
+:columns: Claim | Paper | Real
+- claim: Texture helps.
+  published: not tested
+  control: true
+  cells:
+    - {profile: wardrobe, evidence: [features/texture-parts/top20_gain|dataset=ccp]}
+```""")
+    page = book.build()
+    assert verdicts(page) == ["worse"]
+    assert "✗ texture encoding alone, top 20, CCP (real) −5.7" in words(page)
 
 
 def test_a_difference_kept_within_its_entry_counts_as_one(book):

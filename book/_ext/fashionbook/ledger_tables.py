@@ -84,6 +84,9 @@ def _evidence(entry: Entry) -> list[nodes.Node]:
     if entry.experiment in names.TASKS:
         task = names.task(entry.experiment, entry.dataset).removeprefix("Consumer to shop, ")
         what = f"{what}, {task[0].lower()}{task[1:]}"
+    kind, _, how = entry.method.partition("-")
+    if entry.experiment == "features" and how:
+        what = f"{names.method(kind)}, {what}, {names.dataset(entry.dataset)}"
     if entry.versus and entry.versus.get("method") == "mean_box":
         what = f"{what} − {names.METRICS['pointing_mean_box']}"
     value = shown(entry, points=True).removesuffix(" points")
