@@ -126,6 +126,30 @@ def test_a_folder_without_a_model_is_named_in_one_line(call, photo, tmp_path):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("tag --nonsense", "no such option: --nonsense"), ("tag", "missing argument"), ("recommend a.jpg", "'--in'"),
+        ("tag -k x a.jpg", "'-k'"), ("tag -k 0 a.jpg", "'-k'"), ("recommend a --in b --diversity 7", "'--diversity'"),
+        ("recommend a --in", "'--in' requires an argument"), ("frobnicate", "'frobnicate'"),
+        ("doctor ccp a b", "unexpected extra argument"), ("index a --index", "'--index'"),
+    ],
+)  # fmt: skip
+def test_words_that_the_program_does_not_take_are_named_in_one_line(call, words, wrong):
+    code, out, err = call(*words.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("error: ")
+    assert wrong in err
+    assert err.endswith(" --help\n")
+
+
+@pytest.mark.parametrize("words", ["", "--help", "tag --help", "recommend --help"])
+def test_help_is_printed_where_it_is_asked_for_or_nothing_is(call, words):
+    code, out, err = call(*words.split())
+    assert (code, err) == (0, "")
+    assert "Usage" in out
+
+
 def test_the_installed_program_shows_no_traceback(model, tmp_path):
     command = [sys.executable, "-m", "fashionlib.cli", "tag", tmp_path / "missing.jpg", "--model", model]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
