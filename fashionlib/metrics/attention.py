@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from fashionlib.metrics.bootstrap import check_range, checked
+
 
 @dataclass(frozen=True)
 class AttentionStatistics:
@@ -35,6 +37,10 @@ def attention_statistics(
     targets: Float[np.ndarray, "photos labels"],
 ) -> AttentionStatistics:
     """winners: for each label the number of its winning step; −1 for the picture as a whole. targets: 0 or 1."""
+    boxes, winners, targets = checked(
+        boxes=(boxes, "photos steps 4"), winners=(winners, "photos labels", "whole"), targets=(targets, "photos labels")
+    )
+    check_range("winners", winners, boxes.shape[1] - 1, "steps")
     kept, sizes = _areas(boxes.clip(0, 1)), _areas(boxes)
     first, second = np.triu_indices(boxes.shape[1], k=1)
     a, b = boxes[:, first], boxes[:, second]
@@ -60,6 +66,9 @@ def following(
     centres: of the boxes on the photos as they are; moved: on the photos scaled and moved by theta, whose point p shows
     point s·p + t of the photo. All in −1 … 1. The true movement of a centre c is (c − t)/s − c.
     """
+    centres, moved, theta = checked(
+        centres=(centres, "photos steps 2"), moved=(moved, "photos steps 2"), theta=(theta, "photos 4")
+    )
     true = (centres - theta[:, None, 2:]) / theta[:, None, :2] - centres
     seen = moved - centres
     true, seen = true - true.mean(0), seen - seen.mean(0)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, check_range, checked, multiplicities
 from fashionlib.metrics.retrieval import check_lists
 
 Matches = Bool[np.ndarray, "queries ranks intents"]
@@ -22,6 +22,7 @@ def relevance_at_k(matches: Matches, k: int = 10) -> Float[np.ndarray, " queries
 
     Raises InputError where the lists are shorter than k; an empty place is a row of False, and counts as a miss.
     """
+    (matches,) = checked(matches=(matches, "queries ranks intents", "flags"))
     return _first(matches, k).any(axis=2).mean(axis=1)
 
 
@@ -33,6 +34,9 @@ def part_coverage_at_k(
 
     Raises InputError where the lists are shorter than k, a query has no part, or a photo matches one it has not.
     """
+    matches, intents = checked(
+        matches=(matches, "queries ranks intents", "flags"), intents=(intents, "queries intents", "flags")
+    )
     bare = np.flatnonzero(~intents.any(axis=1))
     if len(bare):
         raise InputError(f"query {bare[0]} shows no part ({len(bare)} such queries): leave them out")
@@ -51,6 +55,9 @@ def alpha_ndcg_at_k(
     A query that no candidate matches gets 0. Raises InputError where alpha is not in 0..1, lists are shorter than k, or
     a list holds more photos that match the same parts than there are candidates, as one with a photo twice does.
     """
+    matches, gallery = checked(
+        matches=(matches, "queries ranks intents", "flags"), gallery=(gallery, "queries candidates intents", "flags")
+    )
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha is {alpha}: expected a number from 0 (repeats count fully) to 1 (not at all)")
     listed = _first(matches, k)
@@ -70,7 +77,9 @@ def intra_list_distance_at_k(
     lists: photos by number, −1 for an empty place. apart: distances of all photos from each other. A list of fewer than
     two photos gets 0. Raises InputError where the lists are shorter than k or a photo stands twice in one.
     """
+    lists, apart = checked(lists=(lists, "queries ranks", "whole"), apart=(apart, "photos photos"))
     first = _first(lists, k)
+    check_range("lists", lists, len(apart) - 1, "photos")
     check_lists(lists)
     there = (first >= 0).astype(float)
     pairs = there[:, :, None] * there[:, None, :] * (1 - np.eye(k))
@@ -80,8 +89,10 @@ def intra_list_distance_at_k(
 
 def mean_value(values: Shaped[np.ndarray, " _queries"], weights: Weights | None = None) -> Statistic:
     """The mean over queries; with `weights` that of every resample (`fashionlib.metrics.bootstrap`)."""
+    (values,) = checked(values=(values, "queries"))
     if weights is None:
         return float(np.mean(values))
+    weights = multiplicities(weights, len(values))
     return np.asarray(weights @ values / weights.sum(axis=1), dtype=np.float64)
 
 
@@ -92,8 +103,11 @@ def at_equal_relevance(values: Float[np.ndarray, "queries columns"], weights: We
     its coverage at each. The method's coverage is read off its relevance–coverage curve at the rival's relevance,
     between two settings or, where the curve does not reach so far, at its end.
     """
+    (values,) = checked(values=(values, "queries columns"))
     counts = multiplicities(weights, len(values)).astype(np.float64)
-    settings = (values.shape[1] - 2) // 2
+    settings, odd = divmod(values.shape[1] - 2, 2)
+    if odd or settings < 1:
+        raise InputError(f"values have {values.shape[1]} columns: expected two of the rival and two for each setting")
     ratios = []
     for row in counts @ values / counts.sum(axis=1)[:, None]:
         order = np.argsort(row[2 : 2 + settings], kind="stable") + 2

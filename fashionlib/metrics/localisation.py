@@ -6,15 +6,16 @@ the photo does not show the label or nobody drew its mask, so that a bootstrap c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from fashionlib.core.errors import InputError
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.photos import Placement, placement_of
-from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, check_range, checked, multiplicities
 
 MIN_PHOTOS = 20  # masked photos that a label needs to count
 
@@ -44,9 +45,11 @@ def compare(
     """For each way of guessing where a label is: whether the guess's centre lies on the garment (the pointing game),
     and the intersection over union of guessed and true box.
     """
+    axes = "photos labels 4"
+    guesses = dict(zip(guesses, checked(**{name: (boxes, axes) for name, boxes in guesses.items()}), strict=True))
     found = {name: np.full((2, *boxes.shape[:2]), np.nan) for name, boxes in guesses.items()}
     scale = np.array([size[1], size[0], size[1], size[0]])
-    for photo, truth in enumerate(truths):
+    for photo, truth in _each_of(truths, len(next(iter(guesses.values()), ()))):
         for label in truth.masks:
             place = labels.index(label)
             true = on_canvas(truth, label, size)
@@ -58,8 +61,18 @@ def compare(
     return found
 
 
+def _each_of(truths: Iterable[GarmentTruth], photos: int) -> Iterator[tuple[int, GarmentTruth]]:
+    number = 0
+    for number, truth in enumerate(truths, 1):
+        if number <= photos:
+            yield number - 1, truth
+    if number != photos:
+        raise InputError(f"there are {number} truths and guesses on {photos} photos: they must be the same photos")
+
+
 def hit(mask: Bool[np.ndarray, "height width"], box: Box) -> bool:
     """The pointing game (Zhang et al., ECCV 2016): does the box's centre lie on the garment?"""
+    checked(box=(box, "4"))
     column, row = (int(np.floor((low + high) / 2)) for low, high in ((box[0], box[2]), (box[1], box[3])))
     inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
     return inside and bool(mask[row, column])
@@ -81,6 +94,7 @@ def mean_over_labels(
 
     weights: as in `fashionlib.metrics`, how often each resample drew each photo.
     """
+    (values,) = checked(values=(values, "photos labels", "numbers"))
     known = np.isfinite(values)
     kept = known.sum(0) >= min_photos
     counts = multiplicities(weights, len(values)).astype(float)
@@ -98,6 +112,7 @@ def centre_correlation(
     min_photos: int = MIN_PHOTOS,
 ) -> float:  # fmt: skip
     """Pearson's r between guessed and true centres across photos: mean of both axes, mean over labels."""
+    guessed, true = checked(guessed=(guessed, "photos labels 4"), true=(true, "photos labels 4", "numbers"))
     values = []
     for label in range(guessed.shape[1]):
         known = np.isfinite(true[:, label, 0])
@@ -113,11 +128,13 @@ def centre_correlation(
 
 def winning_steps(steps: Float[np.ndarray, "photos steps labels"]) -> Int[np.ndarray, "photos labels"]:
     """For each label the step that gave its score (category-wise max pooling)."""
-    return steps.argmax(1)
+    return checked(steps=(steps, "photos steps labels"))[0].argmax(1)
 
 
 def winning_boxes(
     boxes: Float[np.ndarray, "photos steps 4"], winners: Int[np.ndarray, "photos labels"]
 ) -> Float[np.ndarray, "photos labels 4"]:
     """The box of each label's winning step."""
+    boxes, winners = checked(boxes=(boxes, "photos steps 4"), winners=(winners, "photos labels", "whole"))
+    check_range("winners", winners, boxes.shape[1] - 1, "steps")
     return np.take_along_axis(boxes[:, :, None], winners[:, None, :, None], axis=1)[:, 0]

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Statistic, Weights, as_array, multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, check_range, checked, multiplicities
 
 TOP_K = range(1, 51)
 NEVER = np.iinfo(np.int64).max
@@ -46,10 +46,9 @@ def first_hit_ranks(
 
 def hit_rate(first_hits: Int[np.ndarray, " _queries"], k: int, weights: Weights | None = None) -> Statistic:
     """hit@k: the share of queries whose first hit has rank k or better; the statistic for a bootstrap."""
-    if not len(first_hits):
-        raise InputError("There is no query to measure: every one was dropped or none was given.")
+    (first_hits,) = checked(first_hits=(first_hits, "queries"))
     counts = multiplicities(weights, len(first_hits))
-    rates = counts @ (np.asarray(first_hits) <= k) / counts.sum(axis=1)
+    rates = counts @ (first_hits <= k) / counts.sum(axis=1)
     return float(rates[0]) if weights is None else rates
 
 
@@ -88,13 +87,18 @@ def _hits(
     count alone."""
     if queries_without_match not in ("count", "drop"):
         raise InputError(f'queries_without_match is {queries_without_match!r}: expected "count" or "drop".')
-    codes, queries = _product_codes(gallery_products, query_products)
-    if not len(codes):
-        raise InputError("The gallery is empty: nothing can be found in it.")
-    ranking = _checked(ranking, len(queries), len(codes))
+    ranking, queries, codes = checked(
+        ranking=(ranking, "queries ranks", "whole"), query_products=(query_products, "queries", "any"),
+        gallery_products=(gallery_products, "photos", "any"),
+    )  # fmt: skip
+    codes, queries = _product_codes(codes, queries)
+    check_range("ranking", ranking, len(codes) - 1, "gallery indices")
+    check_lists(ranking := ranking.astype(np.int64))
     matches = np.bincount(codes[codes >= 0], minlength=max(queries.max(initial=0) + 1, 1))[np.maximum(queries, 0)]
     if own is not None:
-        own = _checked(as_array(own)[:, None], len(queries), len(codes))
+        own, _ = checked(own=(own, "queries", "whole"), queries=(queries, "queries"))
+        check_range("own", own, len(codes) - 1, "gallery indices")
+        own = own.astype(np.int64)[:, None]
         itself = (ranking == own) & (ranking >= 0)  # the others move up, and the last place is empty
         ranking = np.take_along_axis(ranking, np.argsort(itself, axis=1, kind="stable"), axis=1)
         ranking[itself.any(axis=1), -1:] = -1
@@ -109,27 +113,10 @@ def _hits(
 
 
 def _cutoffs(k: Iterable[int], ranking: Any) -> list[int]:
-    ks, ranks = list(k), np.shape(ranking)[-1]
-    if not ks or not 1 <= min(ks) <= max(ks) <= ranks:
+    ks, ranks = list(k), checked(ranking=(ranking, "queries ranks", "whole"))[0].shape[1]
+    if not ks or any(k not in range(1, ranks + 1) for k in ks):
         raise InputError(f"k runs over {ks}: expected numbers from 1 to {ranks}, the ranks given.")
     return ks
-
-
-def _checked(ranking: Any, queries: int, gallery: int) -> Int[np.ndarray, "queries ranks"]:
-    """The ranking as an array. Raises InputError, naming query and photo, where it is none of this gallery."""
-    ranking = as_array(ranking)
-    if ranking.ndim != 2 or len(ranking) != queries:
-        raise InputError(f"The ranking has shape {ranking.shape}: expected a row for each of {queries} queries.")
-    if ranking.size and ranking.dtype.kind not in "iu":
-        raise InputError(f"The ranking is of {ranking.dtype}: expected gallery indices, which are whole numbers.")
-    if ranking.size and not -1 <= ranking.min() <= ranking.max() < gallery:
-        raise InputError(
-            f"The ranking holds indices from {ranking.min()} to {ranking.max()}: expected gallery indices "
-            f"from 0 to {gallery - 1}, or -1 for an empty place."
-        )
-    ranking = ranking.astype(np.int64)
-    check_lists(ranking)
-    return ranking
 
 
 def check_lists(lists: Int[np.ndarray, "queries ranks"]) -> None:
@@ -145,7 +132,7 @@ def check_lists(lists: Int[np.ndarray, "queries ranks"]) -> None:
         )
 
 
-def _product_codes(*products: Any) -> list[Int[np.ndarray, " photos"]]:
+def _product_codes(*products: np.ndarray) -> list[Int[np.ndarray, " photos"]]:
     """The same number for the same product, in all of the arrays; -1 where it is not known (-1, "", None, NaN).
 
     Compared as they are: no rounding, no text of numbers. Raises InputError where text meets numbers.
@@ -154,7 +141,7 @@ def _product_codes(*products: Any) -> list[Int[np.ndarray, " photos"]]:
     def unknown(product: Any) -> bool:
         return product is None or product != product or product in ("", b"", -1)
 
-    values = [as_array(each).tolist() for each in products]
+    values = [each.tolist() for each in products]
     known = [one for column in values for one in column if not unknown(one)]
     if len({isinstance(one, (str, bytes)) for one in known}) > 1:
         raise InputError("Products are text for some photos and numbers for others: give both in one kind.")

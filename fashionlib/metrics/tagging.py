@@ -13,7 +13,7 @@ from jaxtyping import Int, Shaped
 from scipy.sparse import csr_matrix
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Statistic, Weights, as_array, multiplicities
+from fashionlib.metrics.bootstrap import Statistic, Weights, checked, multiplicities
 
 Tags = Shaped[Any, "_images _labels"]
 _CELLS_AT_ONCE = 1 << 20
@@ -59,7 +59,7 @@ def top_k_assignments(scores: Tags, k: int = 6) -> Int[np.ndarray, "images label
 
     Raises InputError when k is not between 1 and the number of labels, or a score is not finite.
     """
-    scores = _finite_scores(scores)
+    scores = checked(scores=(scores, "images labels"))[0].astype(np.float64)
     if not 1 <= k <= scores.shape[1]:
         raise InputError(f"k is {k}, and there are {scores.shape[1]} labels: give a k from 1 to that number.")
     best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
@@ -68,31 +68,11 @@ def top_k_assignments(scores: Tags, k: int = 6) -> Int[np.ndarray, "images label
     return assigned
 
 
-def _finite_scores(scores: Any) -> np.ndarray:
-    scores = as_array(scores).astype(np.float64)
-    if scores.ndim != 2:
-        raise InputError(f"Scores have shape {scores.shape}: expected images x labels.")
-    bad = np.argwhere(~np.isfinite(scores))
-    if len(bad):
-        row, column = bad[0]
-        raise InputError(
-            f"The score of image {row}, label {column} is {scores[row, column]} ({len(bad)} scores are not "
-            "finite): expected numbers; look at the training run that gave them."
-        )
-    return scores
-
-
 def _tags(scores: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
-    scores, targets = _finite_scores(scores), as_array(targets)
-    if scores.shape != targets.shape:
-        raise InputError(f"Scores have shape {scores.shape} and targets {targets.shape}: expected the same.")
-    bad = np.argwhere((targets != 0) & (targets != 1))
-    if len(bad):
-        row, column = bad[0]
-        raise InputError(f"The target of image {row}, label {column} is {targets[row, column]}: expected 0 or 1.")
+    scores, targets = checked(scores=(scores, "images labels"), targets=(targets, "images labels", "flags"))
     if not targets.any():
         raise InputError("No target is 1: average precision needs at least one positive.")
-    return scores, targets.astype(bool)
+    return scores.astype(np.float64), targets
 
 
 def _weighted_average_precision(

@@ -136,5 +136,5 @@ def test_in_one_set_a_query_is_no_candidate_and_not_relevant_to_itself():
 
 def test_an_empty_gallery_is_refused_by_name():
     """Seen: an IndexError."""
-    with pytest.raises(InputError, match="gallery is empty"):
+    with pytest.raises(InputError, match=r"gallery_products .* is empty, there are no photos"):
         recall_fraction_at_k(np.array([[-1]]), np.array(["a"]), np.array([], str), [1], own=np.array([-1]))
