@@ -42,7 +42,7 @@ miniature: setup
 	$(BIN)/fashionlib miniature all "$(DATA)"
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # one core a process
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # one core per process
 
 # what needs a GPU, on one
 test-gpu: setup

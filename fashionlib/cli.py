@@ -102,7 +102,7 @@ def index(
     model: Model = DEFAULT,
     index: Index = None,
 ) -> None:
-    """Look at a folder's photos once, so that `recommend` answers at once; later, at new and changed ones only."""
+    """Compute and keep the features of a folder's photos, so that `recommend` answers at once; later, of new ones only."""
     from fashionlib.gallery.index import update
 
     manifest, looked_at = update(folder, model, index)
