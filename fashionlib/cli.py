@@ -102,7 +102,7 @@ def index(
     model: Model = DEFAULT,
     index: Index = None,
 ) -> None:
-    """Compute and keep the features of a folder's photos, so that `recommend` answers at once; later, of new ones only."""
+    """Compute and keep the features of a folder's photos for `recommend`; later, of new and changed photos only."""
     from fashionlib.gallery.index import update
 
     manifest, looked_at = update(folder, model, index)

@@ -136,7 +136,7 @@ def test_formulas_are_drawn(visits):
 def test_the_front_page_answers_each_claim_in_one_screen_on_a_desk_and_two_on_a_phone(visits):
     page, _ = visits["index"]
     rows = page.locator("table.claims tbody tr")
-    assert rows.count() == 5  # four claims of the paper, one control of ours
+    assert rows.count() == 6  # four claims of the paper, two controls of ours
     said = set(page.locator("table.claims .verdict").all_inner_texts())
     claimed = {"reproduced", "partly", "not reproduced", "contradicted", "not run"}
     assert said <= claimed | {"better", "better in part", "worse", "no difference"}
