@@ -152,10 +152,10 @@ def write_shard(place: Path, arrays: Mapping[str, np.ndarray], part: Manifest) -
 
     about = {
         "model": part.model,
-        "photos": json.dumps([[name, *one.stamp, one.content] for name, one in part.photos.items()]),
-        "skipped": json.dumps([[name, *why.stamp, why.reason] for name, why in part.skipped.items()]),
+        "photos": [[name, *one.stamp, one.content] for name, one in part.photos.items()],
+        "skipped": [[name, *why.stamp, why.reason] for name, why in part.skipped.items()],
     }
-    content = save(dict(arrays), about)
+    content = save(dict(arrays), {"about": json.dumps(about)})  # one text: safetensors writes several in any order
     name = f"fashionlib-{bytes_hash(content)}.safetensors"
     with written_aside(place / name, own=True) as file:
         file.write(content)
@@ -172,22 +172,23 @@ def left_over(place: Path, known: Manifest) -> Manifest:
         if stamp is None:
             continue
         found.shards[path.name] = stamp
-        for row, (name, size, changed, entry, content) in enumerate(json.loads(about["photos"])):
+        for row, (name, size, changed, entry, content) in enumerate(about["photos"]):
             found.photos[name] = Place((size, changed, entry), content, path.name, row)
-        for name, size, changed, entry, why in json.loads(about["skipped"]):
+        for name, size, changed, entry, why in about["skipped"]:
             found.skipped[name] = Skipped((size, changed, entry), why)
     return found
 
 
-def _about(path: Path) -> dict[str, str]:
+def _about(path: Path) -> dict[str, Any]:
     """What a shard says of itself; nothing where it is damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
         if stat.S_ISREG(os.stat(path).st_mode):
             with safe_open(path, "numpy") as file:
-                return file.metadata() or {}
-    except (SafetensorError, OSError):
+                about = json.loads((file.metadata() or {}).get("about", "{}"))
+                return about if isinstance(about, dict) else {}
+    except (SafetensorError, OSError, ValueError):
         pass
     return {}
 

@@ -112,6 +112,15 @@ def test_a_second_run_looks_at_nothing_and_writes_nothing(folder, model):
     assert {path: path.stat().st_mtime_ns for path in index_folder(folder, None, model).iterdir()} == before
 
 
+def test_two_runs_over_the_same_photos_write_the_same_bytes_under_the_same_names(few, model, tmp_path):
+    """safetensors writes several texts of metadata in an order of its own, another one each time."""
+    runs = []
+    for number in range(6):
+        update(few, model, place := tmp_path / str(number))
+        runs.append({path.name: path.read_bytes() for path in place.glob("*.safetensors")})
+    assert runs == runs[:1] * 6
+
+
 def test_a_second_run_does_not_even_import_torch(folder, model):
     update(folder, model)
     code = (
