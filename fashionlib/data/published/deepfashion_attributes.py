@@ -50,16 +50,17 @@ def read(root: Path, found: Findings, *, tags: str = "both", crop: bool = False)
     names = release.names("list_category_cloth.txt", NAME_AND_TYPE, "category_name, category_type", found.add)
     called = _categories(release, names, contents.names)
     attributes = release.names("list_attr_cloth.txt", NAME_AND_TYPE, "attribute_name, attribute_type", found.add)
-    targets = np.zeros((len(rows), 0), dtype=bool)
-    if tags != "categories":
-        number = {name: place for place, name in enumerate(contents.names)}
-        values = release.find_list("list_attr_img.txt", found.add)
-        targets = read_values(values, number, len(attributes), found.add, found)
-    categories = Tags(names, np.eye(len(names), dtype=bool), called)
-    contents.tags = {"categories": categories, "attributes": Tags(attributes, targets)}
+    number = {name: place for place, name in enumerate(contents.names)}
+    path = release.find_list("list_attr_img.txt", found.add) if tags != "categories" else None
+    both = read_values(path, number, len(attributes), found.add, found, before=len(names))
+    contents.tags = {
+        "categories": Tags(names, np.eye(len(names), dtype=bool), called),
+        "attributes": Tags(attributes, both[:, len(names) :]),
+    }
     if tags == "both" and names:
         apart = tuple(f"{name} (attribute)" if name in names else name for name in attributes)
-        contents.tags["both"] = Tags((*names, *apart), np.concatenate([categories.matrix[called], targets], axis=1))
+        both[np.arange(len(rows)), called] = True
+        contents.tags["both"] = Tags((*names, *apart), both)
     contents.counts = {
         "photos": len(rows), "categories": len(names), "attributes": len(attributes),
         **{f"{split} photos": len(contents.splits[split]) for split in SPLITS},

@@ -147,24 +147,26 @@ def numbers_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         rows = [[int(one) for one in text.split()] if plain(text) else [] for text in texts]
         return np.array([one for row in rows for one in row], dtype=np.int64), np.array([len(row) for row in rows], int)
     values = np.frombuffer(joined.encode(), dtype=np.uint8)
-    begins = np.append(True, values[:-1] <= ord(" ")) & (values > ord(" "))
-    rows = np.append(0, np.flatnonzero(values == ord("\n"))[:-1] + 1)
-    return numbers, np.add.reduceat(begins, rows, dtype=np.int64)
+    begins = np.flatnonzero(np.append(True, values[:-1] <= ord(" ")) & (values > ord(" ")))
+    return numbers, np.diff(np.searchsorted(begins, np.flatnonzero(values == ord("\n"))), prepend=0)
 
 
-def read_values(path: Path | None, rows: Mapping[str, int], count: int, report: Report, found: Findings) -> np.ndarray:
+def read_values(
+    path: Path | None, rows: Mapping[str, int], count: int, report: Report, found: Findings, *, before: int = 0
+) -> np.ndarray:  # fmt: skip
     """The attributes of the photos or items `rows` (by name, the number of their row): True where the list has 1.
 
     A row is a name and `count` values, 1 (has it), −1 (has it not) or 0 (unknown). The list of the attribute benchmark
     has 289 million of them, so many rows are read at a time, as bytes. Reported: rows that are something else, names
-    that stand in two rows, and names that are missing.
+    that stand in two rows, and names that are missing. before: columns that are left free before those of the list.
     """
-    targets, lines = np.zeros((len(rows), count), dtype=bool), np.zeros(len(rows), dtype=np.int32)
+    table, lines = np.zeros((len(rows), before + count), dtype=bool), np.zeros(len(rows), dtype=np.int32)
     if path is None or not count:
-        return targets
+        return table
+    targets = table[:, before:]
     total = repeated = 0
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=1 << 20) as file:
             head = file.readline().removeprefix(b"\xef\xbb\xbf").strip()
             number = 1
             while chunk := list(islice(file, 512)):
@@ -177,13 +179,13 @@ def read_values(path: Path | None, rows: Mapping[str, int], count: int, report: 
                 repeated += _take_values(kept, path, rows, targets, lines, report)
     except OSError as error:
         report("layout", path, f"cannot be read ({error.strerror}); fetch the file again")
-        return targets
+        return table
     _check_count(head.decode(errors="replace"), (total, total - repeated), path, report)
     lost = [name for name, row in rows.items() if not lines[row]]
     if lost and not found.blames(path):
         report("lists", path, f"no attributes for {len(lost):,} of {len(rows):,} names, such as {lost[0]}; fetch the "
                               "list again")  # fmt: skip
-    return targets
+    return table
 
 
 def _take_values(
@@ -219,16 +221,28 @@ def _take_values(
 
 
 def _plain_values(rows: tuple[bytes, ...], count: int) -> np.ndarray | None:
-    """rows × count, True where a row holds 1; None where one of the rows may be something else than `count` values."""
-    text = bytearray(b"\n".join([*rows, b""]))
-    codes, whole = np.frombuffer(text, dtype=np.uint8), text.isascii()
-    codes[1:] |= (codes[:-1] == ord("-")).view(np.uint8) << 7  # "1" behind a minus becomes "\xb1", the rest no digit
-    whole &= not ((codes[:-1] >= ord("0")) & (codes[1:] > ord(" "))).any()
-    values = text.translate(None, b" \t-")
-    if not whole or len(values) != len(rows) * (count + 1) or values.translate(None, b"01\xb1\n"):
-        return None
-    table = np.frombuffer(values, dtype=np.uint8).reshape(len(rows), count + 1)  # a line end behind each row
-    return table[:, :-1] == ord("1") if (table[:, -1] == ord("\n")).all() else None
+    """rows × count, True where a row holds 1; None where one of the rows may be something else than `count` values.
+
+    Nearly all values are -1, so only what differs from a row of these is looked at.
+    """
+    for even in (bytes, _evened):
+        text = b"".join([even(row).rjust(3 * count) for row in rows])  # in three characters each, as published
+        codes = np.frombuffer(text, dtype=np.uint8)
+        if len(codes) != len(rows) * 3 * count:
+            continue
+        places = np.flatnonzero(codes.reshape(-1, 3 * count) != np.frombuffer(b" -1" * count, dtype=np.uint8))
+        values, place, part = np.zeros(len(rows) * count, dtype=bool), places // 3, places % 3
+        values[place[part == 1]] = True
+        zeros = place[part == 2]
+        if (codes[places] == np.frombuffer(b"\0 0", dtype=np.uint8)[part]).all() and values[zeros].all():
+            values[zeros] = False
+            return values.reshape(-1, count)
+    return None
+
+
+def _evened(row: bytes) -> bytes:
+    """These values in three characters each, whatever stands between them."""
+    return b" ".join([b"", *row.split()]).replace(b" 1", b"  1").replace(b" 0", b"  0")
 
 
 def _values_of(row: bytes, count: int) -> tuple[str, np.ndarray] | None:
