@@ -86,7 +86,7 @@ def _evidence(entry: Entry) -> list[nodes.Node]:
         what = f"{what}, {task[0].lower()}{task[1:]}"
     kind, _, how = entry.method.partition("-")
     if entry.experiment == "features" and how:
-        what = f"{names.method(kind)}, {what}, {names.dataset(entry.dataset)}"
+        what = f"{names.method(kind)}, {what}"
     if entry.versus and entry.versus.get("method") == "mean_box":
         what = f"{what} − {names.METRICS['pointing_mean_box']}"
     value = shown(entry, points=True).removesuffix(" points")
