@@ -286,20 +286,30 @@ def test_a_row_that_the_paper_does_not_claim_says_better_or_worse(book):
     assert "not run no masks" in words(page)
 
 
-def test_a_verdict_on_features_names_the_features_and_the_data(book):
-    versus = {"method": "attended-parts", "value": -0.057, "low": -0.08, "high": -0.03}
-    book.ledger(entry(experiment="features", method="texture-parts", metric="top20", versus=versus, dataset="ccp"))
-    book.page("""```{claims}
-:columns: Claim | Paper | Real
+def test_a_verdict_on_features_names_the_task(book):
+    about = {"experiment": "features", "method": "both-parts", "metric": "top20"}
+    versus = {"method": "attended-parts", "value": -0.015, "low": -0.027, "high": -0.002}
+    open_ = {**versus, "value": 0.013, "high": 0.03}
+    book.ledger(
+        entry(**about, split="inshop_query", versus=versus), entry(**about, split="c2s_query", versus=open_),
+        entry(**about, split="c2s_query", versus=versus, dataset="ccp"),
+    )  # fmt: skip
+    number = "features/both-parts/top20_gain|dataset="
+    book.page(f"""```{{claims}}
+:columns: Claim | Paper | Drawn | Real
 - claim: Texture helps.
   published: not tested
   control: true
   cells:
-    - {profile: wardrobe, evidence: [features/texture-parts/top20_gain|dataset=ccp]}
+    - profile: wardrobe
+      evidence: ["{number}wardrobe|split=inshop_query", "{number}wardrobe|split=c2s_query"]
+    - {{profile: wardrobe, evidence: ["{number}ccp"]}}
 ```""")
     page = book.build()
-    assert verdicts(page) == ["worse"]
-    assert "✗ texture encoding alone, top 20, CCP (real) −5.7" in words(page)
+    assert verdicts(page) == ["worse", "worse"]
+    assert "✗ top 20, in-shop −1.5" in words(page)
+    assert "○ top 20, consumer to shop +1.3" in words(page)
+    assert "✗ top 20, stand-in −1.5" in words(page)
 
 
 def test_a_difference_kept_within_its_entry_counts_as_one(book):

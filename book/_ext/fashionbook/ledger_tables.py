@@ -81,12 +81,10 @@ class Claims(LedgerDirective):
 def _evidence(entry: Entry) -> list[nodes.Node]:
     """✓ top 20, in-shop +15.3, in points; the mark says where the interval lies, the hover what it is."""
     what = names.metric(entry.metric)
-    if entry.experiment in names.TASKS:
-        task = names.task(entry.experiment, entry.dataset).removeprefix("Consumer to shop, ")
+    tasks = {"c2s_query": "topk_c2s", "inshop_query": "topk_inshop"} if entry.experiment == "features" else {}
+    if (experiment := tasks.get(entry.split, entry.experiment)) in names.TASKS:
+        task = names.task(experiment, entry.dataset).removeprefix("Consumer to shop, ")
         what = f"{what}, {task[0].lower()}{task[1:]}"
-    kind, _, how = entry.method.partition("-")
-    if entry.experiment == "features" and how:
-        what = f"{names.method(kind)}, {what}"
     if entry.versus and entry.versus.get("method") == "mean_box":
         what = f"{what} − {names.METRICS['pointing_mean_box']}"
     value = shown(entry, points=True).removesuffix(" points")

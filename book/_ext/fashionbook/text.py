@@ -24,8 +24,8 @@ class Number:
     """What a page asks of the ledger: `[profile:]experiment/method/metric[|option…]`.
 
     Options: `interval`, `points` (times 100), `percent`, `digits=…` (of a value that is no score: significant ones),
-    `protocol=…` and `dataset=…` where several entries have the name, `field=…` for another field of the entry, such as
-    seconds or n, and `optional` for a number that a run may lack.
+    `protocol=…`, `dataset=…` and `split=…` where several entries have the name, `field=…` for another field of the
+    entry, such as seconds or n, and `optional` for a number that a run may lack.
     """
 
     profile: str
@@ -42,12 +42,12 @@ class Number:
         names = path.split("/")
         chosen = {name: value for name, _, value in (option.partition("=") for option in options)}
         unknown = chosen.keys() - {
-            "interval", "points", "percent", "digits", "protocol", "dataset", "field", "optional"
+            "interval", "points", "percent", "digits", "protocol", "dataset", "split", "field", "optional"
         }  # fmt: skip
         if len(names) != 3 or not all(names) or unknown:
             raise InputError(
                 f"'{text}' does not name a number; expected [profile:]experiment/method/metric, then any of "
-                "|interval |points |percent |digits=… |protocol=… |dataset=… |field=… |optional"
+                "|interval |points |percent |digits=… |protocol=… |dataset=… |split=… |field=… |optional"
             )
         return cls(profile or current, *names, options=chosen)
 
@@ -149,7 +149,7 @@ def _file(env: BuildEnvironment, profile: str, experiment: str) -> Path:
 
 def find(env: BuildEnvironment, number: Number) -> Entry:
     wanted = {"method": number.method, "metric": number.metric}
-    wanted |= {name: number.options[name] for name in ("protocol", "dataset") if name in number.options}
+    wanted |= {name: number.options[name] for name in ("protocol", "dataset", "split") if name in number.options}
     return results.find(entries(env, number.profile, number.experiment), **wanted)
 
 
