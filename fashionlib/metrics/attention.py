@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from fashionlib.metrics.bootstrap import check_range, checked
+from fashionlib.metrics.arrays import check_range, checked
 
 
 @dataclass(frozen=True)

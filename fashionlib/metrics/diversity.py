@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Statistic, Weights, check_range, checked, multiplicities
+from fashionlib.metrics.arrays import check_range, checked
+from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
 from fashionlib.metrics.retrieval import check_lists
 
 Matches = Bool[np.ndarray, "queries ranks intents"]

@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Int
 from fashionlib.core.errors import InputError
 from fashionlib.data.base import Box, Sample
 from fashionlib.data.photos import Placement, placement_of
-from fashionlib.metrics.bootstrap import Statistic, Weights, check_range, checked, multiplicities
+from fashionlib.metrics.arrays import check_range, checked
+from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
 
 MIN_PHOTOS = 20  # masked photos that a label needs to count
 

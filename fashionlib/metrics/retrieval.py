@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Statistic, Weights, check_range, checked, multiplicities
+from fashionlib.metrics.arrays import check_range, checked
+from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
 
 TOP_K = range(1, 51)
 NEVER = np.iinfo(np.int64).max

@@ -13,7 +13,8 @@ from jaxtyping import Int, Shaped
 from scipy.sparse import csr_matrix
 
 from fashionlib.core.errors import InputError
-from fashionlib.metrics.bootstrap import Statistic, Weights, checked, multiplicities
+from fashionlib.metrics.arrays import checked
+from fashionlib.metrics.bootstrap import Statistic, Weights, multiplicities
 
 Tags = Shaped[Any, "_images _labels"]
 _CELLS_AT_ONCE = 1 << 20
