@@ -13,6 +13,7 @@ from PIL import Image
 
 from fashionbook import widget_data
 from fashionbook.directives import LedgerFigure
+from fashionbook.drawings import diagrams, pictures
 from fashionbook.text import entries, made, published
 from fashionlib import plots
 from fashionlib.core.errors import InputError
@@ -21,7 +22,6 @@ from fashionlib.experiments.ablation import gains
 from fashionlib.experiments.profile import load_profile
 from fashionlib.models.backbones import build_trunk
 from fashionlib.models.tagger import HEADS
-from fashionlib.plots import diagrams, figures
 
 LOOKS = 5
 VARIANTS = (
@@ -107,7 +107,7 @@ def _failures(page: FigureOf) -> Figure:
                 pairs.append({"label": part["label"], "query": _tile(content["sheet"], query["tile"]),
                               "region": part["box"], "cell": _cell(content, first)})  # fmt: skip
                 break
-    return figures.failure_pairs(pairs[:6])
+    return pictures.failure_pairs(pairs[:6])
 
 
 def _steps(page: FigureOf) -> Figure:
@@ -122,7 +122,7 @@ def _steps(page: FigureOf) -> Figure:
             attention = np.array(seen["maps"][step], dtype=float).reshape(content["grid"])
             steps.append({"title": name, "box": box, "attention": attention, "labels": won})
         views.append((title, _tile(content["sheet"], seen["tile"]), steps))
-    return figures.step_strip(views)
+    return pictures.step_strip(views)
 
 
 def _shapes(title: str, profile_name: str, method: str) -> diagrams.Shapes:
