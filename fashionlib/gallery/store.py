@@ -40,7 +40,6 @@ FORMAT = 2
 MANIFEST, LOCK = "fashionlib-manifest.json", "fashionlib-lock"
 _MARK = b"This folder holds an index of fashionlib, which removes files called fashionlib-... from it.\n"
 _OURS = re.compile(r"fashionlib-[0-9a-f]{32}\.safetensors|\.fashionlib-.{1,60}\.[a-z0-9_]{8}")
-_FORMAT_1 = re.compile(r"[0-9a-f]{16}\.safetensors")
 
 NEVER: Stat = (-1, -1, -1)  # of no file: what is kept with it is looked at again by the next update
 
@@ -140,7 +139,6 @@ def write_manifest(place: Path, manifest: Manifest) -> None:
     }  # fmt: skip
     write_json(place / MANIFEST, values)
     _remove(place, keep={*shards})
-    _remove_format_1(place)
 
 
 def write_shard(place: Path, arrays: Mapping[str, np.ndarray], part: Manifest) -> Manifest:
@@ -238,15 +236,3 @@ def _remove(place: Path, keep: set[str] | None) -> None:
         if old and _OURS.fullmatch(path.name):
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def _remove_format_1(place: Path) -> None:
-    """Remove the files of an index that an earlier version made here: those that its manifest names, and itself."""
-    try:
-        values: Any = json.loads(read_bytes(place / "manifest.json"))
-        ours = values["format"] == 1 and {"model", "photos", "skipped"} <= values.keys()
-        for name in [*values["shards"], "manifest.json"] if ours else ():
-            if _FORMAT_1.fullmatch(name) or name == "manifest.json":
-                (place / name).unlink(missing_ok=True)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return

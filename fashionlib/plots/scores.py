@@ -1,4 +1,4 @@
-"""Figures of the ledger: Table 1, every method on every data set, Fig. 3, the ablation and the diversity dial."""
+"""Figures of the ledger: Table 1, Fig. 3, the ablation and the diversity dial."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from fashionlib.core.errors import InputError
 from fashionlib.ledger.ledger import Entry
 from fashionlib.plots.style import colours, new_figure, note, panels, themed
 
-Row = Mapping[str, Any]
-
 TABLE1 = {
     "ap_all": "AP all, on scores", "map": "mAP, on scores",
     "ap_all_top6": "AP all, top 6 labels", "map_top6": "mAP, top 6 labels",
 }  # fmt: skip
-PUBLISHED_CURVES = {"topk_inshop": "deepfashion_inshop", "topk_c2s": "deepfashion_c2s"}
+K_AXIS: dict[str, Any] = {"xlabel": "k nearest photos", "xticks": (1, 10, 20, 30, 40, 50)}
 STRONG = ("parser", "whole")  # ours and the whole picture, which stand out
-PAPER = "Semantic parsing (the paper)"
 DIALLED = {"part_coverage": "part coverage", "intra_list": "intra-list distance"}  # against relevance
 
 
@@ -46,7 +43,8 @@ def dots(axes: Axes, labels: Sequence[str], found: Iterable[tuple[int, str, Entr
     axes.margins(x=0.2)
 
 
-def _method_dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
+def method_dots(axes: Axes, entries: Sequence[Entry], methods: Sequence[str]) -> None:
+    """`dots` with a row per method."""
     rows = [(methods.index(entry.method), entry.method, entry) for entry in entries]
     dots(axes, [names.method(method) for method in methods], rows)
 
@@ -71,58 +69,41 @@ def table1_figure(entries: Sequence[Entry]) -> Figure:
     figure = new_figure(0.25 + -(-len(metrics) // 2) * (0.65 + 0.4 * len(methods)))
     for axes, metric in zip(panels(figure, len(metrics), min(2, len(metrics)), sharey=True), metrics, strict=True):
         axes.set_title(TABLE1[metric])
-        _method_dots(axes, [entry for entry in wanted if entry.metric == metric], methods)
+        method_dots(axes, [entry for entry in wanted if entry.metric == metric], methods)
     figure.suptitle(names.dataset(wanted[0].dataset), fontsize=9.5, x=0.01, ha="left")
     return figure
 
 
 @themed
-def all_methods(entries: Sequence[Entry], metric: str = "ap_all") -> Figure:
-    """Every method on every profile in one dot plot: one panel per profile, one row per method, 95% intervals.
-
-    entries: of experiment table1, of several profiles. Raises InputError where none has the metric.
-    """
-    wanted = [entry for entry in entries if entry.metric == metric]
-    if not wanted:
-        raise InputError(f"no entry of {metric} to draw; run the experiment table1 first")
-    profiles = list(dict.fromkeys(entry.profile for entry in wanted))
-    methods = {profile: names.ordered(e.method for e in wanted if e.profile == profile)[::-1] for profile in profiles}
-    figure = new_figure(0.4 + sum(0.55 + 0.27 * len(rows) for rows in methods.values()))
-    grid = figure.subplots(len(profiles), 1, sharex=True, squeeze=False,
-                           height_ratios=[1.5 + len(methods[profile]) for profile in profiles])[:, 0]  # fmt: skip
-    for axes, profile in zip(grid, profiles, strict=True):
-        of = [entry for entry in wanted if entry.profile == profile]
-        axes.set_title(f"{names.dataset(of[0].dataset)}, profile {profile}")
-        _method_dots(axes, of, methods[profile])
-    grid[-1].set_xlabel(TABLE1[metric])
-    return figure
-
-
-@themed
-def topk_curves(entries: Sequence[Entry], published: Sequence[Row] | None = None) -> Figure:
+def topk_curves(entries: Sequence[Entry]) -> Figure:
     """Top-k accuracy over k with 95% bands, one panel per experiment.
 
-    published: rows of published.csv; the points of the paper's Fig. 3 are then drawn in panels of their own below,
-    never among the measured lines, because the data differ.
     Raises InputError when no entry has a metric top1 … top50.
     """
-    experiments = [name for name in names.TASKS if any(e.experiment == name for e in entries)]
-    if not experiments:
-        raise InputError(f"no entry of {list(names.TASKS)} to draw; run one of these experiments first")
-    rows = 2 if published is not None else 1
-    figure = new_figure(2.7 * rows)
-    grid = figure.subplots(rows, len(experiments), sharex=True, squeeze=False)
-    for column, name in enumerate(experiments):
-        _curves(grid[0, column], [e for e in entries if e.experiment == name])
-        data = next(e.dataset for e in entries if e.experiment == name)
-        grid[0, column].set_title(f"{names.task(name, data)}\nhere: {names.dataset(data)}")
-        if published is not None:
-            _published_curves(grid[1, column], [r for r in published if r["dataset"] == PUBLISHED_CURVES[name]])
-            grid[1, column].set_title(f"{names.TASKS[name]}\npaper's Fig. 3: DeepFashion")
-        grid[-1, column].set(xlabel="k nearest photos", xticks=(1, 10, 20, 30, 40, 50))
-    for axes in grid[:, 0]:
-        axes.set_ylabel("top-k accuracy")
+    experiments = retrieval_experiments(entries)
+    figure = new_figure(2.7)
+    row = [*figure.subplots(1, len(experiments), sharex=True, squeeze=False)[0]]
+    curve_panels(row, entries, experiments)
+    for axes in row:
+        axes.set(**K_AXIS)
     return figure
+
+
+def retrieval_experiments(entries: Sequence[Entry]) -> list[str]:
+    """Those that the entries are of. Raises InputError where there is none."""
+    found = [name for name in names.TASKS if any(e.experiment == name for e in entries)]
+    if not found:
+        raise InputError(f"no entry of {list(names.TASKS)} to draw; run one of these experiments first")
+    return found
+
+
+def curve_panels(row: Sequence[Axes], entries: Sequence[Entry], experiments: Sequence[str]) -> None:
+    """The curves of each experiment in its panel, under the task's name."""
+    for axes, name in zip(row, experiments, strict=True):
+        of = [entry for entry in entries if entry.experiment == name]
+        _curves(axes, of)
+        axes.set_title(f"{names.task(name, of[0].dataset)}\nhere: {names.dataset(of[0].dataset)}")
+    row[0].set_ylabel("top-k accuracy")
 
 
 def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
@@ -143,27 +124,13 @@ def _curves(axes: Axes, entries: Sequence[Entry]) -> None:
         axes.plot(ks, [entry.value for entry in line], style, color=colour, linewidth=1.8)
         low, high = zip(*map(ends, line), strict=True)
         axes.fill_between(ks, low, high, color=colour, alpha=0.22, linewidth=0)
-        _name_line(axes, names.method(name), ks[-1], (high if name == best else low)[-1], name == best, colour)
+        name_line(axes, names.method(name), ks[-1], (high if name == best else low)[-1], name == best, colour)
     axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
 
 
-def _name_line(axes: Axes, name: str, x: int, y: float, above: bool, colour: str) -> None:
+def name_line(axes: Axes, name: str, x: int, y: float, above: bool, colour: str) -> None:
     """A line's name at its right end, above or below it."""
     note(axes, name, (x, y), (0, 3 if above else -6), color=colour, ha="right", va="bottom" if above else "top")
-
-
-def _published_curves(axes: Axes, rows: Sequence[Row]) -> None:
-    """The points of the paper's Fig. 3: its own and FashionNet's named, the others grey."""
-    paper, rival = colours()[:2]
-    known = {PAPER: ("the paper", paper, "D-"), "FashionNet": ("FashionNet", rival, "o--")}
-    plotted = [row for row in rows if row["source"].startswith("Fig. 3")]
-    for method in dict.fromkeys(row["method"] for row in plotted):
-        points = sorted((int(r["metric"][3:]), float(r["value"])) for r in plotted if r["method"] == method)
-        label, colour, style = known.get(method, ("", mpl.rcParams["axes.edgecolor"], "o:"))
-        axes.plot(*zip(*points, strict=True), style, color=colour, markersize=3, linewidth=1.2,
-                  alpha=1 if label else 0.4)  # fmt: skip
-        _name_line(axes, label, *points[-1], label == "the paper", colour)
-    axes.set_ylim(0, 1.14 * axes.get_ylim()[1])
 
 
 @themed

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import nn
 
+from fashionlib.core.console import tracked
 from fashionlib.core.device import autocast, batch_of, device, on_every_core, resolved
 from fashionlib.core.files import room_for
 from fashionlib.core.sealed import cached
@@ -63,11 +62,8 @@ def _maps(trunk: nn.Module, photos: Photos, view: View, precision: str, batch: i
             maps = trunk(view(images, draws[start : start + batch]))
         return maps.half().cpu().contiguous().numpy()
 
-    console = Console(stderr=True)
-    quiet = not console.is_terminal or console.is_jupyter
-    pieces, starts = on_every_core(seen, range(0, len(photos), batch)), -(-len(photos) // batch)
-    what = f"features of {len(photos)} photos"
-    yield from track(pieces, what, total=starts, console=console, transient=True, disable=quiet)
+    starts = range(0, len(photos), batch)
+    yield from tracked(on_every_core(seen, starts), f"features of {len(photos)} photos", len(starts))
 
 
 def weights_hash(module: nn.Module) -> str:

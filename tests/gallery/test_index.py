@@ -292,17 +292,6 @@ def test_only_a_folder_that_is_marked_as_an_index_loses_files(few, model, tmp_pa
     assert (home / LOCK).read_text() == "another program's"
 
 
-def test_an_index_of_an_earlier_version_is_replaced(few, model):
-    place = index_folder(few, None, model)
-    shutil.rmtree(place)
-    place.mkdir()
-    values = {"format": 1, "model": "x", "shards": [f"{16 * 'a'}.safetensors"], "photos": {}, "skipped": {}}
-    (place / "manifest.json").write_text(json.dumps(values))
-    (place / values["shards"][0]).write_text("old features")
-    update(few, model)
-    assert sorted(path.name for path in place.iterdir()) == sorted([LOCK, MANIFEST, *shards(few)])
-
-
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such locks")
 def test_a_second_process_says_that_it_waits(few, model, capsys):
     import fcntl

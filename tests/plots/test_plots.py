@@ -111,17 +111,6 @@ def test_controls_are_thin_lines_without_name_or_band():
     assert len(axes.collections) == 2
 
 
-def test_published_curves_stand_in_a_panel_of_their_own():
-    rows = [
-        {"dataset": "deepfashion_c2s", "method": method, "metric": f"top{k}", "value": "0.2", "source": source}
-        for method, source in (("FashionNet", "Fig. 3 as plotted"), ("HDC", "elsewhere"))
-        for k in (3, 5)
-    ]
-    measured, published = plots.topk_curves([entry("parser", "top1", 0.5, "topk_c2s")], rows).axes
-    assert (len(measured.lines), len(published.lines)) == (1, 1)
-    assert "paper's Fig. 3" in published.get_title(loc="left")
-
-
 def test_two_protocols_in_one_curve_are_refused():
     entries = [entry("parser", "top1", 0.5, "topk_c2s", protocol=name) for name in ("whole_gallery", "same_category")]
     with pytest.raises(InputError, match="one protocol"):
@@ -214,17 +203,6 @@ def test_a_list_that_answers_nothing_or_something_else_is_refused(cells, says):
         answers_grid(photo(), {"hat": HEAD}, cells)
 
 
-def test_every_method_of_every_profile_stands_in_one_dot_plot():
-    real = {"profile": "ccp", "dataset": "ccp"}
-    entries = [entry("parser", "ap_all", 0.5), entry("whole", "ap_all", 0.4)]
-    entries += [entry("csra", "ap_all", 0.6, **real), entry("csra", "map", 0.3, **real)]
-    drawn, real = plots.all_methods(entries).axes
-    assert (drawn.get_title(loc="left"), real.get_title(loc="left")) == (
-        "Wardrobe (synthetic), profile quick", "CCP (real), profile ccp",
-    )  # fmt: skip
-    assert [text.get_text() for text in real.texts] == ["0.600"]
-
-
 def test_the_ablations_rows_say_what_was_changed_to_what():
     """Seen: a bar named "losses on boxes" showed the gain of removing them."""
     figure = plots.ablation_figure({"losses on boxes": {"added": (0.05, 0.04, 0.06), "removed": (0.0, -0.01, 0.01)}})
@@ -234,8 +212,7 @@ def test_the_ablations_rows_say_what_was_changed_to_what():
 
 def test_a_baseline_of_ones_own_stands_in_every_figure_after_the_known_ones():
     entries = [entry("maxpool", "ap_all", 0.3), entry("parser", "ap_all", 0.5)]
-    for figure in (plots.table1_figure(entries), plots.all_methods(entries)):
-        rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-        assert rows == ["maxpool", "Parser (ours)"]
+    rows = [label.get_text() for label in plots.table1_figure(entries).axes[0].get_yticklabels()]
+    assert rows == ["maxpool", "Parser (ours)"]
     curves = [entry(method, f"top{k}", 0.1 * k, "topk_c2s") for method in ("maxpool", "parser") for k in (1, 2)]
     assert len(plots.topk_curves(curves).axes[0].lines) == 2

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from fashionbook.drawings.scores import PAPER, topk_beside_paper
 from fashionbook.text import build_errors, duration, entries, hover, interval, made, published, shown
 from fashionlib import plots
 from fashionlib.core import names
@@ -21,7 +22,6 @@ from fashionlib.ledger import ledger as results
 from fashionlib.ledger.ledger import Entry
 from fashionlib.plots import style as plotstyle
 
-PAPER = "Semantic parsing (the paper)"
 PRINTED = ("Table 1", "Section 5")  # places in the paper; the copy of published numbers has other sources too
 FEW = 4  # protocols that a table names below it
 SHARED = {
@@ -234,5 +234,6 @@ class LedgerFigure(LedgerDirective):
         name = "-".join([self.profile, *self.experiments(), *(["published"] if "published" in self.options else [])])
         if self.experiments() == ["table1"]:
             return name, "svg", lambda: plots.table1_figure(found)
-        rows = published(self.env) if "published" in self.options else None
-        return name, "svg", lambda: plots.topk_curves(found, rows)
+        if "published" in self.options:
+            return name, "svg", lambda: topk_beside_paper(found, published(self.env))
+        return name, "svg", lambda: plots.topk_curves(found)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fashionbook import widget_data
 from fashionbook.directives import LedgerFigure
-from fashionbook.drawings import diagrams, pictures
+from fashionbook.drawings import diagrams, pictures, scores
 from fashionbook.text import entries, made, published
 from fashionlib import plots
 from fashionlib.core.errors import InputError
@@ -143,7 +143,7 @@ def _shapes(title: str, profile_name: str, method: str) -> diagrams.Shapes:
 
 def _fig3(page: FigureOf) -> Figure:
     tasks = ("topk_inshop", "topk_c2s")
-    return plots.topk_curves([one for task in tasks for one in page.ledger(task)], published(page.env))
+    return scores.topk_beside_paper([one for task in tasks for one in page.ledger(task)], published(page.env))
 
 
 def _box(page: FigureOf) -> Figure:
@@ -176,6 +176,6 @@ FIGURES: dict[str, tuple[Callable[[FigureOf], Figure], str]] = {
     "deep-ten": (lambda page: diagrams.texture_encoding(), "svg"),
     "losses": (lambda page: diagrams.loss_curves(), "svg"),
     "mmr": (lambda page: diagrams.mmr_choice(), "svg"),
-    "all-methods": (lambda page: plots.all_methods(page.ledger("table1")), "svg"),
+    "all-methods": (lambda page: scores.all_methods(page.ledger("table1")), "svg"),
     "ablation": (lambda page: plots.ablation_figure(gains(page.ledger("ablation"))), "svg"),
 }  # fmt: skip
