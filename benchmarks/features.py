@@ -9,6 +9,7 @@ consumer to shop; and the same parser with the projected features of the default
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from benchmarks.real_photos import CONTROL, in_batches, pooled
 from benchmarks.ship import classifier_layer, project, with_descriptor
+from fashionlib.core.console import command, guarded
 from fashionlib.data.base import Dataset, split_hash
 from fashionlib.data.catalogue import Catalogue
 from fashionlib.experiments.methods import compared, dataset_of, fit, inputs_of, photos_of, training_views
@@ -216,4 +218,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(guarded(lambda: command(main)))

@@ -12,6 +12,7 @@ first ten styles.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from benchmarks.features import models
 from benchmarks.real_photos import CONTROL, Seen, look
+from fashionlib.core.console import command, guarded
 from fashionlib.data.base import split_hash
 from fashionlib.data.catalogue import LINKS, Catalogue, half_of, style_of
 from fashionlib.data.ccp import CCP
@@ -247,4 +249,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(guarded(lambda: command(main)))

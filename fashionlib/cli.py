@@ -6,18 +6,16 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from fashionlib.core.console import complain, guarded, keep_freed_memory, tracked
+from fashionlib.core.console import command, complain, guarded, keep_freed_memory, tracked
 from fashionlib.core.errors import InputError
 from fashionlib.core.files import readable, replaceable
 from fashionlib.models.pretrained import DEFAULT, STREET
 
 app = typer.Typer(add_completion=False, help="Tags, parts and diverse look-alikes of fashion photos.")
-
-_UsageError: Any = typer.BadParameter.__mro__[1]  # click's, which newer releases of typer bring along
 
 Model = Annotated[  # no Path: that would make ./ccp the model that comes with the package
     str,
@@ -227,13 +225,8 @@ def main() -> None:
 
 
 def _app() -> object:
-    try:  # in standalone mode typer draws a box of several lines around what is wrong with the words
-        return app(None if sys.argv[1:] else ["--help"], standalone_mode=False)
-    except _UsageError as error:
-        said, called = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "fashionlib"
-        raise InputError(f"{called}: {said[:1].lower()}{said[1:]}; see {called} --help") from error
-    except typer.Abort:  # Ctrl-C, in older ones
-        return 130
+    try:
+        return command(app, None if sys.argv[1:] else ["--help"])
     except NotImplementedError as error:
         if "meta tensor" not in str(error):
             raise

@@ -132,6 +132,7 @@ def test_a_folder_without_a_model_is_named_in_one_line(call, photo, tmp_path):
         ("tag --nonsense", "no such option: --nonsense"), ("tag", "missing argument"), ("recommend a.jpg", "'--in'"),
         ("tag -k x a.jpg", "'-k'"), ("tag -k 0 a.jpg", "'-k'"), ("recommend a --in b --diversity 7", "'--diversity'"),
         ("recommend a --in", "'--in' requires an argument"), ("frobnicate", "'frobnicate'"),
+        ("indx a", "Did you mean 'index'? See "),
         ("doctor ccp a b", "unexpected extra argument"), ("index a --index", "'--index'"),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fashionlib.core.errors import InputError, explained
 from fashionlib.core.files import readable
@@ -54,6 +54,27 @@ def guarded(work: Callable[[], object]) -> int:
             os.dup2(nowhere, output.fileno())  # pyright: ignore[reportOptionalMemberAccess]
             os.close(nowhere)
         return 1 if error.errno == errno.EPIPE else 2
+
+
+def command(app: Any, words: list[str] | None = None) -> object:
+    """Runs a typer app, or a function as the only command of one, with `words` or those of the command line.
+
+    Raises InputError where they are wrong.
+    """
+    import typer
+
+    if not isinstance(app, typer.Typer):
+        function, app = app, typer.Typer(add_completion=False)
+        app.command()(function)
+    usage_error: Any = typer.BadParameter.__mro__[1]  # click's, which newer releases of typer bring along
+    try:  # in standalone mode typer draws a box of several lines around what is wrong with the words
+        return app(words, standalone_mode=False)
+    except usage_error as error:
+        said, called = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "fashionlib"
+        see = " See" if said.endswith("?") else "; see"
+        raise InputError(f"{called}: {said[:1].lower()}{said[1:]}{see} {called} --help") from error
+    except typer.Abort:  # Ctrl-C, in older ones
+        return 130
 
 
 def complain(message: str) -> None:

@@ -56,7 +56,7 @@ def test_names_are_printed_without_what_steers_a_terminal(name, shown):
 
 
 def run(code, **options):
-    head = "import sys; from fashionlib.core.console import guarded\n"
+    head = "import sys; from fashionlib.core.console import command, guarded\n"
     root = Path(__file__).parents[2]
     return subprocess.run([sys.executable, "-c", head + code], cwd=root, text=True, check=False, **options)
 
@@ -81,3 +81,13 @@ def test_names_outside_the_code_page_are_escaped_and_the_work_goes_on(encoding):
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = run("sys.exit(guarded(lambda: print('夏.jpg', 'after')))", env=environment, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "\\u590f.jpg after\n", "")
+
+
+@pytest.mark.parametrize("words", ["--nonsense", "--times x", "a b"])
+def test_a_module_with_one_command_names_wrong_words_in_one_line_too(words):
+    code = "def main(times: int = 1): print(times)\nsys.argv[1:] = {}\nsys.exit(guarded(lambda: command(main)))"
+    done = run(code.format(words.split()), capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith(" --help\n")
+    assert run(code.format(["--times", "3"]), capture_output=True).stdout == "3\n"
