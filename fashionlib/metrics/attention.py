@@ -18,7 +18,8 @@ from fashionlib.metrics.arrays import check_range, checked
 class AttentionStatistics:
     """What the steps do, over all photos.
 
-    overlap: mean intersection over union of every two steps of a photo; 1 where all look at the same place.
+    overlap: mean intersection over union of every two steps of a photo; 1 where all look at the same place, nan of a
+    single step.
     area: mean share of the picture in a box. outside: mean share of a box that is off the picture.
     movement: standard deviation over photos of a box's centre (map −1 … 1), mean over steps and axes.
     wins: by step and label, the share of the label's photos in which the step gave its score.
@@ -48,7 +49,7 @@ def attention_statistics(
     centres = boxes[..., :2] + boxes[..., 2:] - 1  # in −1 … 1
     won = np.stack([((winners == step) * targets).sum(0) for step in range(boxes.shape[1])])
     return AttentionStatistics(
-        overlap=float((shared / (_areas(a) + _areas(b) - shared)).mean()),
+        overlap=float((shared / np.maximum(_areas(a) + _areas(b) - shared, 1e-9)).mean()) if first.size else np.nan,
         area=float(kept.mean()),
         outside=float((1 - kept / np.maximum(sizes, 1e-9)).mean()),
         movement=float(centres.std(0).mean()),

@@ -32,6 +32,14 @@ def test_movement_is_the_spread_of_the_centres_and_equal_boxes_overlap_wholly():
     assert state.overlap == pytest.approx(1)
 
 
+def test_a_single_step_overlaps_with_none_and_empty_boxes_do_not_divide_by_zero():
+    one = attention_statistics(np.array([[LEFT]]), np.zeros((1, 1), int), np.ones((1, 1)))
+    assert np.isnan(one.overlap)
+    assert one.area == 0.5
+    empty = np.zeros((1, 2, 4))
+    assert attention_statistics(empty, np.zeros((1, 1), int), np.ones((1, 1))).overlap == 0
+
+
 @pytest.mark.parametrize(("share", "slope"), [(1.0, 1.0), (0.5, 0.5), (0.0, 0.0)])
 def test_the_slope_is_the_share_of_the_true_movement_that_a_box_makes(share, slope):
     rng = np.random.default_rng(0)
