@@ -23,6 +23,7 @@ from fashionlib.core.errors import InputError
 from fashionlib.core.sealed import bytes_hash, notice
 from fashionlib.data.published.registry import PUBLISHED
 from fashionlib.experiments.profile import Profile, absolute, folder_of, load_profile, project_root
+from fashionlib.plots.embedded import compact
 
 try:
     import nbformat
@@ -274,8 +275,7 @@ def _reason(aside: Path, log: Path) -> str:
     if errors:
         own = errors[0].ename == InputError.__name__  # says itself what is wrong and what to do
         return errors[0].evalue if own else f"{errors[0].ename}: {errors[0].evalue}"
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"
+    return ["it said nothing", *log.read_text(errors="replace").strip().splitlines()][-1].strip()
 
 
 def _publish(aside: Path, place: Path, job: Job) -> None:
@@ -289,7 +289,7 @@ def _publish(aside: Path, place: Path, job: Job) -> None:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            cell.outputs = [compact(out) for out in cell.outputs if out.get("name") != "stderr"]
         tags = {*cell.metadata.get("tags", [])}
         if tags & {"parameters", "injected-parameters"}:
             cell.metadata["tags"] = sorted({*tags, "remove-cell"})

@@ -38,7 +38,7 @@ def test_executed_notebooks_hold_figures_and_no_error_and_no_path(smoke):
         text = (smoke.executed / f"{name}.ipynb").read_text()
         notebook = nbformat.reads(text, as_version=4)
         outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
-        assert any("image/png" in out.get("data", {}) for out in outputs), name
+        assert any({"image/png", "image/jpeg"} & {*out.get("data", {})} for out in outputs), name
         assert not [out for out in outputs if out.output_type == "error" or out.get("name") == "stderr"], name
         assert str(smoke.home) not in text, name
         assert "papermill" not in text, name
