@@ -75,8 +75,10 @@ CHANGES = {
 VERSUS = ("_over_", "_gain")  # marks a paired difference in a metric's name
 
 
-def method(name: str) -> str:
-    return METHODS.get(name) or LISTS.get(name) or FEATURES.get(name) or name
+def method(name: str, data: str = "") -> str:
+    """On drawn photos (data "wardrobe") the packaged model's rows are of the published parser, projected likewise."""
+    shown = METHODS.get(name) or LISTS.get(name) or FEATURES.get(name) or name
+    return shown.replace("Packaged model", "Projected parser") if data == "wardrobe" else shown
 
 
 def ordered(present: Iterable[str]) -> list[str]:

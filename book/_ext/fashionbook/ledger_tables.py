@@ -248,10 +248,11 @@ class PhotoRows(LedgerDirective):
         dataset = self.arguments[0].split()[2]
         every = self.entries(self.experiments()[0])  # a gain stands beside its value
         found = [one for one in every if one.dataset == dataset and not one.metric.endswith("_gain")]
-        rival = next((names.method(one.versus["method"]) for one in found if one.versus), "frozen backbone, pooled")
+        rival = next((one.versus["method"] for one in found if one.versus), "backbone")
+        rival = names.method(rival, dataset)
         table, body = table_of(("Measure", "Method", "Value", f"minus {rival[0].lower()}{rival[1:]}"))
         for one in sorted(found, key=lambda each: (each.metric, -each.value)):
-            words = names.metric(one.metric), names.method(one.method)
+            words = names.metric(one.metric), names.method(one.method, dataset)
             versus = one.versus and (one.versus["value"], one.versus["low"], one.versus["high"])
             body += row_of(*words, value_of(one), _points(versus or None))  # pyright: ignore[reportArgumentType]
         return [table]
