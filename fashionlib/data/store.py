@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,9 +78,7 @@ class Photos:
         return self.targets
 
 
-def load_photos(
-    dataset: Dataset, size: tuple[int, int], *, cache: str | Path | None = None, workers: int | None = None
-) -> Photos:
+def load_photos(dataset: Dataset, size: tuple[int, int], *, cache: str | Path, workers: int | None = None) -> Photos:
     """Every photo of `dataset` letterboxed to `size` (height, width), in the order of its ids.
 
     cache: a folder; the arrays are kept there and found again as long as the data set's fingerprint holds.
@@ -92,13 +89,8 @@ def load_photos(
     readable photo at all, and in every other data set for the first one. Where a fault of disk or memory left a photo
     out, nothing is kept: the next call reads it again.
     """
-    content = dataset.fingerprint() if cache is None else content_of(dataset, Path(cache))
-    key = f"{dataset.name} {dataset.split} {content} {size} {PHOTOS_VERSION}"
+    key = f"{dataset.name} {dataset.split} {content_of(dataset, Path(cache))} {size} {PHOTOS_VERSION}"
     key = hashlib.sha256(key.encode()).hexdigest()[:16]
-    if cache is None:
-        with tempfile.TemporaryDirectory() as folder:
-            _write_arrays(dataset, size, Path(folder), workers)
-            return _read_arrays(dataset, Path(folder), key, in_memory=True)
     folder = Path(cache) / f"photos-{key}"
     cached(folder, lambda aside: _write_arrays(dataset, size, aside, workers))
     if not (folder / "passing").exists():

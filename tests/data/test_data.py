@@ -132,14 +132,14 @@ def test_a_fault_that_passes_is_not_kept_in_the_cache(tmp_path):
 def test_what_is_not_read_at_all_is_listed_as_skipped(tmp_path):
     photo(tmp_path / "mine" / "a.jpg")
     (tmp_path / "mine" / "b.cr2").touch()
-    photos = load_photos(load("folder", tmp_path / "mine", "all"), SIZE)
+    photos = load_photos(load("folder", tmp_path / "mine", "all"), SIZE, cache=tmp_path / "cache")
     assert (photos.ids, list(photos.skipped)) == (("a.jpg",), ["b.cr2"])
 
 
 def test_a_folder_without_a_readable_photo_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_text("no")
     with pytest.raises(InputError, match="none of the 1 photos"):
-        load_photos(load("folder", tmp_path, "all"), SIZE)
+        load_photos(load("folder", tmp_path, "all"), SIZE, cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize(("make", "message"), [(False, "no such folder"), (True, "no photos in this folder")])

@@ -137,7 +137,7 @@ def _shapes(title: str, profile_name: str, method: str) -> diagrams.Shapes:
     reduced = options.reduce or channels
     return diagrams.Shapes(
         title, (height, width), channels, reduced, (height // stride, width // stride), options.steps,
-        options.codewords, reduced if before else trunk.depths[0], options.hidden, before, options.look == "map",  # pyright: ignore[reportArgumentType]
+        options.codewords, reduced if before else trunk.depths[0], options.hidden, before,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
 
 

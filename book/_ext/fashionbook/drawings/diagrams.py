@@ -33,7 +33,6 @@ class Shapes(NamedTuple):
     encoded: int  # channels of what is encoded
     hidden: int
     before: bool  # the texture encoding stands before the LSTM and the classifier
-    attends: bool  # boxes are read off an attention map
 
 
 @themed
