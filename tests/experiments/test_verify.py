@@ -94,6 +94,12 @@ def test_elsewhere_a_number_may_move_by_the_half_width_of_its_interval_and_that_
     assert [one.field for one in moved.disagreements] == ["value", "low", "high", "seed 0"]
 
 
+def test_a_bound_that_moves_by_exactly_the_half_width_agrees_although_single_precision_rounds_it():
+    published = number(0.95, low=0.9200000166893005, high=0.9800000190734863)
+    measured = number(0.95, low=0.8899999856948853, high=0.9800000190734863, **ELSEWHERE)
+    assert compare([published], [measured]).disagreements == ()
+
+
 @pytest.mark.parametrize(
     "device", ["NVIDIA H100", "CPU (AVX2, 2 threads)", "CPU (AVX512, 8 threads)", "CPU (NEON, 2 threads)", "mps"]
 )
