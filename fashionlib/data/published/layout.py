@@ -128,7 +128,7 @@ class Tree:
             what = "these are the high-resolution photos, but boxes and landmarks are of the small ones"
             what += ": unpack img.zip beside it, or rename the folder to img and go without boxes"
             report("layout", self.root / base[0], what)
-        files = [self.file(_under(base, name)) for name in names]
+        files = self._files(base, names)
         lost = np.array([file is None for file in files], dtype=bool)
         if lost.any():
             counts = {split: (int(lost[rows].sum()), len(rows)) for split, rows in splits.items() if len(rows)}
@@ -138,6 +138,18 @@ class Tree:
             what = f"is listed but missing{share}; {'unpack the photos again' if fatal else 'left out'}"
             for number in np.flatnonzero(lost).tolist():
                 report("photos", self.root, what, _under(base, names[number]), fatal=fatal)
+        return files
+
+    def _files(self, base: tuple[str, int], names: Sequence[str]) -> list[str | None]:
+        """By name, what `file` answers; the folder of names that stand together is looked up once."""
+        files: list[str | None] = []
+        parent, folder = None, None
+        for name in names:
+            above, _, last = name.rpartition("/")
+            if above != parent:
+                parent, folder = above, self.folder(_under(base, name).rpartition("/")[0])
+            actual = _among(folder.files, last) if folder else None
+            files.append(f"{folder.name}{actual}" if folder and actual else None)
         return files
 
     def _base(self, names: Sequence[str], places: Sequence[str]) -> tuple[str, int] | None:

@@ -45,9 +45,9 @@ def read_table(
     row is read once. Reported: a row of another format, two rows of one key, a count that is not that of the rows,
     names that are missing or in another order, a file that is no text.
     """
-    pattern, lines = re.compile(rf"\s*{row}\s*", re.ASCII), _lines(path, columns, report) if path else []
-    match, groups, head = pattern.fullmatch, list(pattern.groupindex), lines[: int(counted)]
-    rows = [found.groups() if len(line) < _LONGEST and (found := match(line)) else None for line in lines]
+    pattern = re.compile(rf"^[^\S\n]*{row}[^\S\n]*$", re.ASCII | re.MULTILINE)
+    lines = _lines(path, columns, report) if path else []
+    groups, head, rows = list(pattern.groupindex), lines[: int(counted)], _rows(pattern, lines)
     rows[: len(head)] = [None] * len(head)
     others = [n for n in range(len(head), len(lines)) if rows[n] is None and lines[n].strip()]
     start = next((n for n in range(len(head), len(lines)) if lines[n].strip()), None)
@@ -70,6 +70,22 @@ def read_table(
     if head:
         _check_count(head[0].strip(), (found, found - int(again.sum())), path, report)
     return table.loc[~again].reset_index(drop=True)
+
+
+def _rows(pattern: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...] | None]:
+    """By line, the groups of the pattern; None where a line is no row.
+
+    The lines after the first two are matched as one text: a match covers whole lines, so as many matches as lines, none
+    of which is blank, are one match each. Otherwise every line is matched by itself.
+    """
+    body, match, texts = lines[2 : len(lines) - (lines[-1:] == [""])], pattern.fullmatch, lines
+    whole: list[tuple[str, ...]] = []
+    if len(max(body, key=len, default="")) < _LONGEST and all(map(str.strip, body)):
+        found = pattern.findall("\n".join(body))
+        if len(found) == len(body):
+            whole, texts = found if pattern.groups > 1 else [(one,) for one in found], lines[:2]
+    rows = [found.groups() if len(line) < _LONGEST and (found := match(line)) else None for line in texts]
+    return [*rows, *whole, *[None] * (len(lines) - len(rows) - len(whole))]
 
 
 def _lines(path: Path, columns: str, report: Report) -> list[str]:
