@@ -3,8 +3,8 @@
 python -m benchmarks.ship --data FOLDER --out weights/street-shop-closet
 
 FOLDER holds `ccp` and `closet`. Training is the profile's own (`profiles/street-shop-closet.yaml`), taken up where it
-was interrupted. Validation photos decide the epoch, the calibration and the threshold; then the linear classifiers of
-the whole photo are fitted again with them. Test photos are not opened.
+was interrupted. Validation photos decide the epoch, the calibration and the threshold; then the classifiers of the
+whole photo are made again with them. Test photos are not opened.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from fashionlib.experiments.methods import dataset_of, fit, inputs_of, joined, p
 from fashionlib.experiments.profile import Profile, load_profile
 from fashionlib.models.backbones import LITE0, packaged_weights
 from fashionlib.models.descriptor import COLOUR_NUMBERS, NUMBERS, Colours, Descriptor, covered, histogram, shown
-from fashionlib.models.losses import logistic, one_tag
+from fashionlib.models.losses import logistic
 from fashionlib.models.parser import Parser
 from fashionlib.models.tagger import Tagger, save_model
 from fashionlib.training.inputs import ImageInputs, MapInputs
 from fashionlib.training.loop import predict
 
 PROFILE, METHOD = "street-shop-closet", "parser"
+WHOLE, WHOLE_ALL = "csra", "csra-all"  # the classifier of the whole photo, the second with the validation photos
 # Of the classifiers of the whole photo, chosen on validation photos, the last by five folds of training senders.
-WHOLE_SHARE, ALONE_SHARE, DECAY, GATE_DECAY, SHRINK = 0.4, 0.5, 0.03, 0.01, 0.5
+WHOLE_SHARE, ALONE_SHARE, GATE_DECAY, SHRINK = 0.5, 0.5, 0.01, 0.5
 SHRINK_WITHIN = 0.1  # of the descriptor's within-photo covariance towards its mean variance
 MOST = 2000  # training photos from which the projection is computed
 BATCH = 32
@@ -55,16 +56,17 @@ def shipped(profile: Profile, method: str = METHOD) -> Tagger:
     project(model.head.descriptor, inputs, photos)  # pyright: ignore[reportArgumentType]
     alone = {*dataset_of(profile, "all", seed).closet.ids}  # pyright: ignore[reportAttributeAccessIssue]
 
-    def with_whole(photos: Photos) -> Tagger:
+    def with_whole(photos: Photos, method: str) -> Tagger:
+        model.head.whole.worn.load_state_dict(fit(profile, method, seed).head.state_dict())  # pyright: ignore[reportArgumentType]
         inputs = inputs_of(profile, photos, (PLAIN, MIRRORED))
         fit_whole(model.head, inputs, photos, np.array([id_ in alone for id_ in photos.ids]))  # pyright: ignore[reportArgumentType]
         return model
 
     validation = photos_of(profile, "val", seed)
-    scores, known = known_pairs(with_whole(photos), validation)
+    scores, known = known_pairs(with_whole(photos, WHOLE), validation)
     model.calibration = platt(scores, known)
     model.threshold = best_threshold(model.probabilities(torch.from_numpy(scores)).numpy(), known)
-    return with_whole(joined(photos, validation)).eval()
+    return with_whole(joined(photos, validation), WHOLE_ALL).eval()
 
 
 def with_descriptor(trained: Tagger, whole_share: float = WHOLE_SHARE, alone_share: float = ALONE_SHARE) -> Tagger:
@@ -141,23 +143,22 @@ def _components(rows: Float[Tensor, "p width"], k: int) -> Float[Tensor, "width 
 
 
 def fit_whole(head: Parser, inputs: MapInputs, photos: Photos, alone: Bool[np.ndarray, " photos"]) -> None:
-    """Fit the classifiers of whole photos to the photos and their mirror images.
+    """Fit the linear classifiers of whole photos to the photos and their mirror images.
 
     alone: which photos show one garment photographed alone, and nothing but their one tag.
     """
     pooled = torch.cat([_pooled(head, inputs, photos, view) for view in (0, 1)])
-    targets, single = torch.from_numpy(np.tile(photos.tags, (2, 1))).float(), torch.from_numpy(np.tile(alone, 2))
+    tags, single = torch.from_numpy(np.tile(photos.tags, (2, 1))), torch.from_numpy(np.tile(alone, 2))
     mean, deviation = pooled.mean(0), pooled.std(0) + 1e-3
     pooled = (pooled - mean) / deviation
-    whole, classes = head.whole, targets[single].argmax(1)
-    _set(whole.worn, *_minimised(pooled, targets, DECAY), mean, deviation)
+    whole, classes = head.whole, tags[single].argmax(1)
     _set(whole.gate, *_minimised(pooled, single.float()[:, None], GATE_DECAY), mean, deviation)
-    _set(whole.alone, *discriminant(pooled[single], classes, targets.shape[1]), mean, deviation)
-    whole.classes.copy_((torch.bincount(classes, minlength=targets.shape[1]) > 0).float())
+    _set(whole.alone, *discriminant(pooled[single], classes, tags.shape[1]), mean, deviation)
+    whole.classes.copy_((torch.bincount(classes, minlength=tags.shape[1]) > 0).float())
 
 
 def _minimised(x: Tensor, targets: Tensor, decay: float) -> tuple[Tensor, Tensor]:
-    """Weights and biases of the least logistic + one_tag + decay · ‖weights‖²."""
+    """Weights and biases of the least logistic + decay · ‖weights‖²."""
     weight, bias = torch.zeros(targets.shape[1], x.shape[1]), torch.full((targets.shape[1],), -3.0)
     for each in (weight, bias):
         each.requires_grad_()
@@ -165,8 +166,7 @@ def _minimised(x: Tensor, targets: Tensor, decay: float) -> tuple[Tensor, Tensor
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        scores = F.linear(x, weight, bias)
-        loss = logistic(scores, targets) + one_tag(scores, targets) + decay * weight.square().sum()
+        loss = logistic(F.linear(x, weight, bias), targets) + decay * weight.square().sum()
         loss.backward()
         return loss
 

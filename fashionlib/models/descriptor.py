@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fashionlib.models.baselines.csra import CSRA, CSRAOptions
+
 LIFTED = 1280  # channels before the classifier of EfficientNet-lite0
 NUMBERS, COLOUR_NUMBERS = 256, 64
 COLOUR_SHARE = 0.6  # length of the colours beside features of length 1
@@ -81,27 +83,30 @@ class Descriptor(nn.Module):
 
 
 class WholePhoto(nn.Module):
-    """Linear classifiers of a whole photo, computed after training by `benchmarks.ship`.
+    """Classifiers of a whole photo, trained or computed after the parts by `benchmarks.ship`.
 
-    One scores all labels. Another one names a garment photographed alone, on a floor or a hanger, which shows one of
-    `classes` and no other; a third tells whether a photo is such a one, and how much the second counts.
-    width: of `Descriptor.pooled`.
+    Class-specific residual attention scores all labels. A linear classifier names a garment photographed alone, on a
+    floor or a hanger, which shows one of `classes` and no other; another tells whether a photo is such a one, and how
+    much the first counts. Both read `Descriptor.pooled`.
     """
 
     FAINTEST = -8.0  # the least that a class of the second is scored
 
     classes: Tensor
 
-    def __init__(self, width: int, labels: int, share: float, alone_share: float):
+    def __init__(self, depths: Sequence[int], labels: int, share: float, alone_share: float):
         super().__init__()
         self.share, self.alone_share = share, alone_share
-        self.worn, self.alone, self.gate = (nn.Linear(width, outputs) for outputs in (labels, labels, 1))
+        self.worn = CSRA(depths, labels, CSRAOptions())
+        self.alone, self.gate = (nn.Linear(LIFTED + sum(depths), outputs) for outputs in (labels, 1))
         self.requires_grad_(False)
         self.register_buffer("classes", torch.zeros(labels))
 
-    def forward(self, steps: Float[Tensor, "b s c"], pooled: Float[Tensor, "b width"]) -> Float[Tensor, "b s c"]:
+    def forward(
+        self, steps: Float[Tensor, "b s c"], maps: Float[Tensor, "b d y x"], pooled: Float[Tensor, "b width"]
+    ) -> Float[Tensor, "b s c"]:
         """steps: scores of the parts, into which those of the whole photo are mixed."""
-        mixed = torch.lerp(steps, self.worn(pooled).unsqueeze(1).expand_as(steps), self.share)
+        mixed = torch.lerp(steps, self.worn(maps).scores.unsqueeze(1).expand_as(steps), self.share)
         hidden = self.alone(pooled).masked_fill(self.classes == 0, -torch.inf)
         alone = hidden.log_softmax(1).clamp(min=self.FAINTEST) if self.alone_share else torch.zeros_like(hidden)
         weight = self.alone_share * self.gate(pooled).sigmoid() * self.classes

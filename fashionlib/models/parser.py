@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fashionlib.core.options import NotNegative, Share
 from fashionlib.core.output import Output
 from fashionlib.models import losses
-from fashionlib.models.descriptor import LIFTED, Descriptor, WholePhoto, covered
+from fashionlib.models.descriptor import Descriptor, WholePhoto, covered
 from fashionlib.models.spatial_transformer import anchor_boxes, upright
 from fashionlib.models.st_lstm import STLSTM, Anchors, STLSTMOptions
 from fashionlib.models.texture import TextureEncoding
@@ -28,8 +28,8 @@ class ParserOptions(STLSTMOptions):
 
     compare: what retrieval compares, "texture", "attended" (the trunk's features under the step's attention, each depth
         at length 1), "both", or "projected" (a step's projected features beside the whole photo's, see `Descriptor`).
-    whole_share: with "projected", the share in each step's scores of a linear classifier of the whole photo, which is
-        fitted after training; 0 for none. alone_share: of its classifier of garments alone, see `WholePhoto`.
+    whole_share: with "projected", the share in each step's scores of a classifier of the whole photo, which is trained
+        by itself; 0 for none. alone_share: of its classifier of garments alone, see `WholePhoto`.
     context: with "projected", the share of the whole photo in the squared distance of two steps.
     classification: "logistic" or "euclidean" (paper). one_tag: factor of `losses.one_tag`.
     localisation, divergence: factors of those losses; divergence_of: "maps" or "features" (released code).
@@ -69,7 +69,7 @@ class Parser(STLSTM):
         if options.compare == "projected":
             self.descriptor = Descriptor(self.depths)
             if options.whole_share:
-                self.whole = WholePhoto(LIFTED + sum(depths), labels, options.whole_share, options.alone_share)
+                self.whole = WholePhoto(depths, labels, options.whole_share, options.alone_share)
         self.register_buffer("pull", anchor_boxes(options.pull, options.steps)[:, 2:])
         self.classification = getattr(losses, options.classification)
 
@@ -86,7 +86,7 @@ class Parser(STLSTM):
             whole = covered(colours, raw.shape[2])
             output.features = self._projected(raw, colours, whole, attention)
             if options.whole_share:
-                steps = self.whole(output.steps, self.descriptor.pooled(raw, whole))
+                steps = self.whole(output.steps, maps, self.descriptor.pooled(raw, whole))
                 output.steps, output.scores = steps, steps.amax(1)
         elif options.texture != "scores":
             output.features, output.texture_scores = self.compared(standard.detach(), attention)

@@ -23,7 +23,9 @@ PROFILE = {
     "data": {"name": "street_closet", "seed_splits": True}, "image_size": [96, 64],
     "trunk": {"options": {"depths": [16, 32], "stride": 32}, "precision": "fp32"},
     "training": {"epochs": 1, "batch": 16, "shift": 0.2, "copies": 1}, "seeds": [3],
-    "methods": {"parser": {"kind": "parser", "head": {"steps": 2, "hidden": 16, "reduce": 16, "texture": "none"}}},
+    "methods": {"parser": {"kind": "parser", "head": {"steps": 2, "hidden": 16, "reduce": 16, "texture": "none"}},
+                "csra": {"kind": "csra", "training": {"epochs": 10}},
+                "csra-all": {"kind": "csra", "training": {"epochs": 10, "hold_out": False}}},
 }  # fmt: skip
 
 

@@ -53,15 +53,15 @@ def test_histograms_are_of_length_one():
 
 
 def test_the_classifier_of_garments_alone_counts_on_photos_that_its_gate_lets_through_and_for_its_classes():
-    whole = WholePhoto(2, 3, share=0.4, alone_share=0.5)
+    whole = WholePhoto((2,), 3, share=0.4, alone_share=0.5).eval()
     with torch.no_grad():
-        for linear in (whole.worn, whole.alone, whole.gate):
+        for linear in (whole.worn.classify, whole.alone, whole.gate):
             linear.weight.zero_(), linear.bias.zero_()
-        whole.worn.bias += 1
-        whole.gate.weight += torch.tensor([[100.0, -100.0]])
+        whole.worn.classify.bias += 0.5  # the mean over cells and the attended score are 0.5 each
+        whole.gate.weight[:, :2] += torch.tensor([[100.0, -100.0]])
         whole.classes[:2] = 1
-    steps = torch.full((2, 1, 3), -2.0)
-    found = whole(steps, torch.eye(2))[:, 0]
+    steps, pooled = torch.full((2, 1, 3), -2.0), torch.eye(2, whole.gate.in_features)
+    found = whole(steps, torch.rand(2, 2, 3, 4), pooled)[:, 0]
     mixed = 0.6 * -2 + 0.4 * 1
     half = 0.5 * mixed + 0.5 * math.log(0.5)
     torch.testing.assert_close(found, torch.tensor([[half, half, mixed], [mixed] * 3]))
