@@ -301,7 +301,7 @@ def test_ten_thousand_photos_take_less_than_half_a_minute(tmp_path):
         os.link(tmp_path / "0.jpg", tmp_path / (str(number // 500) if number >= 500 else ".") / f"{number}.jpg")
     began = time.process_time()
     assert examine("folder", tmp_path).counts == {"photos": 10_000}
-    assert time.process_time() - began < 15
+    assert time.process_time() - began < 30  # the slowest processor seen took 20
 
 
 def test_many_faults_of_a_kind_are_cut_short_unless_all_are_asked_for(tmp_path, call):
