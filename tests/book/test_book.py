@@ -60,6 +60,20 @@ def test_every_page_of_the_contents_is_built_and_none_holds_an_error(site):
         assert "problematic" not in text, name
 
 
+def test_figures_of_notebooks_stand_on_white_on_a_dark_page(browser, tmp_path):
+    import pydata_sphinx_theme
+
+    theme = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static/styles"
+    styles = [theme / "pydata-sphinx-theme.css", BOOK / "_static" / "book.css"]
+    links = "".join(f'<link rel="stylesheet" href="{style.as_uri()}">' for style in styles)
+    figure = '<div class="bd-content"><div class="cell_output"><img alt="a figure"></div></div>'
+    (tmp_path / "page.html").write_text(f'<html data-theme="dark"><head>{links}</head><body>{figure}</body></html>')
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    assert page.evaluate("getComputedStyle(document.querySelector('img')).backgroundColor") == "rgb(255, 255, 255)"
+    page.close()
+
+
 def test_the_site_is_small_enough_to_mail(site):
     sizes = [path.stat().st_size for path in site.rglob("*") if path.is_file()]
     assert sum(sizes) < 60e6

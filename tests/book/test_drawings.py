@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fashionbook.drawings.diagrams import texture_encoding
 from fashionbook.drawings.pictures import failure_pairs
 from fashionbook.drawings.scores import all_methods, topk_beside_paper
 
@@ -48,3 +49,11 @@ def test_a_failure_shows_the_distance_and_that_it_does_not_match():
     assert (query.get_xlabel(), look.get_xlabel()) == ("query", "0.25 ✗")
     with pytest.raises(InputError, match="no pair"):
         failure_pairs([])
+
+
+def test_the_legend_of_the_texture_figure_covers_no_bar():
+    figure = texture_encoding()
+    figure.canvas.draw()
+    axes = next(axes for axes in figure.axes if axes.get_legend())
+    legend = axes.get_legend().get_window_extent()
+    assert not [bar for bar in axes.patches if legend.overlaps(bar.get_window_extent())]

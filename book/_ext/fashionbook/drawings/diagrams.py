@@ -172,7 +172,8 @@ def texture_encoding() -> Figure:
     what.axhline(0, color=mpl.rcParams["xtick.color"], linewidth=0.8)
     what.set(title="$e_k$, length 1", xlabel="codeword k")
     what.set_xticks(range(codewords), ticks)
-    what.legend()
+    what.set_ylim(top=encoded.max() + 0.5)  # room for the legend above the bars
+    what.legend(loc="upper left")
     return figure
 
 
