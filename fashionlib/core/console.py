@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from fashionlib.core.errors import InputError, explained
-from fashionlib.core.files import readable
+from fashionlib.core.files import say
 
 Item = TypeVar("Item")
 # for processes that are started, what `keep_freed_memory` does in this one: glibc reads it as they begin
@@ -79,7 +79,7 @@ def command(app: Any, words: list[str] | None = None) -> object:
 
 def complain(message: str) -> None:
     """One line on standard error."""
-    print(f"error: {readable(message)}", file=sys.stderr)
+    say(f"error: {message}")
 
 
 def tracked(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:

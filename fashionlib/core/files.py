@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +30,7 @@ def written_aside(path: Path, *, own: bool = False) -> Iterator[IO[bytes]]:
         replaceable(path)
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.")
     try:
         with told(path):
             with os.fdopen(handle, "wb") as file:
@@ -98,6 +99,13 @@ def room_for(size: int, folder: Path) -> None:
     if size > free:
         sizes = f"{size / 1e9:.1f} GB are to be written here and {free / 1e9:.1f} are free"
         raise InputError(f"{folder}: {sizes}; {REMEDIES['ENOSPC']}")
+
+
+def say(line: str) -> None:
+    """One line on standard error; where that is closed or full, the work goes on without it."""
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            print(readable(line), file=sys.stderr, flush=True)
 
 
 def readable(name: str) -> str:

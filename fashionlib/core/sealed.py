@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fashionlib.core.errors import InputError
-from fashionlib.core.files import build_aside, readable, written_aside
+from fashionlib.core.files import build_aside, say, written_aside
 from fashionlib.core.threads import in_order
 
 MOST_JSON = 1 << 30  # bytes; an endless file is not read to its end
@@ -41,7 +40,7 @@ class Damaged(ValueError):
 @cache
 def notice(text: str) -> None:
     """One line on standard error, once: what was found and is set right."""
-    print(f"note: {readable(text)}", file=sys.stderr)
+    say(f"note: {text}")
 
 
 def opened(path: Path, limit: int | None = None) -> io.BufferedReader:

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_names_are_printed_without_what_steers_a_terminal(name, shown):
 
 
 def run(code, **options):
-    head = "import sys; from fashionlib.core.console import command, guarded\n"
+    head = "import sys; from fashionlib.core.console import command, complain, guarded\n"
     root = Path(__file__).parents[2]
     return subprocess.run([sys.executable, "-c", head + code], cwd=root, text=True, check=False, **options)
 
@@ -74,6 +75,17 @@ def test_an_output_that_is_full_is_told_and_one_that_is_closed_is_not():
     done = run(code, stdout=write, stderr=subprocess.PIPE)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_standard_error_that_is_closed_or_full_ends_no_work_and_stands_in_no_output(closed):
+    """Seen to end a list of photos at the first that could not be read, with exit code 1."""
+    code = "complain('x'); sys.exit(guarded(lambda: print('after') or 2))"
+    if not closed and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with open(os.devnull if closed else "/dev/full", "w") as full:
+        done = run(code, stdout=subprocess.PIPE, stderr=full, preexec_fn=partial(os.close, 2) if closed else None)
+    assert (done.returncode, done.stdout) == (2, "after\n")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])

@@ -22,6 +22,13 @@ def save_on_a_full_disk(path):
             torch.save({"weights": torch.zeros(10**6)}, full)
 
 
+def test_a_name_as_long_as_the_disk_permits_is_written_however_many_bytes_its_letters_have(tmp_path):
+    for name in ("n" * 255, "夏" * 85):
+        with written_aside(tmp_path / name) as file:
+            file.write(b"whole")
+        assert (tmp_path / name).read_bytes() == b"whole"
+
+
 @needs_full
 def test_a_file_on_a_full_disk_is_one_clear_error_and_the_old_one_stays(tmp_path):
     path = tmp_path / "last.pt"
