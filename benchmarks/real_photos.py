@@ -9,6 +9,7 @@ untouched backbone's pooled 1,280 numbers, generalised-mean pooling (GeM) and ho
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.calibration import expected_calibration_error
+from fashionlib.core.console import command, guarded
 from fashionlib.data import load
 from fashionlib.data.base import Dataset, Sample, split_hash
 from fashionlib.data.catalogue import Catalogue
@@ -238,4 +240,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(guarded(lambda: command(main)))

@@ -9,6 +9,7 @@ whole photo are made again with them. Test photos are not opened.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from benchmarks.calibration import best_threshold, platt
+from fashionlib.core.console import command, guarded
 from fashionlib.data.augment import MIRRORED, PLAIN, images_to_float
 from fashionlib.data.store import Photos
 from fashionlib.experiments.methods import dataset_of, fit, inputs_of, joined, photos_of, training_views
@@ -229,4 +231,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(guarded(lambda: command(main)))
